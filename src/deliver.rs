@@ -1,0 +1,4 @@
+//! (room)
+pub mod outbox;
+pub mod portal;
+pub mod push;

@@ -1,0 +1,27 @@
+//! `hoso` (hồ sơ, a dossier) turns the paper that a citizen lays on a counter, and the chip of the card in
+//! their hand, into records that stand in court: digitised, identified, signed, logged and delivered.
+//!
+//! The floors of the house, lowest first; a file may use what lies below it, never what lies above
+//! (`ARCHITECTURE.md`):
+//!
+//! - ground: [`fault`], [`digest`], [`codes`], [`dossier`], [`profile`], [`blobs`], [`der`], [`cms`]
+//! - crafts: [`scan`], [`chip`], [`pdf`], [`seal`], [`log`], [`deliver`]: bytes and values in, bytes and values out
+//! - steps: [`steps`]: how a craft is applied to a dossier
+//! - engine: [`engine`], [`ledger`], [`pipeline`], [`station`]
+//! - doors: [`cli`], [`serve`]
+#![forbid(unsafe_code)]
+
+pub mod fault;
+pub mod digest;
+pub mod der;
+pub mod cms;
+
+pub mod chip;
+pub mod deliver;
+pub mod log;
+pub mod pdf;
+pub mod scan;
+pub mod seal;
+
+pub mod cli;
+pub mod serve;

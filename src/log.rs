@@ -1,0 +1,4 @@
+//! (room)
+pub mod tree;
+pub mod note;
+pub mod receipt;
