@@ -15,6 +15,7 @@ pub mod fault;
 pub mod digest;
 pub mod der;
 pub mod cms;
+pub mod page;
 
 pub mod chip;
 pub mod deliver;

@@ -1,0 +1,72 @@
+//! A page as the scanner encoded it: what scanning reads, what the archive writes.
+
+use serde::{Deserialize, Serialize};
+
+/// Dots per inch, and where the figure comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Dpi {
+    /// Horizontal.
+    pub x: f32,
+    /// Vertical.
+    pub y: f32,
+    /// How far it can be trusted.
+    pub source: DpiSource,
+}
+
+/// Where a resolution comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DpiSource {
+    /// The file's own header (JFIF, EXIF, pHYs, TIFF tags).
+    Header,
+    /// Pixels over the physical size that a PDF page gives the image.
+    Placement,
+    /// The header is absent or absurd; assumed from pixels over A4.
+    Assumed,
+}
+
+/// One page, encoded in a way that a PDF can carry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PageImage {
+    /// Pixels across, as stored.
+    pub width: u32,
+    /// Pixels down, as stored.
+    pub height: u32,
+    /// Resolution of the stored pixels.
+    pub dpi: Dpi,
+    /// Quarter turns clockwise that show the stored pixels upright (EXIF orientation, PDF `/Rotate`).
+    pub turns: u8,
+    /// True where the stored pixels are mirrored left to right before turning (EXIF 2, 4, 5, 7).
+    pub mirrored: bool,
+    /// The pixels.
+    pub coding: Coding,
+}
+
+/// How the pixels of a page are coded.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Coding {
+    /// A whole JPEG file or DCT stream; goes into the PDF byte for byte.
+    Jpeg {
+        /// The file.
+        bytes: Vec<u8>,
+        /// 1 grey, 3 colour, 4 CMYK.
+        components: u8,
+        /// CMYK written inverted (Adobe APP14).
+        inverted: bool,
+        /// Embedded ICC profile, if any.
+        icc: Option<Vec<u8>>,
+    },
+    /// One CCITT Group 4 strip for the whole page (T.6), most significant bit first.
+    G4 {
+        /// The strip.
+        bytes: Vec<u8>,
+        /// `BlackIs1` of the PDF filter.
+        black_is_1: bool,
+    },
+    /// Packed rows, most significant bit first, 1 = black, each row padded to a byte.
+    Bilevel(Vec<u8>),
+    /// 8-bit grey samples.
+    Grey(Vec<u8>),
+    /// 8-bit RGB samples.
+    Rgb(Vec<u8>),
+}
