@@ -13,6 +13,7 @@
 
 pub mod fault;
 pub mod digest;
+pub mod blobs;
 pub mod der;
 pub mod cms;
 pub mod page;

@@ -1,0 +1,266 @@
+//! Bytes by their digest: originals, readings, documents, receipts. Write-once, durable before acknowledged.
+//!
+//! A blob is staged in `staging/`, flushed to the disk, moved to `ab/<64 hex>` and its folder flushed; only then is
+//! its digest given out (promise 1). Reading takes the digest again and fails closed (promise 2).
+
+use crate::digest::{Blake3, Digester, Digests};
+use crate::fault::{Class, Code, Fault, Outcome};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A folder of blobs.
+#[derive(Debug)]
+pub struct Blobs {
+    root: PathBuf,
+}
+
+impl Blobs {
+    /// Opens the folder, making it if it is not there, and sweeps what a crash left half-staged.
+    ///
+    /// # Errors
+    /// `BLOB-001` where the folder cannot be made or written.
+    pub fn open(root: &Path) -> Outcome<Self> {
+        let staging = root.join("staging");
+        fs::create_dir_all(&staging).map_err(|e| refused(&e, "blobs"))?;
+        let blobs = Blobs { root: root.to_owned() };
+        blobs.sweep(&staging);
+        Ok(blobs)
+    }
+
+    /// Stores bytes; the same bytes again cost a look.
+    ///
+    /// # Errors
+    /// `BLOB-001` (disk full, no right to write): nothing is visible then.
+    pub fn put(&self, bytes: &[u8]) -> Outcome<Digests> {
+        let digests = Digests::of(bytes);
+        if self.holds(&digests) {
+            return Ok(digests);
+        }
+        let (path, mut file) = self.stage()?;
+        let written = file.write_all(bytes).and_then(|()| self.settle(&path, &file, &digests));
+        self.done(&path, written, digests)
+    }
+
+    /// Stores what a reader gives, in one pass and constant memory; at most `limit` bytes.
+    ///
+    /// # Errors
+    /// `BLOB-001` as [`Blobs::put`]; `BLOB-003` where the source fails; `BLOB-004` over the limit.
+    pub fn put_reader(&self, mut reader: impl Read, limit: u64) -> Outcome<Digests> {
+        let (path, mut file) = self.stage()?;
+        let mut digester = Digester::default();
+        let mut buffer = vec![0u8; 256 * 1024];
+        let mut total = 0u64;
+        let copied = loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => break Ok(()),
+                Ok(n) => {
+                    total += n as u64;
+                    if total > limit {
+                        break Err(Fault::new(&OVER_LIMIT).detail(format!("more than {limit} bytes")));
+                    }
+                    digester.update(&buffer[..n]);
+                    if let Err(e) = file.write_all(&buffer[..n]) {
+                        break Err(refused(&e, "blobs"));
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => break Err(Fault::new(&UNREADABLE).detail(e.kind())),
+            }
+        };
+        let digests = digester.finish();
+        if let Err(fault) = copied {
+            let _ = fs::remove_file(&path);
+            return Err(fault);
+        }
+        let settled = if self.holds(&digests) { Ok(()) } else { self.settle(&path, &file, &digests) };
+        self.done(&path, settled, digests)
+    }
+
+    /// The bytes of a blob, checked against the digest.
+    ///
+    /// # Errors
+    /// `BLOB-002` where the blob is missing or its bytes are not what the digest says.
+    pub fn get(&self, digest: &Blake3) -> Outcome<Vec<u8>> {
+        let bytes = fs::read(self.path(digest))
+            .map_err(|e| Fault::new(&LOST).detail(format!("blob {}: {}", digest.short(), e.kind())))?;
+        if Blake3::of(&bytes) != *digest {
+            return Err(Fault::new(&LOST).detail(format!("blob {}: its bytes have changed", digest.short())));
+        }
+        Ok(bytes)
+    }
+
+    /// Where a blob lies.
+    pub fn path(&self, digest: &Blake3) -> PathBuf {
+        let hex = digest.to_string();
+        self.root.join(&hex[..2]).join(&hex)
+    }
+
+    fn holds(&self, digests: &Digests) -> bool {
+        fs::metadata(self.path(&digests.blake3)).is_ok_and(|m| m.len() == digests.size)
+    }
+
+    fn stage(&self) -> Outcome<(PathBuf, File)> {
+        // One counter for the process: two openings of one folder must not stage under one name.
+        static STAGED: AtomicU64 = AtomicU64::new(0);
+        let number = STAGED.fetch_add(1, Ordering::Relaxed);
+        let path = self.root.join("staging").join(format!("{}-{number}", std::process::id()));
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)
+            .map_err(|e| refused(&e, "blobs"))?;
+        Ok((path, file))
+    }
+
+    fn settle(&self, staged: &Path, file: &File, digests: &Digests) -> io::Result<()> {
+        file.sync_all()?;
+        let path = self.path(&digests.blake3);
+        let folder = path.parent().unwrap_or(&self.root);
+        if !folder.is_dir() {
+            fs::create_dir_all(folder)?;
+            sync_folder(&self.root)?;
+        }
+        fs::rename(staged, &path)?;
+        sync_folder(folder)
+    }
+
+    fn done(&self, staged: &Path, result: io::Result<()>, digests: Digests) -> Outcome<Digests> {
+        let _ = fs::remove_file(staged);
+        result.map(|()| digests).map_err(|e| refused(&e, "blobs"))
+    }
+
+    /// Removes stagings of processes that are gone. A living process keeps its own.
+    fn sweep(&self, staging: &Path) {
+        let Ok(entries) = fs::read_dir(staging) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let owner = name.to_str().and_then(|n| n.split_once('-')).and_then(|(pid, _)| pid.parse::<u32>().ok());
+            let alive = owner.is_some_and(|pid| pid != std::process::id() && Path::new(&format!("/proc/{pid}")).exists());
+            if !alive {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// Writes a file so that a reader sees the whole of it or nothing of it: beside it, flushed, renamed.
+///
+/// # Errors
+/// `BLOB-001` with the file's name.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Outcome<()> {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("file").to_owned();
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let staged = folder.join(format!(".{name}.{}.part", std::process::id()));
+    let written = File::create(&staged)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&staged, path))
+        .and_then(|()| sync_folder(folder));
+    written.map_err(|e| {
+        let _ = fs::remove_file(&staged);
+        refused(&e, &name)
+    })
+}
+
+/// Flushes a folder, so that the names in it survive a power cut.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn refused(error: &io::Error, place: &str) -> Fault {
+    Fault::new(&NOT_STORED).at(place).detail(error.kind())
+}
+
+/// The disk does not take more.
+pub const NOT_STORED: Code = Code {
+    id: "BLOB-001",
+    class: Class::Later,
+    vi: "Không ghi được vào kho lưu trữ",
+    en: "the storage does not take the file",
+    remedy_vi: "Kiểm tra dung lượng đĩa và quyền ghi; việc sẽ tự chạy lại",
+    remedy_en: "check the disk's free space and the right to write; the work is tried again by itself",
+};
+/// A stored blob is gone or altered.
+pub const LOST: Code = Code {
+    id: "BLOB-002",
+    class: Class::Person,
+    vi: "Bản lưu bị mất hoặc đã bị thay đổi",
+    en: "a stored file is missing or altered",
+    remedy_vi: "Khôi phục từ bản sao lưu; không dùng hồ sơ này cho tới khi khôi phục xong",
+    remedy_en: "restore it from the backup; do not use the dossier before that",
+};
+/// The file that was handed in cannot be read.
+pub const UNREADABLE: Code = Code {
+    id: "BLOB-003",
+    class: Class::Input,
+    vi: "Không đọc được tệp",
+    en: "the file cannot be read",
+    remedy_vi: "Kiểm tra quyền đọc và thiết bị lưu trữ rồi đưa tệp vào lại",
+    remedy_en: "check the right to read and the medium, then hand the file in again",
+};
+/// The file that was handed in is larger than the profile allows.
+pub const OVER_LIMIT: Code = Code {
+    id: "BLOB-004",
+    class: Class::Input,
+    vi: "Tệp lớn hơn giới hạn cho phép",
+    en: "the file is larger than the limit",
+    remedy_vi: "Chia tệp nhỏ hơn hoặc nâng giới hạn trong bộ quy định",
+    remedy_en: "split the file or raise the limit in the profile",
+};
+/// Every code of this room.
+pub const CODES: &[&Code] = &[&NOT_STORED, &LOST, &UNREADABLE, &OVER_LIMIT];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_bytes_are_one_blob_and_come_back_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path()).unwrap();
+        let a = blobs.put(b"page").unwrap();
+        let b = blobs.put_reader(&b"page"[..], 100).unwrap();
+        assert_eq!(a, b);
+        assert_eq!(blobs.get(&a.blake3).unwrap(), b"page");
+        assert_eq!(fs::read_dir(dir.path().join("staging")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_altered_blob_is_never_given_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path()).unwrap();
+        let digests = blobs.put(b"page").unwrap();
+        fs::write(blobs.path(&digests.blake3), b"pagE").unwrap();
+        assert_eq!(blobs.get(&digests.blake3).unwrap_err().code, &LOST);
+    }
+
+    #[test]
+    fn a_source_over_the_limit_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path()).unwrap();
+        let fault = blobs.put_reader(io::repeat(7).take(1 << 20), 1 << 19).unwrap_err();
+        assert_eq!(fault.code, &OVER_LIMIT);
+        assert_eq!(fs::read_dir(dir.path().join("staging")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_dead_process_staged_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("staging")).unwrap();
+        fs::write(dir.path().join("staging/999999999-1"), b"half").unwrap();
+        Blobs::open(dir.path()).unwrap();
+        assert_eq!(fs::read_dir(dir.path().join("staging")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn write_whole_replaces_at_once_and_leaves_no_part() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.pdf");
+        write_whole(&path, b"one").unwrap();
+        write_whole(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

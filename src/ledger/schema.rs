@@ -1,0 +1,53 @@
+//! The tables. `STRICT`, so that a wrong type is an error and not a surprise years later.
+
+/// The version in `PRAGMA user_version`.
+pub(super) const VERSION: i64 = 1;
+
+/// Everything, in one script.
+pub(super) const TABLES: &str = "
+CREATE TABLE run (
+  id BLOB PRIMARY KEY, label TEXT NOT NULL, code TEXT, source TEXT NOT NULL,
+  pipeline TEXT NOT NULL, pipeline_digest BLOB NOT NULL, cursor INTEGER NOT NULL, steps INTEGER NOT NULL,
+  lane INTEGER NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL,
+  lease_token BLOB, lease_until INTEGER, attempts INTEGER NOT NULL DEFAULT 0, setbacks INTEGER NOT NULL DEFAULT 0,
+  record BLOB NOT NULL, reason TEXT, parent BLOB, admitted_at INTEGER NOT NULL, work_ms INTEGER NOT NULL DEFAULT 0,
+  published INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_ready  ON run (lane, due, id) WHERE state = 'ready';
+CREATE INDEX run_leased ON run (lease_until)   WHERE state = 'leased';
+CREATE INDEX run_code   ON run (code)          WHERE state = 'leased';
+CREATE INDEX run_unpublished ON run (id)       WHERE state = 'done' AND published = 0;
+
+CREATE TABLE link (run BLOB NOT NULL, source TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (run, source)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pipeline (digest BLOB PRIMARY KEY, name TEXT NOT NULL, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE journal (
+  run BLOB NOT NULL, entry INTEGER NOT NULL, kind TEXT NOT NULL, step INTEGER NOT NULL,
+  input BLOB NOT NULL, output BLOB NOT NULL, at INTEGER NOT NULL, worker TEXT NOT NULL,
+  prev BLOB NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (run, entry)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER journal_is_not_edited BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER journal_is_not_shortened BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+
+CREATE TABLE parcel (
+  id BLOB PRIMARY KEY, recipient TEXT NOT NULL, body BLOB NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL,
+  lease_token BLOB, lease_until INTEGER, attempts INTEGER NOT NULL DEFAULT 0, first_at INTEGER,
+  receipt BLOB, reason TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX parcel_due ON parcel (due) WHERE state IN ('pending', 'leased');
+CREATE TABLE parcel_of (run BLOB NOT NULL, parcel BLOB NOT NULL, PRIMARY KEY (run, parcel)) STRICT, WITHOUT ROWID;
+CREATE INDEX parcel_runs ON parcel_of (parcel);
+";
+
+/// Leases due runs: `?1` now, `?2` how many, `?3` token seed is set per row by the caller afterwards.
+/// Two arms under `UNION ALL`, each on its own partial index; one `OR` would scan the table.
+pub(super) const CLAIMABLE: &str = "
+SELECT id FROM (
+  SELECT id, lane, due FROM (SELECT id, lane, due FROM run r WHERE state = 'ready' AND due <= ?1
+     AND (code IS NULL OR NOT EXISTS (SELECT 1 FROM run o WHERE o.code = r.code AND o.state = 'leased' AND o.lease_until >= ?1))
+     ORDER BY lane, due, id LIMIT ?2)
+  UNION ALL
+  SELECT id, lane, due FROM (SELECT id, lane, due FROM run WHERE state = 'leased' AND lease_until < ?1
+     ORDER BY lease_until LIMIT ?2)
+) ORDER BY lane, due, id LIMIT ?2";
