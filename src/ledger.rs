@@ -13,13 +13,15 @@ use crate::digest::{Blake3, Sha256};
 use crate::fault::{Class, Code, Outcome, Report};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
+use std::time::Duration;
 
 pub use sqlite::SqliteLedger;
 
 /// The identity of a run: a digest over what was handed in and the pipeline's name.
 pub type RunId = Blake3;
 
-/// Where dossiers wait. Four verbs for runs, two for the outbox; every implementation passes one conformance suite.
+/// Where dossiers wait. Four verbs for runs, two for the outbox, and what the engine asks besides; every
+/// implementation passes one conformance suite.
 pub trait Ledger: Send + Sync + 'static {
     /// Admits runs, each once and all together: an id that is known gives its present state and becomes a link.
     fn admit(&self, new: Vec<NewRun>) -> impl Future<Output = Outcome<Vec<Admission>>> + Send;
@@ -30,7 +32,7 @@ pub trait Ledger: Send + Sync + 'static {
     /// Ends a lease: journal, record and cursor move together, or (`false`: the lease is lost) not at all.
     fn settle(&self, lease: &LeaseKey, worker: &str, outcome: Settlement) -> impl Future<Output = Outcome<bool>> + Send;
     /// Leases up to `n` parcels of the outbox that are due.
-    fn claim_parcels(&self, n: usize) -> impl Future<Output = Outcome<Vec<ParcelLease>>> + Send;
+    fn claim_parcels(&self, worker: &str, n: usize) -> impl Future<Output = Outcome<Vec<ParcelLease>>> + Send;
     /// Ends a parcel's lease; the last receipt of a run moves the run on. `false` when the lease is lost.
     fn settle_parcel(
         &self,
@@ -38,6 +40,14 @@ pub trait Ledger: Send + Sync + 'static {
         worker: &str,
         outcome: ParcelSettlement,
     ) -> impl Future<Output = Outcome<bool>> + Send;
+    /// How much waits.
+    fn tally(&self) -> impl Future<Output = Outcome<Tally>> + Send;
+    /// Finished runs whose files are not in `out/` yet.
+    fn unpublished(&self) -> impl Future<Output = Outcome<Vec<RunView>>> + Send;
+    /// Notes that a run's files are in `out/`.
+    fn mark_published(&self, run: RunId) -> impl Future<Output = Outcome<()>> + Send;
+    /// How long a claim holds.
+    fn lease(&self) -> Duration;
 }
 
 /// A run to be admitted.
@@ -170,6 +180,8 @@ pub struct Lease {
     pub steps: u32,
     /// How often it was claimed since it last moved; counts the claims that killed their worker too.
     pub attempts: u32,
+    /// How often in a row it was put off.
+    pub setbacks: u32,
     /// Who waits.
     pub lane: Lane,
     /// The record so far.

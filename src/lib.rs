@@ -14,6 +14,11 @@
 pub mod fault;
 pub mod digest;
 pub mod blobs;
+pub mod clock;
+pub mod ledger;
+pub mod engine;
+pub mod worker;
+pub mod pipeline;
 pub mod der;
 pub mod cms;
 pub mod page;

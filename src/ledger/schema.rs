@@ -9,7 +9,7 @@ CREATE TABLE run (
   id BLOB PRIMARY KEY, label TEXT NOT NULL, code TEXT, source TEXT NOT NULL,
   pipeline TEXT NOT NULL, pipeline_digest BLOB NOT NULL, cursor INTEGER NOT NULL, steps INTEGER NOT NULL,
   lane INTEGER NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL,
-  lease_token BLOB, lease_until INTEGER, attempts INTEGER NOT NULL DEFAULT 0, setbacks INTEGER NOT NULL DEFAULT 0,
+  lease_token BLOB, lease_until INTEGER, lease_owner TEXT, attempts INTEGER NOT NULL DEFAULT 0, setbacks INTEGER NOT NULL DEFAULT 0,
   record BLOB NOT NULL, reason TEXT, parent BLOB, admitted_at INTEGER NOT NULL, work_ms INTEGER NOT NULL DEFAULT 0,
   published INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
@@ -32,7 +32,7 @@ CREATE TRIGGER journal_is_not_shortened BEFORE DELETE ON journal BEGIN SELECT RA
 
 CREATE TABLE parcel (
   id BLOB PRIMARY KEY, recipient TEXT NOT NULL, body BLOB NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL,
-  lease_token BLOB, lease_until INTEGER, attempts INTEGER NOT NULL DEFAULT 0, first_at INTEGER,
+  lease_token BLOB, lease_until INTEGER, lease_owner TEXT, attempts INTEGER NOT NULL DEFAULT 0, first_at INTEGER,
   receipt BLOB, reason TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX parcel_due ON parcel (due) WHERE state IN ('pending', 'leased');
@@ -40,7 +40,7 @@ CREATE TABLE parcel_of (run BLOB NOT NULL, parcel BLOB NOT NULL, PRIMARY KEY (ru
 CREATE INDEX parcel_runs ON parcel_of (parcel);
 ";
 
-/// Leases due runs: `?1` now, `?2` how many, `?3` token seed is set per row by the caller afterwards.
+/// Due runs: `?1` now, `?2` how many.
 /// Two arms under `UNION ALL`, each on its own partial index; one `OR` would scan the table.
 pub(super) const CLAIMABLE: &str = "
 SELECT id FROM (

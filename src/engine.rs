@@ -1,0 +1,315 @@
+//! The engine: claim, run, settle. It alone moves dossiers; what a step does is behind [`Work`].
+//!
+//! Steps run on the blocking pool, at most one a permit; parcels of the outbox go out beside them. A panic ends at
+//! the step and parks the dossier. Stopping means: claim nothing more, let what runs finish, leave the rest where it
+//! is; whatever a crash leaves leased is due again at once when its process is gone.
+
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::ledger::{
+    Lease, Ledger, NewParcel, NewRun, ParcelLease, ParcelSettlement, RunView, Settlement, StepRecord, Tally,
+};
+use crate::worker;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What the engine makes happen, without knowing what it is.
+pub trait Work: Send + Sync + 'static {
+    /// Runs the step at the lease's cursor. On the blocking pool; may take seconds.
+    ///
+    /// # Errors
+    /// The fault's class decides what becomes of the run: `Input` refuses it, `Later` puts it off, all else parks it.
+    fn step(&self, lease: &Lease) -> Outcome<Made>;
+    /// Sends one parcel and checks the receipt.
+    fn send(&self, parcel: &ParcelLease) -> impl Future<Output = ParcelSettlement> + Send;
+    /// Lays a finished run's files where people look for them. May be called again for the same run.
+    ///
+    /// # Errors
+    /// Tried again at the next opportunity.
+    fn publish(&self, run: &RunView) -> Outcome<()>;
+}
+
+/// What a step came to.
+#[derive(Debug)]
+pub enum Made {
+    /// On to the next step.
+    Next(StepRecord),
+    /// The run is divided.
+    Split(StepRecord, Vec<NewRun>),
+    /// All is made; these parcels go out.
+    Send(StepRecord, Vec<NewParcel>),
+}
+
+/// What happened, for whoever shows progress.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A step ended well.
+    Step(String),
+    /// A run was divided into this many.
+    Split(usize),
+    /// A run reached its end, good or not.
+    Ended,
+    /// A run was put off; the fault says why.
+    PutOff(String, Box<Fault>),
+    /// A parcel was receipted.
+    Delivered,
+    /// A parcel was not; it will be tried again or was given up.
+    NotDelivered,
+}
+
+/// When to return.
+#[derive(Debug, Clone, Copy)]
+pub enum Until {
+    /// When nothing is left that can be done within this time.
+    Idle(Duration),
+    /// When told to stop.
+    Stopped,
+}
+
+/// The engine over a ledger and some work.
+pub struct Engine<L, W> {
+    ledger: Arc<L>,
+    work: Arc<W>,
+    permits: usize,
+    name: String,
+    stop: CancellationToken,
+    events: Option<mpsc::UnboundedSender<Event>>,
+}
+
+/// How many parcels may be on their way at once.
+const COURIERS: usize = 8;
+/// A run that was claimed so often without moving takes its worker down with it.
+const MOST_ATTEMPTS: u32 = 5;
+/// How long to look away when there is nothing to do.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+impl<L: Ledger, W: Work> Engine<L, W> {
+    /// An engine with as many permits as steps may run at once.
+    pub fn new(ledger: Arc<L>, work: Arc<W>, permits: usize, stop: CancellationToken) -> Self {
+        Engine { ledger, work, permits: permits.max(1), name: worker::own_name(), stop, events: None }
+    }
+
+    /// Says what happens to whoever listens.
+    pub fn with_events(mut self, events: mpsc::UnboundedSender<Event>) -> Self {
+        self.events = Some(events);
+        self
+    }
+
+    /// Works until there is nothing to do, or until stopped.
+    ///
+    /// # Errors
+    /// `LEDG-001` where the ledger fails.
+    pub async fn run(self, until: Until) -> Outcome<Tally> {
+        let engine = Arc::new(self);
+        let steps = Arc::new(Semaphore::new(engine.permits));
+        let couriers = Arc::new(Semaphore::new(COURIERS));
+        let tasks = TaskTracker::new();
+        let settled = Arc::new(Notify::new());
+        engine.publish_all().await?;
+        loop {
+            if engine.stop.is_cancelled() {
+                break;
+            }
+            let claimed = engine.claim_steps(&steps, &tasks, &settled).await?
+                + engine.claim_parcels(&couriers, &tasks, &settled).await?;
+            if claimed > 0 {
+                continue;
+            }
+            if tasks.is_empty() {
+                engine.publish_all().await?;
+                if let Until::Idle(patience) = until
+                    && !engine.wait_is_worth_it(patience).await?
+                {
+                    break;
+                }
+            }
+            tokio::select! {
+                () = settled.notified() => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = engine.stop.cancelled() => {}
+            }
+        }
+        tasks.close();
+        tasks.wait().await;
+        engine.publish_all().await?;
+        engine.ledger.tally().await
+    }
+
+    async fn claim_steps(self: &Arc<Self>, permits: &Arc<Semaphore>, tasks: &TaskTracker, settled: &Arc<Notify>) -> Outcome<usize> {
+        let free = permits.available_permits();
+        if free == 0 {
+            return Ok(0);
+        }
+        let leases = self.ledger.claim(&self.name, free).await?;
+        let count = leases.len();
+        for lease in leases {
+            let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { break };
+            let (engine, settled) = (Arc::clone(self), Arc::clone(settled));
+            tasks.spawn(async move {
+                engine.one_step(lease).await;
+                drop(permit);
+                settled.notify_one();
+            });
+        }
+        Ok(count)
+    }
+
+    async fn claim_parcels(self: &Arc<Self>, permits: &Arc<Semaphore>, tasks: &TaskTracker, settled: &Arc<Notify>) -> Outcome<usize> {
+        let free = permits.available_permits();
+        if free == 0 {
+            return Ok(0);
+        }
+        let parcels = self.ledger.claim_parcels(&self.name, free).await?;
+        let count = parcels.len();
+        for parcel in parcels {
+            let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { break };
+            let (engine, settled) = (Arc::clone(self), Arc::clone(settled));
+            tasks.spawn(async move {
+                engine.one_parcel(parcel).await;
+                drop(permit);
+                settled.notify_one();
+            });
+        }
+        Ok(count)
+    }
+
+    async fn one_step(&self, lease: Lease) {
+        let key = lease.key;
+        let label = lease.label.clone();
+        let setbacks = lease.setbacks;
+        let settlement = if lease.attempts > MOST_ATTEMPTS {
+            Settlement::Parked(Fault::new(&KILLS_WORKER).detail(format!("{} attempts", lease.attempts)).report())
+        } else {
+            let work = Arc::clone(&self.work);
+            let running = tokio::task::spawn_blocking(move || {
+                std::panic::catch_unwind(AssertUnwindSafe(|| work.step(&lease))).unwrap_or_else(|_| Err(Fault::new(&PANICKED)))
+            });
+            match self.holding(&key, running).await {
+                Ok(made) => self.settlement(made),
+                Err(fault) => {
+                    if fault.code.class == Class::Later {
+                        self.say(Event::PutOff(label, Box::new(fault.clone())));
+                    }
+                    setback(&fault, setbacks)
+                }
+            }
+        };
+        let ended = !matches!(settlement, Settlement::Done(_) | Settlement::Send(..) | Settlement::Later { .. });
+        match self.ledger.settle(&key, &self.name, settlement).await {
+            Ok(true) if ended => self.say(Event::Ended),
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(run = %key.run.short(), "the lease was lost; another worker has the run"),
+            // The lease lapses and the step runs again: nothing was made visible.
+            Err(fault) => tracing::error!(run = %key.run.short(), %fault, "the step could not be settled"),
+        }
+    }
+
+    /// Waits for a step and renews its lease meanwhile.
+    async fn holding(
+        &self,
+        key: &crate::ledger::LeaseKey,
+        mut running: tokio::task::JoinHandle<Outcome<Made>>,
+    ) -> Outcome<Made> {
+        let third = self.ledger.lease() / 3;
+        loop {
+            tokio::select! {
+                done = &mut running => return done.unwrap_or_else(|_| Err(Fault::new(&PANICKED))),
+                () = tokio::time::sleep(third) => {
+                    // A lost lease is found at settling; a step is pure, so its rest does no harm.
+                    let _ = self.ledger.renew(key).await;
+                }
+            }
+        }
+    }
+
+    fn settlement(&self, made: Made) -> Settlement {
+        match made {
+            Made::Next(record) => {
+                self.say(Event::Step(record.label.clone()));
+                Settlement::Done(record)
+            }
+            Made::Split(record, children) => {
+                self.say(Event::Split(children.len()));
+                Settlement::Split(record, children)
+            }
+            Made::Send(record, parcels) => {
+                self.say(Event::Step(record.label.clone()));
+                Settlement::Send(record, parcels)
+            }
+        }
+    }
+
+    async fn one_parcel(&self, parcel: ParcelLease) {
+        let outcome = self.work.send(&parcel).await;
+        self.say(if matches!(outcome, ParcelSettlement::Receipted(_)) { Event::Delivered } else { Event::NotDelivered });
+        match self.ledger.settle_parcel(&parcel.key, &self.name, outcome).await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(parcel = %parcel.key.id, "the parcel's lease was lost"),
+            Err(fault) => tracing::error!(parcel = %parcel.key.id, %fault, "the parcel could not be settled"),
+        }
+    }
+
+    async fn publish_all(&self) -> Outcome<()> {
+        for run in self.ledger.unpublished().await? {
+            let id = run.id;
+            let work = Arc::clone(&self.work);
+            let published = tokio::task::spawn_blocking(move || work.publish(&run)).await;
+            match published.unwrap_or_else(|_| Err(Fault::new(&PANICKED))) {
+                Ok(()) => self.ledger.mark_published(id).await?,
+                Err(fault) => tracing::error!(run = %id.short(), %fault, "the files could not be laid into out/; tried again later"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn wait_is_worth_it(&self, patience: Duration) -> Outcome<bool> {
+        let tally = self.ledger.tally().await?;
+        if tally.working + tally.sending > 0 {
+            return Ok(true);
+        }
+        let now = crate::clock::Clock::System.now_ms();
+        Ok(tally.next_due.is_some_and(|due| due - now <= i64::try_from(patience.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    fn say(&self, event: Event) {
+        if let Some(events) = &self.events {
+            let _ = events.send(event);
+        }
+    }
+}
+
+/// What becomes of a run whose step failed.
+fn setback(fault: &Fault, setbacks: u32) -> Settlement {
+    match fault.code.class {
+        Class::Input => Settlement::Refused(fault.report()),
+        Class::Later => {
+            let after_ms = (1_000i64 << setbacks.min(9)).min(300_000);
+            Settlement::Later { after_ms, reason: fault.report() }
+        }
+        Class::Setup | Class::Person | Class::Inner => Settlement::Parked(fault.report()),
+    }
+}
+
+/// A step panicked.
+pub const PANICKED: Code = Code {
+    id: "ENGN-001",
+    class: Class::Inner,
+    vi: "Chương trình gặp lỗi bên trong ở bước này; hồ sơ được giữ nguyên",
+    en: "this step failed inside the program; the dossier is kept as it was",
+    remedy_vi: "Báo người hỗ trợ kèm mã hồ sơ; các hồ sơ khác vẫn chạy",
+    remedy_en: "tell the support with the dossier's code; the other dossiers go on",
+};
+/// A run takes its worker down.
+pub const KILLS_WORKER: Code = Code {
+    id: "ENGN-002",
+    class: Class::Person,
+    vi: "Hồ sơ này đã nhiều lần làm dừng chương trình",
+    en: "this dossier has brought the program down several times",
+    remedy_vi: "Báo người hỗ trợ; kiểm tra các tệp của hồ sơ trước khi chạy lại",
+    remedy_en: "tell the support; look at its files before it runs again",
+};
+/// Every code of this room.
+pub const CODES: &[&Code] = &[&PANICKED, &KILLS_WORKER];

@@ -1,0 +1,153 @@
+//! The ledger in one SQLite file: WAL, `synchronous=FULL`, one writer thread that commits whatever has gathered
+//! while the disk was busy as one transaction.
+
+mod outbox;
+mod runs;
+mod views;
+mod writer;
+
+use super::{
+    Admission, Lease, LeaseKey, Ledger, NewRun, ParcelKey, ParcelLease, ParcelSettlement, RunId, RunView, Settlement, Tally,
+};
+use crate::clock::Clock;
+use crate::digest::Blake3;
+use crate::fault::{Fault, Outcome};
+use std::path::Path;
+use std::time::Duration;
+use writer::Writer;
+
+/// How long a worker may be silent before its run is given to another.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// The embedded ledger.
+#[derive(Debug, Clone)]
+pub struct SqliteLedger {
+    writer: Writer,
+    clock: Clock,
+    lease_ms: i64,
+}
+
+impl SqliteLedger {
+    /// Opens the file, making it if it is not there.
+    ///
+    /// # Errors
+    /// `LEDG-001` where it cannot be opened, `LEDG-002` where another version made it.
+    pub fn open(path: &Path, clock: Clock) -> Outcome<Self> {
+        Self::open_with_lease(path, clock, LEASE)
+    }
+
+    /// As [`SqliteLedger::open`], with a lease of another length.
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::open`].
+    pub fn open_with_lease(path: &Path, clock: Clock, lease: Duration) -> Outcome<Self> {
+        let writer = Writer::start(path)?;
+        Ok(SqliteLedger { writer, clock, lease_ms: i64::try_from(lease.as_millis()).unwrap_or(60_000) })
+    }
+
+    /// Makes the leases of workers that are dead (as `alive` says) lapse at once.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub async fn release_dead(&self, alive: fn(&str) -> bool) -> Outcome<()> {
+        self.writer.run(move |db| runs::release(db, alive)).await
+    }
+
+    /// Keeps a pipeline's text under its digest, so that a run can finish under what it was admitted with.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub async fn keep_pipeline(&self, digest: Blake3, name: String, text: String) -> Outcome<()> {
+        self.writer
+            .run(move |db| {
+                db.execute(
+                    "INSERT OR IGNORE INTO pipeline VALUES (?1, ?2, ?3)",
+                    rusqlite::params![&digest.0[..], name, text],
+                )
+                .map(|_| ())
+            })
+            .await
+    }
+
+    /// The text of a pipeline by its digest.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub async fn pipeline_text(&self, digest: Blake3) -> Outcome<Option<String>> {
+        self.writer
+            .run(move |db| {
+                match db.query_row("SELECT text FROM pipeline WHERE digest = ?1", [&digest.0[..]], |r| r.get(0)) {
+                    Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+                    other => other.map(Some),
+                }
+            })
+            .await
+    }
+
+    /// Walks the journal's chains and gives the number of entries.
+    ///
+    /// # Errors
+    /// `LEDG-003` with the first place where a chain does not hold.
+    pub async fn check_journal(&self) -> Outcome<u64> {
+        self.writer
+            .run(super::journal::check)
+            .await?
+            .map_err(|place| Fault::new(&super::JOURNAL_BROKEN).at(place))
+    }
+}
+
+impl Ledger for SqliteLedger {
+    async fn admit(&self, new: Vec<NewRun>) -> Outcome<Vec<Admission>> {
+        let now = self.clock.now_ms();
+        self.writer.run(move |db| new.iter().map(|run| runs::admit(db, run, now)).collect()).await
+    }
+
+    async fn claim(&self, worker: &str, n: usize) -> Outcome<Vec<Lease>> {
+        let (now, until, worker) = (self.clock.now_ms(), self.clock.now_ms() + self.lease_ms, worker.to_owned());
+        self.writer.run(move |db| runs::claim(db, &worker, n, now, until)).await
+    }
+
+    async fn renew(&self, lease: &LeaseKey) -> Outcome<bool> {
+        let (until, key) = (self.clock.now_ms() + self.lease_ms, *lease);
+        self.writer.run(move |db| runs::renew(db, &key, until)).await
+    }
+
+    async fn settle(&self, lease: &LeaseKey, worker: &str, outcome: Settlement) -> Outcome<bool> {
+        let (now, key, worker) = (self.clock.now_ms(), *lease, worker.to_owned());
+        self.writer.run(move |db| runs::settle(db, &key, &worker, &outcome, now)).await
+    }
+
+    async fn claim_parcels(&self, worker: &str, n: usize) -> Outcome<Vec<ParcelLease>> {
+        let (now, until, worker) = (self.clock.now_ms(), self.clock.now_ms() + self.lease_ms, worker.to_owned());
+        self.writer.run(move |db| outbox::claim(db, &worker, n, now, until)).await
+    }
+
+    async fn settle_parcel(&self, parcel: &ParcelKey, worker: &str, outcome: ParcelSettlement) -> Outcome<bool> {
+        let (now, key, worker) = (self.clock.now_ms(), *parcel, worker.to_owned());
+        self.writer.run(move |db| outbox::settle(db, &key, &worker, &outcome, now)).await
+    }
+
+    async fn tally(&self) -> Outcome<Tally> {
+        let now = self.clock.now_ms();
+        self.writer.run(move |db| views::tally(db, now)).await
+    }
+
+    async fn unpublished(&self) -> Outcome<Vec<RunView>> {
+        self.writer.run(|db| views::select(db, "state='done' AND published=0")).await
+    }
+
+    async fn mark_published(&self, run: RunId) -> Outcome<()> {
+        self.writer.run(move |db| db.execute("UPDATE run SET published=1 WHERE id=?1", [&run.0[..]]).map(|_| ())).await
+    }
+
+    fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms.unsigned_abs())
+    }
+}
+
+/// A 128-bit token that is never given out twice.
+fn token() -> rusqlite::Result<[u8; 16]> {
+    let mut token = [0u8; 16];
+    openssl::rand::rand_bytes(&mut token).map_err(|_| rusqlite::Error::InvalidQuery)?;
+    Ok(token)
+}

@@ -1,0 +1,231 @@
+//! The four verbs of a run in SQL.
+
+use super::token;
+use crate::digest::Blake3;
+use crate::fault::Report;
+use crate::ledger::journal::{self, Entry, blake3};
+use crate::ledger::{Admission, Lane, Lease, LeaseKey, NewRun, Settlement, State, StepRecord, schema};
+use rusqlite::{Connection, OptionalExtension, Result, params};
+
+pub(super) fn admit(db: &Connection, new: &NewRun, now: i64) -> Result<Admission> {
+    let known: Option<(String, String)> = db
+        .prepare_cached("SELECT source, state FROM run WHERE id = ?1")?
+        .query_row([&new.id.0[..]], |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?;
+    if let Some((source, state)) = known {
+        if source == new.source {
+            return Ok(Admission::Again(State::parse(&state).unwrap_or(State::Parked)));
+        }
+        db.prepare_cached("INSERT OR IGNORE INTO link VALUES (?1, ?2, ?3)")?
+            .execute(params![&new.id.0[..], new.source, now])?;
+        return Ok(Admission::Duplicate(source));
+    }
+    db.prepare_cached(
+        "INSERT INTO run (id, label, code, source, pipeline, pipeline_digest, cursor, steps, lane, state, due, record, parent, admitted_at)
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?11)",
+    )?
+    .execute(params![
+        &new.id.0[..],
+        new.label,
+        new.code,
+        new.source,
+        new.pipeline,
+        &new.pipeline_digest.0[..],
+        new.cursor,
+        new.steps,
+        new.lane as i64,
+        if new.cursor >= new.steps { "done" } else { "ready" },
+        now,
+        new.record,
+        new.parent.map(|p| p.0.to_vec()),
+    ])?;
+    journal::append(
+        db,
+        &Entry {
+            run: &new.id,
+            kind: "admitted",
+            step: new.cursor,
+            input: new.pipeline_digest,
+            output: Blake3::of(&new.record),
+            at: now,
+            worker: "intake",
+        },
+    )?;
+    Ok(Admission::New)
+}
+
+pub(super) fn claim(db: &Connection, worker: &str, n: usize, now: i64, until: i64) -> Result<Vec<Lease>> {
+    let ids: Vec<Vec<u8>> = db
+        .prepare_cached(schema::CLAIMABLE)?
+        .query_map(params![now, i64::try_from(n).unwrap_or(1)], |r| r.get(0))?
+        .collect::<Result<_>>()?;
+    let mut leases: Vec<Lease> = Vec::with_capacity(ids.len());
+    for id in ids {
+        let token = token()?;
+        // Two runs of one dossier may both be due: the second of them fails this look and waits.
+        let lease = db
+            .prepare_cached(
+                "UPDATE run SET state='leased', lease_token=?2, lease_until=?3, lease_owner=?5, attempts=attempts+1 WHERE id=?1
+                   AND (code IS NULL OR NOT EXISTS
+                        (SELECT 1 FROM run o WHERE o.code=run.code AND o.state='leased' AND o.lease_until>=?4 AND o.id<>run.id))
+                 RETURNING label, pipeline, pipeline_digest, cursor, steps, attempts, setbacks, lane, record",
+            )?
+            .query_row(params![id, &token[..], until, now, worker], |r| {
+                Ok(Lease {
+                    key: LeaseKey { run: blake3(id.clone()), token },
+                    label: r.get(0)?,
+                    pipeline: r.get(1)?,
+                    pipeline_digest: blake3(r.get(2)?),
+                    cursor: r.get(3)?,
+                    steps: r.get(4)?,
+                    attempts: r.get(5)?,
+                    setbacks: r.get(6)?,
+                    lane: lane(r.get(7)?),
+                    record: r.get(8)?,
+                })
+            })
+            .optional()?;
+        leases.extend(lease);
+    }
+    Ok(leases)
+}
+
+pub(super) fn renew(db: &Connection, key: &LeaseKey, until: i64) -> Result<bool> {
+    db.prepare_cached("UPDATE run SET lease_until=?3 WHERE id=?1 AND state='leased' AND lease_token=?2")?
+        .execute(params![&key.run.0[..], &key.token[..], until])
+        .map(|rows| rows == 1)
+}
+
+pub(super) fn settle(db: &Connection, key: &LeaseKey, worker: &str, outcome: &Settlement, now: i64) -> Result<bool> {
+    let held: Option<(u32, u32, Vec<u8>)> = db
+        .prepare_cached("SELECT cursor, steps, record FROM run WHERE id=?1 AND state='leased' AND lease_token=?2")?
+        .query_row(params![&key.run.0[..], &key.token[..]], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+        .optional()?;
+    let Some((cursor, steps, before)) = held else { return Ok(false) };
+    let input = Blake3::of(&before);
+    let enter = |kind: &str, output: Blake3| {
+        journal::append(db, &Entry { run: &key.run, kind, step: cursor, input, output, at: now, worker })
+    };
+    match outcome {
+        Settlement::Done(made) => {
+            let state = if cursor + 1 >= steps { State::Done } else { State::Ready };
+            advance(db, key, made, cursor + 1, state, now)?;
+            enter("step", Blake3::of(&made.record))?;
+        }
+        Settlement::Split(made, children) => {
+            for child in children {
+                admit(db, child, now)?;
+            }
+            advance(db, key, made, cursor + 1, State::Split, now)?;
+            enter("split", Blake3::of(&made.record))?;
+        }
+        Settlement::Send(made, parcels) => {
+            advance(db, key, made, cursor, State::Sending, now)?;
+            enter("send", Blake3::of(&made.record))?;
+            for parcel in parcels {
+                super::outbox::post(db, &key.run, parcel, now)?;
+            }
+            super::outbox::finish_run(db, &key.run, worker, now)?;
+        }
+        Settlement::Later { after_ms, reason } => {
+            db.prepare_cached(
+                "UPDATE run SET state='ready', lease_token=NULL, lease_until=NULL, due=?2, reason=?3, attempts=0,
+                 setbacks=setbacks+1 WHERE id=?1",
+            )?
+            .execute(params![&key.run.0[..], now + after_ms, report(reason)])?;
+            enter("later", input)?;
+        }
+        Settlement::Refused(reason) => {
+            stop(db, key, State::Refused, reason)?;
+            enter("refused", input)?;
+        }
+        Settlement::Parked(reason) => {
+            stop(db, key, State::Parked, reason)?;
+            enter("parked", input)?;
+        }
+    }
+    Ok(true)
+}
+
+/// Makes the leases of dead workers lapse at once, so that a restart need not wait for them.
+pub(super) fn release(db: &Connection, alive: impl Fn(&str) -> bool) -> Result<()> {
+    for table in ["run", "parcel"] {
+        let owners: Vec<String> = db
+            .prepare(&format!("SELECT DISTINCT lease_owner FROM {table} WHERE state='leased' AND lease_owner IS NOT NULL"))?
+            .query_map([], |r| r.get(0))?
+            .collect::<Result<_>>()?;
+        for owner in owners.iter().filter(|o| !alive(o)) {
+            db.execute(&format!("UPDATE {table} SET lease_until=0 WHERE state='leased' AND lease_owner=?1"), [owner])?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts parked runs back to work: a person has acted. Gives how many.
+pub(super) fn reopen(db: &Connection, runs: &[Blake3], now: i64) -> Result<usize> {
+    let mut count = 0;
+    for run in runs {
+        let held: Option<(u32, Vec<u8>, i64)> = db
+            .query_row(
+                "SELECT cursor, record, (SELECT count(*) FROM parcel_of WHERE run = id) FROM run WHERE id=?1 AND state='parked'",
+                [&run.0[..]],
+                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
+            )
+            .optional()?;
+        let Some((cursor, record, parcels)) = held else { continue };
+        let state = if parcels > 0 { State::Sending } else { State::Ready };
+        db.execute(
+            "UPDATE run SET state=?2, due=?3, reason=NULL, attempts=0, setbacks=0 WHERE id=?1",
+            params![&run.0[..], state.as_str(), now],
+        )?;
+        db.execute(
+            "UPDATE parcel SET state='pending', due=?2, attempts=0, first_at=NULL
+             WHERE state='dead' AND id IN (SELECT parcel FROM parcel_of WHERE run=?1)",
+            params![&run.0[..], now],
+        )?;
+        let same = Blake3::of(&record);
+        journal::append(
+            db,
+            &Entry { run, kind: "reopened", step: cursor, input: same, output: same, at: now, worker: "operator" },
+        )?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn advance(db: &Connection, key: &LeaseKey, made: &StepRecord, cursor: u32, state: State, now: i64) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE run SET cursor=?2, state=?3, record=?4, label=?5, code=?6, lease_token=NULL, lease_until=NULL, due=?7,
+         attempts=0, setbacks=0, reason=NULL, work_ms=work_ms+?8 WHERE id=?1",
+    )?
+    .execute(params![
+        &key.run.0[..],
+        cursor,
+        state.as_str(),
+        made.record,
+        made.label,
+        made.code,
+        now,
+        i64::try_from(made.took_ms).unwrap_or(0)
+    ])
+    .map(|_| ())
+}
+
+fn stop(db: &Connection, key: &LeaseKey, state: State, reason: &Report) -> Result<()> {
+    db.prepare_cached("UPDATE run SET state=?2, reason=?3, lease_token=NULL, lease_until=NULL WHERE id=?1")?
+        .execute(params![&key.run.0[..], state.as_str(), report(reason)])
+        .map(|_| ())
+}
+
+/// A reason as the column holds it.
+pub(super) fn report(reason: &Report) -> String {
+    serde_json::to_string(reason).unwrap_or_default()
+}
+
+fn lane(number: i64) -> Lane {
+    match number {
+        0 => Lane::Desk,
+        1 => Lane::Delivery,
+        _ => Lane::Backfill,
+    }
+}

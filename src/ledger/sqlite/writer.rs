@@ -1,0 +1,112 @@
+//! One thread owns the connection. Jobs that wait while a commit flushes go into the next commit together, so that
+//! the disk's flush rate bounds commits, not steps.
+
+use crate::fault::{Fault, Outcome};
+use crate::ledger::schema;
+use crate::ledger::{OTHER_VERSION, UNAVAILABLE};
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// At most this many jobs share a commit.
+const BATCH: usize = 64;
+
+/// Runs inside the transaction; gives what to do when the transaction's end is known.
+type Job = Box<dyn FnOnce(&Connection) -> Reply + Send>;
+type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
+
+/// A handle to the thread; the thread ends with the last handle.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Writer {
+    pub(super) fn start(path: &Path) -> Outcome<Self> {
+        let db = open(path)?;
+        let (jobs, queue) = mpsc::channel::<Job>();
+        std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || work(&db, &queue))
+            .map_err(|e| Fault::new(&UNAVAILABLE).detail(e.kind()))?;
+        Ok(Writer { jobs })
+    }
+
+    /// Runs a job in a transaction and returns after the commit is durable. A job that fails is undone alone.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let (answer, wait) = oneshot::channel();
+        let job: Job = Box::new(move |db| {
+            let result = savepoint(db, job);
+            Box::new(move |committed| {
+                let result = committed.and_then(|()| result.map_err(|e| e.to_string()));
+                // The asker may be gone (shutdown); the commit stands all the same.
+                let _ = answer.send(result);
+            })
+        });
+        self.jobs.send(job).map_err(|_| Fault::new(&UNAVAILABLE).detail("the ledger's thread has ended"))?;
+        match wait.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(reason)) => Err(Fault::new(&UNAVAILABLE).detail(reason)),
+            Err(_) => Err(Fault::new(&UNAVAILABLE).detail("the ledger's thread has ended")),
+        }
+    }
+}
+
+fn open(path: &Path) -> Outcome<Connection> {
+    let failed = |e: rusqlite::Error| Fault::new(&UNAVAILABLE).detail(e);
+    let db = Connection::open(path).map_err(failed)?;
+    db.busy_timeout(Duration::from_secs(30)).map_err(failed)?;
+    db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;")
+        .map_err(failed)?;
+    // Two processes may open a new station at once: the version is looked at and the tables made under one lock.
+    db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+    let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(failed)?;
+    match version {
+        schema::VERSION => db.execute_batch("COMMIT").map_err(failed)?,
+        0 => {
+            db.execute_batch(schema::TABLES).map_err(failed)?;
+            db.execute_batch(&format!("PRAGMA user_version={}; COMMIT", schema::VERSION)).map_err(failed)?;
+        }
+        other => {
+            let _ = db.execute_batch("ROLLBACK");
+            return Err(Fault::new(&OTHER_VERSION).detail(format!("version {other}, not {}", schema::VERSION)));
+        }
+    }
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(db)
+}
+
+fn work(db: &Connection, queue: &mpsc::Receiver<Job>) {
+    while let Ok(first) = queue.recv() {
+        let mut replies: Vec<Reply> = Vec::new();
+        let begun = db.execute_batch("BEGIN IMMEDIATE").map_err(|e| e.to_string());
+        let committed = begun.and_then(|()| {
+            replies.push(first(db));
+            while replies.len() < BATCH {
+                match queue.try_recv() {
+                    Ok(job) => replies.push(job(db)),
+                    Err(_) => break,
+                }
+            }
+            db.execute_batch("COMMIT").map_err(|e| {
+                let _ = db.execute_batch("ROLLBACK");
+                e.to_string()
+            })
+        });
+        for reply in replies {
+            reply(committed.clone());
+        }
+    }
+}
+
+fn savepoint<T>(db: &Connection, job: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    db.execute_batch("SAVEPOINT job")?;
+    let result = job(db);
+    db.execute_batch(if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
+    result
+}
