@@ -16,6 +16,7 @@ pub mod digest;
 pub mod blobs;
 pub mod clock;
 pub mod ledger;
+pub mod station;
 pub mod engine;
 pub mod worker;
 pub mod pipeline;

@@ -1,0 +1,167 @@
+//! `hoso.toml`. An unknown key is an error: a typing mistake must never quietly switch something off.
+
+use super::{BAD_CONFIG, NO_SECRET};
+use crate::fault::{Fault, Outcome};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The station's configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// The identifier code of the office, e.g. `H40.17.5`.
+    pub office: String,
+    /// What the office is called.
+    pub name: String,
+    /// A training station: everything it makes says so, and `check` warns of it.
+    #[serde(default)]
+    pub training: bool,
+    /// How many steps run at once; 0 or absent: one a core.
+    #[serde(default)]
+    pub workers: usize,
+    /// The transparency log.
+    pub log: LogConfig,
+    /// Keys that seal, by name.
+    #[serde(default)]
+    pub keys: BTreeMap<String, KeyConfig>,
+    /// The timestamp authority (RFC 3161).
+    pub timestamp: Option<TimestampConfig>,
+    /// Who is delivered to, by name.
+    #[serde(default)]
+    pub recipients: BTreeMap<String, RecipientConfig>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LogConfig {
+    /// The log's name in every checkpoint (C2SP tlog-checkpoint, "origin").
+    pub origin: String,
+    /// Ed25519 private key, PEM.
+    pub key: Reference,
+    /// Secret from which the salts of the leaves are derived.
+    pub salt: Reference,
+}
+
+/// `[keys.NAME]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct KeyConfig {
+    /// PKCS#12 file, below the station.
+    pub p12: String,
+    /// Its password.
+    pub password: Reference,
+    /// The name that the visible signature shows.
+    pub name: String,
+}
+
+/// `[timestamp]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TimestampConfig {
+    /// Where the authority answers.
+    pub url: Reference,
+}
+
+/// `[recipients.NAME]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "kind")]
+pub enum RecipientConfig {
+    /// The national portal's sync contract, session dialect.
+    Dvcqg {
+        /// Base address of the adapter.
+        url: Reference,
+        /// Account.
+        username: Reference,
+        /// Its password.
+        password: Reference,
+        /// `madonvi`: the unit's code at the portal.
+        unit: String,
+        /// `dstcode` header, where the adapter wants one.
+        dstcode: Option<String>,
+        /// Public base address under which the portal fetches documents.
+        links: String,
+    },
+    /// A wallet or store that speaks push v1.
+    Push {
+        /// Base address.
+        url: Reference,
+        /// The receiver's public key or certificate, PEM, below the station: its receipts are checked with it.
+        receipt_key: String,
+        /// The key that signs our requests, PEM.
+        key: Reference,
+        /// Its name at the receiver.
+        key_id: String,
+    },
+}
+
+impl Config {
+    /// Reads the text.
+    ///
+    /// # Errors
+    /// `STAT-002` with line and column.
+    pub fn parse(text: &str) -> Outcome<Self> {
+        toml::from_str(text).map_err(|e| {
+            let start = e.span().map_or(0, |s| s.start).min(text.len());
+            let before = text.get(..start).unwrap_or("");
+            let line = before.matches('\n').count() + 1;
+            Fault::new(&BAD_CONFIG).at(format!("line {line}")).detail(e.message())
+        })
+    }
+}
+
+/// A value kept elsewhere: `env:NAME`, `file:PATH` (below the station); anything else stands for itself.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Reference(String);
+
+impl Reference {
+    /// The bytes it refers to.
+    ///
+    /// # Errors
+    /// `STAT-004` naming the reference, never its value.
+    pub fn bytes(&self, root: &Path) -> Outcome<Vec<u8>> {
+        if let Some(name) = self.0.strip_prefix("env:") {
+            return std::env::var(name).map(String::into_bytes).map_err(|_| Fault::new(&NO_SECRET).at(&self.0));
+        }
+        if let Some(path) = self.0.strip_prefix("file:") {
+            return std::fs::read(root.join(path)).map_err(|e| Fault::new(&NO_SECRET).at(&self.0).detail(e.kind()));
+        }
+        Ok(self.0.clone().into_bytes())
+    }
+
+    /// The text it refers to, without white space at its ends.
+    ///
+    /// # Errors
+    /// As [`Reference::bytes`], and where it is not UTF-8.
+    pub fn text(&self, root: &Path) -> Outcome<String> {
+        String::from_utf8(self.bytes(root)?)
+            .map(|t| t.trim().to_owned())
+            .map_err(|_| Fault::new(&NO_SECRET).at(&self.0).detail("not UTF-8"))
+    }
+}
+
+impl std::fmt::Debug for Reference {
+    /// A value that stands for itself may be a secret: only references are shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = if self.0.starts_with("env:") || self.0.starts_with("file:") { &self.0 } else { "(given)" };
+        f.write_str(shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_mistake_is_named_with_its_line() {
+        let fault = Config::parse("office = \"H40\"\nname = \"x\"\ntranning = true\n").unwrap_err();
+        assert!(fault.to_string().contains("line 3"), "{fault}");
+    }
+
+    #[test]
+    fn a_secret_never_shows_in_debug_output() {
+        assert_eq!(format!("{:?}", Reference("hunter2".into())), "(given)");
+    }
+}
