@@ -64,9 +64,9 @@ pub struct TimestampConfig {
     pub url: Reference,
 }
 
-/// `[recipients.NAME]`
+/// `[recipients.NAME.dvcqg]` or `[recipients.NAME.push]`
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "kind")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum RecipientConfig {
     /// The national portal's sync contract, session dialect.
     Dvcqg {

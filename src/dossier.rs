@@ -1,0 +1,232 @@
+//! What is known about a dossier between two steps: the record that the ledger keeps and every step returns anew.
+//!
+//! Bytes are named by digest and lie in the blobs. The record holds personal data and stays inside the station.
+
+use crate::chip::{Comparison, Verdict};
+use crate::digest::{Blake3, Digests};
+use crate::fault::Report;
+use crate::page::Dpi;
+use crate::scan::barcode::Barcode;
+use crate::scan::quality::Quality;
+use serde::{Deserialize, Serialize};
+
+/// One dossier, or a batch that has not been divided into dossiers yet.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dossier {
+    /// The folder or file it came as, below the input.
+    pub batch: String,
+    /// Dossier code, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Procedure code, typed at the desk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub procedure: Option<String>,
+    /// What the paper or result is called, from a manifest or slip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// How many pages a separator or manifest says there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_pages: Option<u32>,
+    /// What was typed at the desk about the applicant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applicant: Option<Applicant>,
+    /// What the office says of a result that goes out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slip: Option<ResultSlip>,
+    /// The files as they came, in order.
+    pub files: Vec<FileRecord>,
+    /// Chip readings as they came.
+    #[serde(default)]
+    pub readings: Vec<ReadingRecord>,
+    /// Every page of every file, in order.
+    #[serde(default)]
+    pub pages: Vec<PageRecord>,
+    /// The papers the pages make.
+    #[serde(default)]
+    pub papers: Vec<Paper>,
+    /// What the chip reading proves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// Chip, card QR and typed data held against each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<Comparison>,
+    /// What a person should know and what did not stop the work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Report>,
+}
+
+/// What was typed at the desk, `[applicant]` in `dossier.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Applicant {
+    /// Full name.
+    pub name: Option<String>,
+    /// Personal number, 12 digits.
+    pub number: Option<String>,
+    /// `dd/mm/yyyy`.
+    pub birth: Option<String>,
+    /// `Nam` or `Nữ`.
+    pub sex: Option<String>,
+}
+
+/// `dossier.toml` in a folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeskSlip {
+    /// Dossier code, where the desk has given one.
+    pub code: Option<String>,
+    /// Procedure code.
+    pub procedure: Option<String>,
+    /// Office code.
+    pub office: Option<String>,
+    /// What was typed about the applicant.
+    pub applicant: Option<Applicant>,
+}
+
+/// `NAME.toml` beside a result `NAME.pdf`: what the office says of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResultSlip {
+    /// Dossier code.
+    pub code: String,
+    /// Procedure code, e.g. `1.001193`.
+    pub procedure: String,
+    /// What the procedure is called.
+    pub procedure_name: Option<String>,
+    /// Field code and name of the procedure.
+    pub field: Option<String>,
+    /// What the field is called.
+    pub field_name: Option<String>,
+    /// What the result is called.
+    pub title: String,
+    /// Code of the result type, e.g. `KQ.G15.000031`.
+    pub result_code: String,
+    /// Number and symbol on the paper.
+    pub symbol: Option<String>,
+    /// Opaque handle of the citizen's wallet; no wallet where it is left out.
+    pub wallet: Option<String>,
+    /// Who owns the result.
+    pub owner: Applicant,
+    /// When the dossier was received, `yyyy-mm-ddThh:mm:ss+07:00`.
+    pub received: Option<String>,
+    /// When it was to be finished.
+    pub due: Option<String>,
+}
+
+/// A file as it came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// Its name below the batch.
+    pub name: String,
+    /// Its bytes.
+    pub digests: Digests,
+    /// Why it could not be opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Report>,
+    /// A PDF that carries signatures: its bytes are never rewritten.
+    #[serde(default)]
+    pub signed: bool,
+    /// Kept as it came since its pages are not plain scans; says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
+}
+
+/// A chip reading as it came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadingRecord {
+    /// Its file name.
+    pub name: String,
+    /// Its bytes.
+    pub digests: Digests,
+}
+
+/// One scanned side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageRecord {
+    /// Index into [`Dossier::files`].
+    pub file: usize,
+    /// Page in that file, from 1.
+    pub number: u32,
+    /// Pixels across, upright.
+    pub width: u32,
+    /// Pixels down, upright.
+    pub height: u32,
+    /// Resolution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpi: Option<Dpi>,
+    /// How it looks; absent where it could not be decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
+    /// The codes on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<Barcode>,
+    /// Why it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Report>,
+}
+
+/// One document in a dossier.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paper {
+    /// Indices into [`Dossier::pages`], in order.
+    pub pages: Vec<usize>,
+    /// The PDF made of them, or the file as it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Document>,
+    /// The same, signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedDocument>,
+    /// The log's receipt for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Blake3>,
+}
+
+/// A document before it is signed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// Its bytes.
+    pub digests: Digests,
+    /// Made here as PDF/A-2b; otherwise it is kept as it came.
+    pub archived: bool,
+}
+
+/// A document with our signature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedDocument {
+    /// Its bytes.
+    pub digests: Digests,
+    /// `B-B` or `B-T`.
+    pub level: String,
+    /// Signature profile.
+    pub profile: String,
+    /// When it was signed (ms).
+    pub at: i64,
+}
+
+impl Dossier {
+    /// What a clerk calls it: its code, or the batch it came as.
+    pub fn label(&self) -> &str {
+        self.code.as_deref().unwrap_or(&self.batch)
+    }
+
+    /// The documents as they leave the house: sealed where they are, else as they came.
+    pub fn outgoing(&self) -> impl Iterator<Item = (usize, &Paper, &Digests)> {
+        self.papers.iter().enumerate().filter_map(|(i, paper)| {
+            let digests = paper.sealed.as_ref().map(|s| &s.digests).or(paper.document.as_ref().map(|d| &d.digests))?;
+            Some((i, paper, digests))
+        })
+    }
+
+    /// The record as the ledger keeps it.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Strings, numbers and lists only: nothing in it can fail to be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
