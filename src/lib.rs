@@ -11,6 +11,7 @@
 //! - doors: [`cli`], [`serve`]
 #![forbid(unsafe_code)]
 
+pub mod codes;
 pub mod fault;
 pub mod digest;
 pub mod blobs;

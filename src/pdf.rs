@@ -1,10 +1,25 @@
 //! PDF: pages read with bounds, archives written (PDF/A-2b), text embedded, revisions appended.
 pub mod archive;
 pub mod font;
+pub mod g4;
+pub mod icc;
 pub mod read;
 pub mod revise;
+pub mod samples;
+pub mod xmp;
 
 use crate::fault::Code;
 
 /// Every fault of this room.
-pub const CODES: &[&Code] = &[&font::NO_GLYPH, &font::CUT];
+pub const CODES: &[&Code] = &[
+    &font::NO_GLYPH,
+    &font::CUT,
+    &samples::PACKING,
+    &samples::CMYK,
+    &archive::NO_PAGES,
+    &archive::TOO_MANY,
+    &archive::RESOLUTION,
+    &archive::PAGE_SIZE,
+    &archive::NOT_PIXELS,
+    &archive::JPEG_KIND,
+];

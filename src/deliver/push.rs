@@ -1,1 +1,266 @@
-//! (room)
+//! Push v1: a finished PDF goes to a receiver and counts as delivered only when its signed receipt holds.
+//!
+//! ```text
+//! PUT {base}/v1/deliveries/{delivery_id}        body: the PDF
+//! Content-Type: application/pdf
+//! Content-Digest: sha-256=:...:                 RFC 9530
+//! Idempotency-Key: {delivery_id}
+//! Hoso-Recipient: {64 hex}                      keyed digest of the recipient, no personal data
+//! Signature-Input, Signature                    RFC 9421 over all of the above, method and address
+//! -> 200 or 201, body: the receipt              the first one, byte for byte, on every repeat
+//! -> 409 application/problem+json, "type": "in-progress" or "conflict"
+//!
+//! GET {base}/v1/deliveries/{delivery_id}        signed; asked before anything is sent again
+//! -> 200, body: the first receipt; 404 when the receiver does not have it
+//! ```
+//! The delivery id follows from sink, recipient, document and revision, so that every retry is harmless.
+
+use super::attempt::{self, Attempt, ReceiptBytes};
+use super::link;
+use super::outbox;
+use super::receipt::{self, Facts};
+use super::signature::{self, Message, Terms};
+use super::wire_key::{SigningKey, VerifyingKey};
+use crate::digest::Sha256;
+use crate::fault::{Class, Code, Fault, Outcome};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, Response, StatusCode, Url};
+use std::fmt;
+
+/// A receiver of signed PDFs.
+#[derive(Debug, Clone)]
+pub struct Sink {
+    /// Its name in the station's configuration; part of every delivery id, so never rename one in use.
+    pub name: String,
+    /// Where it is ([`link::address`]).
+    pub base: Url,
+    /// What we sign requests with.
+    pub key: SigningKey,
+    /// The keys that its receipts may be signed with; two while it changes keys.
+    pub receipt_keys: Vec<VerifyingKey>,
+}
+
+/// A recipient as a receiver knows them: 64 hexadecimal digits that say nothing to anyone else.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RecipientHandle(String);
+
+impl RecipientHandle {
+    /// HMAC-SHA256 of a recipient's identity under a key that station and receiver share, so that numbers cannot be
+    /// guessed back. The same recipient always has the same handle, whatever happens to signature keys.
+    ///
+    /// # Errors
+    /// [`NOT_A_HANDLE`] when OpenSSL cannot.
+    pub fn derive(key: &[u8; 32], identity: &str) -> Outcome<Self> {
+        let unable = |_| Fault::new(&NOT_A_HANDLE);
+        let hmac_key = openssl::pkey::PKey::hmac(key).map_err(unable)?;
+        let mut signer =
+            openssl::sign::Signer::new(openssl::hash::MessageDigest::sha256(), &hmac_key).map_err(unable)?;
+        Ok(RecipientHandle(hex::encode(signer.sign_oneshot_to_vec(identity.as_bytes()).map_err(unable)?)))
+    }
+
+    /// A handle that was stored.
+    ///
+    /// # Errors
+    /// [`NOT_A_HANDLE`] unless it is 64 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Outcome<Self> {
+        let hexadecimal = text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if hexadecimal { Ok(RecipientHandle(text.to_owned())) } else { Err(Fault::new(&NOT_A_HANDLE)) }
+    }
+
+    /// The 64 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RecipientHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecipientHandle({}…)", self.0.get(..8).unwrap_or_default())
+    }
+}
+
+/// One document for one recipient at one sink.
+#[derive(Debug, Clone, Copy)]
+pub struct Parcel<'a> {
+    /// The name of this delivery, stored before the first attempt.
+    pub delivery_id: Sha256,
+    /// For whom.
+    pub recipient: &'a RecipientHandle,
+    /// SHA-256 of the document, as it was sealed.
+    pub sha256: Sha256,
+    /// The document, read anew for every attempt.
+    pub pdf: &'a [u8],
+}
+
+impl<'a> Parcel<'a> {
+    /// A parcel whose id follows from its parts; `sha256` is what the document had when it was sealed.
+    pub fn new(
+        sink: &str,
+        recipient: &'a RecipientHandle,
+        revision: u32,
+        sha256: Sha256,
+        pdf: &'a [u8],
+    ) -> Self {
+        let delivery_id = outbox::delivery_id(sink, recipient.as_str(), &sha256, revision);
+        Parcel { delivery_id, recipient, sha256, pdf }
+    }
+
+    /// What its receipt must agree with.
+    pub fn facts(&self) -> Facts {
+        Facts { delivery_id: self.delivery_id, sha256: self.sha256, size: self.pdf.len() as u64 }
+    }
+}
+
+/// What a receiver says when it is asked about a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// It has it; its receipt holds.
+    Stored(ReceiptBytes),
+    /// It does not have it.
+    Unknown,
+    /// No usable answer.
+    Silent(Attempt),
+}
+
+/// Sends a parcel once. `now` in Unix seconds.
+///
+/// After an attempt that [may have arrived](Attempt::may_have_arrived), use [`push_again`].
+pub async fn push(client: &Client, sink: &Sink, parcel: &Parcel<'_>, now: i64) -> Attempt {
+    match try_push(client, sink, parcel, now).await {
+        Ok(attempt) => attempt,
+        Err(fault) => of_fault(fault),
+    }
+}
+
+/// Asks first, and sends only what the receiver does not have.
+pub async fn push_again(client: &Client, sink: &Sink, parcel: &Parcel<'_>, now: i64) -> Attempt {
+    match probe(client, sink, &parcel.facts(), now).await {
+        Probe::Stored(receipt) => Attempt::Delivered(receipt),
+        Probe::Unknown => push(client, sink, parcel, now).await,
+        // A receiver that cannot be asked is not sent to; one that does not know the question is.
+        Probe::Silent(Attempt::Never(_)) => push(client, sink, parcel, now).await,
+        Probe::Silent(attempt) => attempt,
+    }
+}
+
+/// Asks a receiver for the receipt of a delivery. `now` in Unix seconds.
+pub async fn probe(client: &Client, sink: &Sink, facts: &Facts, now: i64) -> Probe {
+    let asked = async {
+        let url = place(sink, &facts.delivery_id)?;
+        let response = exchange(client, sink, Method::GET, url, HeaderMap::new(), None, now).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(Probe::Unknown);
+        }
+        Ok(match judge(sink, facts, response, now).await? {
+            Attempt::Delivered(receipt) => Probe::Stored(receipt),
+            other => Probe::Silent(other),
+        })
+    };
+    asked.await.unwrap_or_else(|fault| Probe::Silent(of_fault(fault)))
+}
+
+async fn try_push(client: &Client, sink: &Sink, parcel: &Parcel<'_>, now: i64) -> Outcome<Attempt> {
+    // Hashed anew for every attempt: what leaves is what was sealed, or nothing leaves.
+    if Sha256::of(parcel.pdf) != parcel.sha256 {
+        return Err(Fault::new(&PARCEL_CHANGED).detail(format!("{} bytes", parcel.pdf.len())));
+    }
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("content-type", "application/pdf".to_owned()),
+        ("content-digest", signature::content_digest(&parcel.sha256)),
+        ("idempotency-key", parcel.delivery_id.to_string()),
+        ("hoso-recipient", parcel.recipient.as_str().to_owned()),
+    ] {
+        headers.insert(HeaderName::from_static(name), field(&value)?);
+    }
+    let url = place(sink, &parcel.delivery_id)?;
+    let response = exchange(client, sink, Method::PUT, url, headers, Some(parcel.pdf), now).await?;
+    judge(sink, &parcel.facts(), response, now).await
+}
+
+/// Signs and sends one request.
+async fn exchange(
+    client: &Client,
+    sink: &Sink,
+    method: Method,
+    url: Url,
+    mut headers: HeaderMap,
+    pdf: Option<&[u8]>,
+    now: i64,
+) -> Outcome<Response> {
+    let covered = if pdf.is_some() { signature::COVERED_PUT } else { signature::COVERED_GET };
+    let message = Message { method: method.as_str(), target_uri: url.as_str(), headers: &headers };
+    let (input, value) = signature::sign(&message, covered, &terms(now)?, &sink.key)?;
+    headers.insert("signature-input", field(&input)?);
+    headers.insert("signature", field(&value)?);
+    let mut request = client.request(method, url).headers(headers);
+    if let Some(pdf) = pdf {
+        request = request.body(pdf.to_vec());
+    }
+    request.send().await.map_err(|error| link::failure(&error))
+}
+
+/// What an answer proves. Only a receipt that holds makes it a delivery, whatever the status says.
+async fn judge(sink: &Sink, facts: &Facts, response: Response, now: i64) -> Outcome<Attempt> {
+    let status = response.status();
+    let headers = response.headers().clone();
+    if status.is_success() {
+        let bytes = link::body(response, receipt::LONGEST).await?;
+        receipt::verify_receipt(&bytes, &sink.receipt_keys, facts)?;
+        return Ok(Attempt::Delivered(ReceiptBytes(bytes)));
+    }
+    // Only a conflict's body matters; that it cannot be read is no reason to send over what is there.
+    let in_progress = status == StatusCode::CONFLICT
+        && link::body(response, receipt::LONGEST).await.is_ok_and(|bytes| {
+            serde_json::from_slice::<Problem>(&bytes).is_ok_and(|problem| problem.r#type == "in-progress")
+        });
+    Ok(attempt::of_status(status, &headers, in_progress, now))
+}
+
+/// A fault of the line or the receipt is worth another try; one of ours is not.
+fn of_fault(fault: Fault) -> Attempt {
+    match fault.code.class {
+        Class::Later => Attempt::again(fault),
+        Class::Input | Class::Setup | Class::Person | Class::Inner => Attempt::Never(fault),
+    }
+}
+
+/// The part of a problem document (RFC 9457) that decides.
+#[derive(serde::Deserialize)]
+struct Problem {
+    r#type: String,
+}
+
+fn place(sink: &Sink, delivery_id: &Sha256) -> Outcome<Url> {
+    link::below(&sink.base, &format!("v1/deliveries/{delivery_id}"))
+}
+
+fn terms(now: i64) -> Outcome<Terms> {
+    let mut nonce = [0u8; 16];
+    openssl::rand::rand_bytes(&mut nonce).map_err(|_| Fault::new(&super::wire_key::SIGNING_FAILED))?;
+    Ok(Terms { created: now, expires: now.saturating_add(signature::WINDOW), nonce: hex::encode(nonce) })
+}
+
+fn field(text: &str) -> Outcome<HeaderValue> {
+    HeaderValue::from_str(text).map_err(|_| Fault::new(&signature::MALFORMED))
+}
+
+/// The document is no longer what was sealed.
+pub const PARCEL_CHANGED: Code = Code {
+    id: "SEND-035",
+    class: Class::Person,
+    vi: "Tài liệu sắp gửi không còn nguyên vẹn như khi ký",
+    en: "the document to be sent is not what was sealed",
+    remedy_vi: "Không gửi; báo người quản trị kiểm tra kho lưu trữ",
+    remedy_en: "it is not sent; have the keeper check the store",
+};
+
+/// Not a recipient handle.
+pub const NOT_A_HANDLE: Code = Code {
+    id: "SEND-036",
+    class: Class::Setup,
+    vi: "Mã người nhận không hợp lệ",
+    en: "the recipient handle is not valid",
+    remedy_vi: "Mã người nhận gồm 64 chữ số thập lục phân viết thường",
+    remedy_en: "a recipient handle is 64 lower-case hexadecimal digits",
+};

@@ -1,0 +1,179 @@
+//! Decoded samples on their way into a PDF stream: packed without loss, or CMYK turned to RGB.
+
+use crate::fault::{Class, Code, Fault, Outcome};
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+
+/// What a JPEG's frame header says (ITU-T T.81 B.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// The process: 0 baseline, 1 extended, 2 progressive; others no PDF reader decodes.
+    pub process: u8,
+    /// Bits a sample.
+    pub precision: u8,
+    /// Pixels across.
+    pub width: u16,
+    /// Pixels down.
+    pub height: u16,
+    /// Colour components.
+    pub components: u8,
+}
+
+/// The first frame header of a JPEG, if its segments can be walked that far.
+pub fn jpeg_frame(bytes: &[u8]) -> Option<Frame> {
+    if bytes.get(..2)? != [0xff, 0xd8] {
+        return None;
+    }
+    let mut at = 2usize;
+    loop {
+        if *bytes.get(at)? != 0xff {
+            return None;
+        }
+        let marker = *bytes.get(at + 1)?;
+        match marker {
+            0xff => at += 1, // fill byte
+            0x01 | 0xd0..=0xd7 => at += 2,
+            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+                let f = bytes.get(at + 4..at + 10)?;
+                return Some(Frame {
+                    process: marker - 0xc0,
+                    precision: f[0],
+                    height: u16::from_be_bytes([f[1], f[2]]),
+                    width: u16::from_be_bytes([f[3], f[4]]),
+                    components: f[5],
+                });
+            }
+            0xd8..=0xda => return None,
+            _ => {
+                let length = usize::from(u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?]));
+                at = at.checked_add(2 + length.max(2))?;
+            }
+        }
+    }
+}
+
+/// Packs 8-bit samples as a zlib stream with PNG predictors (`/FlateDecode`, `/Predictor 15`).
+///
+/// # Errors
+/// [`PACKING`] where the encoder refuses; the caller has checked the length.
+pub fn deflate(samples: &[u8], width: u32, height: u32, channels: u8) -> Outcome<Vec<u8>> {
+    let mut file = Vec::new();
+    let refused = |e: png::EncodingError| Fault::new(&PACKING).detail(e);
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_color(if channels == 1 { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+    encoder.set_compression(png::Compression::Balanced);
+    let mut writer = encoder.write_header().map_err(refused)?;
+    writer.write_image_data(samples).map_err(refused)?;
+    writer.finish().map_err(refused)?;
+    // The image data chunks of a PNG, joined, are the very stream that PDF means by `/Predictor 15`.
+    let mut stream = Vec::with_capacity(file.len());
+    let mut rest = file.get(8..).unwrap_or_default();
+    while let Some((head, tail)) = rest.split_first_chunk::<8>() {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let (Some(data), Some(next)) = (tail.get(..length), tail.get(length.saturating_add(4)..)) else {
+            break;
+        };
+        if &head[4..] == b"IDAT" {
+            stream.extend_from_slice(data);
+        }
+        rest = next;
+    }
+    Ok(stream)
+}
+
+/// Decodes a CMYK JPEG to RGB and encodes it again at quality 90: PDF/A with an RGB output intent has no
+/// meaning for device CMYK. `inverted` as in [`crate::page::Coding::Jpeg`].
+///
+/// # Errors
+/// [`CMYK`] where it cannot be decoded or is larger than [`MAX_PIXELS`].
+pub fn cmyk_to_rgb_jpeg(bytes: &[u8], inverted: bool) -> Outcome<Vec<u8>> {
+    let failed = |e: &dyn std::fmt::Display| Fault::new(&CMYK).detail(e);
+    let options = DecoderOptions::default().set_max_width(65_500).set_max_height(65_500);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|e| failed(&e))?;
+    let (width, height) = decoder.dimensions().ok_or_else(|| failed(&"no dimensions"))?;
+    if width.saturating_mul(height) > MAX_PIXELS {
+        return Err(failed(&format!("{width} x {height} pixels, limit {MAX_PIXELS}")));
+    }
+    let raw = decoder.input_colorspace() == Some(ColorSpace::CMYK);
+    let target = if raw { ColorSpace::CMYK } else { ColorSpace::RGB };
+    decoder.set_options(options.jpeg_set_out_colorspace(target));
+    let samples = decoder.decode().map_err(|e| failed(&e))?;
+    let rgb = if raw { cmyk_to_rgb(&samples, inverted) } else { samples };
+    let mut out = Vec::new();
+    let (width, height) = (width as u32, height as u32);
+    if rgb.len() as u64 != u64::from(width) * u64::from(height) * 3 {
+        return Err(failed(&"the decoder gave another number of samples"));
+    }
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut out, 90)
+        .encode(&rgb, width, height, image::ExtendedColorType::Rgb8)
+        .map_err(|e| failed(&e))?;
+    Ok(out)
+}
+
+/// The largest CMYK page that is decoded, pixels.
+pub const MAX_PIXELS: usize = 100_000_000;
+
+fn cmyk_to_rgb(samples: &[u8], inverted: bool) -> Vec<u8> {
+    let mut rgb = Vec::with_capacity(samples.len() / 4 * 3);
+    for pixel in samples.chunks_exact(4) {
+        let light = |ink: u8| if inverted { u16::from(ink) } else { u16::from(255 - ink) };
+        let white = light(pixel[3]);
+        rgb.extend(pixel[..3].iter().map(|ink| ((light(*ink) * white + 127) / 255) as u8));
+    }
+    rgb
+}
+
+/// Samples could not be packed.
+pub const PACKING: Code = Code {
+    id: "PDF-022",
+    class: Class::Inner,
+    vi: "Không nén được điểm ảnh của trang",
+    en: "the samples of a page could not be packed",
+    remedy_vi: "Báo cho người bảo trì chương trình",
+    remedy_en: "report it to the maintainers",
+};
+
+/// A CMYK JPEG that cannot be converted.
+pub const CMYK: Code = Code {
+    id: "PDF-023",
+    class: Class::Input,
+    vi: "Không chuyển được ảnh CMYK sang RGB",
+    en: "a CMYK picture could not be turned to RGB",
+    remedy_vi: "Quét lại trang ở chế độ màu RGB",
+    remedy_en: "scan the page again in RGB colour",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_header_is_found_behind_other_segments() {
+        let mut jpeg = vec![0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xff, 0xc2, 0, 17, 8, 0, 5, 0, 7, 3];
+        let frame = jpeg_frame(&jpeg).unwrap();
+        assert_eq!(frame, Frame { process: 2, precision: 8, width: 7, height: 5, components: 3 });
+        for length in 0..jpeg.len() {
+            assert_eq!(jpeg_frame(&jpeg[..length]), None);
+        }
+        jpeg[4..6].copy_from_slice(&[0xff, 0xff]);
+        assert_eq!(jpeg_frame(&jpeg), None);
+    }
+
+    #[test]
+    fn packed_samples_unpack_to_themselves() {
+        let samples: Vec<u8> = (0..30 * 20 * 3).map(|i| (i * 7 % 251) as u8).collect();
+        let stream = deflate(&samples, 30, 20, 3).unwrap();
+        let raw = miniz_oxide::inflate::decompress_to_vec_zlib(&stream).unwrap();
+        assert_eq!(raw.len(), 20 * (30 * 3 + 1));
+    }
+
+    #[test]
+    fn no_ink_is_white_and_all_ink_is_black_either_way() {
+        assert_eq!(cmyk_to_rgb(&[0, 0, 0, 0, 255, 255, 255, 255], false), [255, 255, 255, 0, 0, 0]);
+        assert_eq!(cmyk_to_rgb(&[255, 255, 255, 255, 0, 0, 0, 0], true), [255, 255, 255, 0, 0, 0]);
+        assert_eq!(cmyk_to_rgb(&[0, 255, 0, 0], false), [255, 0, 255]);
+    }
+}
