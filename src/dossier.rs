@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 pub struct Dossier {
     /// The folder or file it came as, below the input.
     pub batch: String,
+    /// When it was admitted (ms since 1970, UTC); every date in what is made of it is this one, so that a step that
+    /// runs twice makes the same bytes.
+    pub received_at: i64,
     /// Dossier code, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
