@@ -136,7 +136,7 @@ pub enum BarcodeKind {
     Datamatrix,
 }
 
-/// `split = { page-count = "park" }`
+/// `split = { page-count = "refuse" }`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct SplitConfig {
@@ -148,7 +148,7 @@ pub struct SplitConfig {
 
 impl Default for SplitConfig {
     fn default() -> Self {
-        SplitConfig { page_count: OnMismatch::Park, no_code: OnMismatch::Note }
+        SplitConfig { page_count: OnMismatch::Refuse, no_code: OnMismatch::Note }
     }
 }
 
@@ -158,11 +158,11 @@ impl Default for SplitConfig {
 pub enum OnMismatch {
     /// Write it down and go on.
     Note,
-    /// Wait for a person.
-    Park,
+    /// Refuse the dossier with the reason; the clerk mends it and hands it in again.
+    Refuse,
 }
 
-/// `identity = { on-forged = "park" }`
+/// `identity = { on-forged = "refuse" }`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct IdentityConfig {
@@ -174,7 +174,7 @@ pub struct IdentityConfig {
 
 impl Default for IdentityConfig {
     fn default() -> Self {
-        IdentityConfig { on_missing: OnMismatch::Note, on_forged: OnMismatch::Park }
+        IdentityConfig { on_missing: OnMismatch::Note, on_forged: OnMismatch::Refuse }
     }
 }
 

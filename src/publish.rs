@@ -1,0 +1,48 @@
+//! `out/`: what people look for. Made of journaled blobs only, whole files only, and again at will: deleting `out/`
+//! loses nothing.
+
+use crate::blobs::{self, write_whole};
+use crate::dossier::Dossier;
+use crate::fault::{Fault, Outcome};
+use crate::ledger::RunView;
+use crate::steps::Desk;
+use std::fs;
+
+/// Lays a finished run's files into `out/<dossier code>/`.
+///
+/// # Errors
+/// `BLOB-001`, `BLOB-002`.
+pub fn lay_out(desk: &Desk, run: &RunView) -> Outcome<()> {
+    let dossier: Dossier = serde_json::from_slice(&run.record)
+        .map_err(|_| Fault::new(&crate::work::RECORD_UNREADABLE))?;
+    let folder = desk.station.path("out").join(folder_name(&dossier, run));
+    fs::create_dir_all(&folder).map_err(|e| Fault::new(&blobs::NOT_STORED).at("out").detail(e.kind()))?;
+    let kind = if dossier.slip.is_some() { "ket-qua" } else { "giay-to" };
+    for (index, paper, digests) in dossier.outgoing() {
+        // The digest in the name keeps two deliveries of one dossier apart and never changes.
+        let stem = format!("{kind}-{:02}-{}", index + 1, &digests.sha256.to_string()[..8]);
+        write_whole(&folder.join(format!("{stem}.pdf")), &desk.blobs.get(&digests.blake3)?)?;
+        if let Some(receipt) = &paper.receipt {
+            write_whole(&folder.join(format!("{stem}.tlog-proof")), &desk.blobs.get(receipt)?)?;
+        }
+    }
+    if let Some(verdict) = &dossier.verdict {
+        let text = serde_json::to_vec_pretty(verdict).unwrap_or_default();
+        write_whole(&folder.join("xac-minh.verdict.json"), &text)?;
+    }
+    for parcel in &run.parcels {
+        if let Some(receipt) = &parcel.receipt {
+            let name = format!("bien-nhan-{}-{}.receipt", parcel.recipient, &parcel.id.to_string()[..8]);
+            write_whole(&folder.join(name), &desk.blobs.get(receipt)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder name that is safe whatever a code or a file was called.
+fn folder_name(dossier: &Dossier, run: &RunView) -> String {
+    match &dossier.code {
+        Some(code) if code.parse::<crate::codes::DossierCode>().is_ok() => code.clone(),
+        _ => format!("khong-ma-{}", run.id.short()),
+    }
+}

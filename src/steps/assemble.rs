@@ -1,0 +1,118 @@
+//! In: papers as lists of pages. Out: a PDF/A-2b for each, the bytes of the scan inside it unchanged; a PDF that is
+//! signed or is no plain scan stays as it came. What can go wrong: a page of the dossier that cannot be read: the
+//! dossier is refused with that page's reason, since a paper with a page missing would be a lie.
+
+use super::Desk;
+use crate::dossier::{Document, Dossier, Paper};
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::pdf::archive::{self, ArchivePage, Metadata};
+use crate::scan::{self, Limits, Source};
+use std::collections::BTreeMap;
+
+/// Makes the document of every paper.
+///
+/// # Errors
+/// `STEP-001` naming the page that cannot be read; `BLOB-001`, `BLOB-002`; those of [`archive::assemble`].
+pub fn run(mut dossier: Dossier, desk: &Desk) -> Outcome<Dossier> {
+    if dossier.papers.is_empty() {
+        dossier.papers = whole_papers(&dossier);
+    }
+    let mut bad = dossier.papers.iter().flat_map(|p| &p.pages).filter_map(|i| dossier.pages.get(*i)?.fault.as_ref());
+    if let Some(first) = bad.next() {
+        let others = bad.count();
+        let place = first.place.clone().unwrap_or_default();
+        return Err(Fault::new(&PAGE_MISSING).at(place).detail(format!("{}: {}; {others} more", first.code, first.en)));
+    }
+    if dossier.papers.iter().all(|p| p.pages.is_empty()) {
+        return Err(Fault::new(&NO_PAGES).at(dossier.label()));
+    }
+    let mut open = OpenFiles::default();
+    for index in 0..dossier.papers.len() {
+        let document = one_paper(&dossier, &dossier.papers[index], &mut open, desk)?;
+        dossier.papers[index].document = Some(document);
+    }
+    Ok(dossier)
+}
+
+/// Where nothing divided the batch: all its plain pages are one paper, and each kept file is another.
+pub(super) fn whole_papers(dossier: &Dossier) -> Vec<Paper> {
+    group_papers(dossier, &(0..dossier.pages.len()).collect::<Vec<_>>())
+}
+
+/// Divides a run of pages where a kept file begins or ends.
+pub(super) fn group_papers(dossier: &Dossier, pages: &[usize]) -> Vec<Paper> {
+    let kept = |page: usize| {
+        let file = dossier.pages.get(page).map(|p| p.file)?;
+        dossier.files.get(file)?.kept.as_ref().map(|_| file)
+    };
+    let mut papers: Vec<(Option<usize>, Paper)> = Vec::new();
+    for page in pages {
+        match papers.last_mut() {
+            Some((of, paper)) if *of == kept(*page) => paper.pages.push(*page),
+            _ => papers.push((kept(*page), Paper { pages: vec![*page], ..Paper::default() })),
+        }
+    }
+    papers.into_iter().map(|(_, paper)| paper).collect()
+}
+
+fn one_paper(dossier: &Dossier, paper: &Paper, open: &mut OpenFiles, desk: &Desk) -> Outcome<Document> {
+    let pages: Vec<_> = paper.pages.iter().filter_map(|i| dossier.pages.get(*i)).collect();
+    if let Some(file) = pages.first().and_then(|p| dossier.files.get(p.file)).filter(|f| f.kept.is_some()) {
+        return Ok(Document { digests: file.digests, archived: false });
+    }
+    let mut images = Vec::with_capacity(pages.len());
+    for page in pages {
+        let file = dossier.files.get(page.file).ok_or(&NO_PAGES)?;
+        let source = open.get(page.file, &file.digests.blake3, desk)?;
+        let image = source.page_image(page.number as usize).map_err(|f| f.at(&file.name))?;
+        let skew_deg = page.quality.as_ref().map_or(0.0, |q| q.straighten_deg());
+        images.push(ArchivePage { image, skew_deg });
+    }
+    let created = jiff::Timestamp::from_millisecond(dossier.received_at).unwrap_or_default();
+    let meta = Metadata {
+        title: dossier.title.clone().unwrap_or_else(|| dossier.label().to_owned()),
+        created,
+        creator_tool: concat!("hoso ", env!("CARGO_PKG_VERSION")).into(),
+        dossier_code: dossier.code.clone(),
+    };
+    let archived = archive::assemble(&images, &meta)?;
+    Ok(Document { digests: desk.blobs.put(&archived.bytes)?, archived: true })
+}
+
+/// Files opened for this dossier, so that a file of many pages is read once; the last one is enough, since pages of
+/// a file follow each other.
+#[derive(Default)]
+struct OpenFiles {
+    last: BTreeMap<usize, Source>,
+}
+
+impl OpenFiles {
+    fn get(&mut self, file: usize, digest: &crate::digest::Blake3, desk: &Desk) -> Outcome<&Source> {
+        if !self.last.contains_key(&file) {
+            self.last.clear();
+            self.last.insert(file, scan::open(desk.blobs.get(digest)?, &Limits::default())?);
+        }
+        self.last.get(&file).ok_or_else(|| Fault::new(&NO_PAGES))
+    }
+}
+
+/// A page of the dossier cannot be read.
+pub const PAGE_MISSING: Code = Code {
+    id: "STEP-001",
+    class: Class::Input,
+    vi: "Có trang không đọc được, hồ sơ chưa thể đóng",
+    en: "a page cannot be read, so the dossier cannot be closed",
+    remedy_vi: "Quét lại trang được nêu rồi đưa cả hồ sơ vào lại; bản quét gốc vẫn được giữ",
+    remedy_en: "scan the named page again and hand the dossier in again; the originals are kept",
+};
+/// There is no page.
+pub const NO_PAGES: Code = Code {
+    id: "STEP-002",
+    class: Class::Input,
+    vi: "Hồ sơ không có trang nào",
+    en: "the dossier has no page",
+    remedy_vi: "Kiểm tra tờ phân cách và quét lại",
+    remedy_en: "look at the separator sheets and scan again",
+};
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&PAGE_MISSING, &NO_PAGES];

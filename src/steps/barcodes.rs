@@ -1,0 +1,45 @@
+//! In: decoded pages. Out: the codes on each, and the dossier code where the batch carries exactly one.
+//! What can go wrong: nothing that stops a batch; a strange code is kept as it is and means nothing.
+
+use crate::codes::DossierCode;
+use crate::dossier::Dossier;
+use crate::page::Dpi;
+use crate::pipeline::{BarcodeKind, BarcodesConfig};
+use crate::scan::Luma;
+use crate::scan::barcode::{self, Barcode, Format, Policy};
+use crate::scan::separate::{Role, role_of};
+
+/// Reads the codes on one page.
+pub fn look(luma: &Luma, dpi: Dpi, config: &BarcodesConfig) -> Vec<Barcode> {
+    let formats = config.kinds.iter().map(|kind| format(*kind)).collect();
+    barcode::read_page(luma, Some(dpi.x.min(dpi.y)), &Policy { formats, ..Policy::default() }).codes
+}
+
+/// Takes the dossier code over where nobody typed one and the pages agree on it.
+pub fn run(mut dossier: Dossier) -> Dossier {
+    if dossier.code.is_none() {
+        let mut codes: Vec<String> = dossier.pages.iter().flat_map(|p| &p.codes).filter_map(dossier_code).collect();
+        codes.dedup();
+        if let [code] = codes.as_slice() {
+            dossier.code = Some(code.clone());
+        }
+    }
+    dossier
+}
+
+fn dossier_code(code: &Barcode) -> Option<String> {
+    match role_of(code.format, &code.text) {
+        Role::DossierCode(code) => Some(DossierCode::to_string(&code)),
+        _ => None,
+    }
+}
+
+fn format(kind: BarcodeKind) -> Format {
+    match kind {
+        BarcodeKind::Qr => Format::QRCode,
+        BarcodeKind::Code128 => Format::Code128,
+        BarcodeKind::Code39 => Format::Code39,
+        BarcodeKind::Pdf417 => Format::PDF417,
+        BarcodeKind::Datamatrix => Format::DataMatrix,
+    }
+}

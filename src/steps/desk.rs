@@ -1,0 +1,157 @@
+//! The desk a step works at: blobs, keys, anchors, the log, the timestamp authority. Everything is opened when it is
+//! first asked for, so that a pipeline needs only what it uses, and a key is loaded once.
+
+use crate::blobs::Blobs;
+use crate::chip::Trust;
+use crate::clock::Clock;
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::log::Log;
+use crate::seal::{HttpTimestamp, KeyHandle, SoftKey, TimestampSource};
+use crate::station::Station;
+use crate::station::config::RecipientConfig;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+/// What steps work with.
+pub struct Desk {
+    /// Bytes by digest.
+    pub blobs: Arc<Blobs>,
+    /// The office's identifier code.
+    pub office: String,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where everything else is configured.
+    pub station: Station,
+    /// One permit a core; the engine holds one for every running step.
+    cores: Arc<Semaphore>,
+    runtime: Handle,
+    keys: Mutex<HashMap<String, Arc<SealKey>>>,
+    trust: Mutex<Option<Arc<Trust>>>,
+    log: Mutex<Option<Arc<Log>>>,
+}
+
+/// A key that seals, and the name it shows.
+pub struct SealKey {
+    /// The key.
+    pub handle: Box<dyn KeyHandle>,
+    /// The name in the visible signature.
+    pub shown_name: String,
+}
+
+impl Desk {
+    /// The desk of a station. `cores` is shared with the engine.
+    pub fn new(station: Station, blobs: Arc<Blobs>, clock: Clock, cores: Arc<Semaphore>, runtime: Handle) -> Self {
+        Desk {
+            blobs,
+            office: station.config.office.clone(),
+            clock,
+            station,
+            cores,
+            runtime,
+            keys: Mutex::default(),
+            trust: Mutex::default(),
+            log: Mutex::default(),
+        }
+    }
+
+    /// How many threads a step may use: its own, and as many as no other step uses now.
+    pub fn spare_cores(&self) -> usize {
+        1 + self.cores.available_permits()
+    }
+
+    /// A key by its name in `hoso.toml`, checked to be one that may sign today.
+    ///
+    /// # Errors
+    /// `STAT-003`, `STAT-004`, those of [`SoftKey::from_pkcs12`] and [`crate::seal::check_may_sign`].
+    pub fn key(&self, name: &str) -> Outcome<Arc<SealKey>> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = match keys.get(name) {
+            Some(key) => Arc::clone(key),
+            None => {
+                let config = self.station.config.keys.get(name).ok_or_else(|| {
+                    Fault::new(&crate::station::MISFIT).detail(format!("[keys.{name}] is not in hoso.toml"))
+                })?;
+                let bytes = std::fs::read(self.station.path(&config.p12))
+                    .map_err(|e| Fault::new(&crate::station::NO_SECRET).at(&config.p12).detail(e.kind()))?;
+                let password = config.password.text(&self.station.root)?;
+                let handle = SoftKey::from_pkcs12(&bytes, &password).map_err(|f| f.at(&config.p12))?;
+                let key = Arc::new(SealKey { handle: Box::new(handle), shown_name: config.name.clone() });
+                keys.insert(name.to_owned(), Arc::clone(&key));
+                key
+            }
+        };
+        let now = jiff::Timestamp::from_millisecond(self.clock.now_ms()).unwrap_or_default();
+        crate::seal::check_may_sign(key.handle.certificate(), now).map_err(|f| f.at(format!("key {name}")))?;
+        Ok(key)
+    }
+
+    /// The document signing authorities of chips that this station trusts.
+    ///
+    /// # Errors
+    /// Those of [`Trust::load`].
+    pub fn trust(&self) -> Outcome<Arc<Trust>> {
+        cached(&self.trust, || Trust::load(&self.station.path("anchors/csca")).map(Arc::new))
+    }
+
+    /// The transparency log.
+    ///
+    /// # Errors
+    /// Those of [`Log::open`]; `STAT-004`.
+    pub fn log(&self) -> Outcome<Arc<Log>> {
+        cached(&self.log, || open_log(&self.station).map(Arc::new))
+    }
+
+    /// The timestamp authority.
+    ///
+    /// # Errors
+    /// `STAT-003`, `STAT-004`.
+    pub fn timestamps(&self) -> Outcome<Arc<dyn TimestampSource>> {
+        // The address may stand in a file that changes when a stand-in is started anew: it is looked up every time.
+        let config = self.station.config.timestamp.as_ref().ok_or(&crate::station::MISFIT)?;
+        let url = config.url.text(&self.station.root)?;
+        Ok(Arc::new(HttpTimestamp::new(&url, self.runtime.clone())?))
+    }
+
+    /// A recipient by its name in `hoso.toml`.
+    ///
+    /// # Errors
+    /// `STAT-003`.
+    pub fn recipient(&self, name: &str) -> Outcome<&RecipientConfig> {
+        self.station.config.recipients.get(name).ok_or_else(|| {
+            Fault::new(&crate::station::MISFIT).detail(format!("[recipients.{name}] is not in hoso.toml"))
+        })
+    }
+}
+
+/// Opens the station's log with its key and salt.
+///
+/// # Errors
+/// Those of [`Log::open`]; `STAT-004`; `STEP-030` for a key that is none.
+pub fn open_log(station: &Station) -> Outcome<Log> {
+    let config = &station.config.log;
+    let pem = config.key.bytes(&station.root)?;
+    let key = openssl::pkey::PKey::private_key_from_pem(&pem).map_err(|_| Fault::new(&BAD_LOG_KEY))?;
+    Log::open(&station.path("var/log"), &config.origin, key)
+}
+
+fn cached<T: ?Sized>(slot: &Mutex<Option<Arc<T>>>, open: impl FnOnce() -> Outcome<Arc<T>>) -> Outcome<Arc<T>> {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(opened) = slot.as_ref() {
+        return Ok(Arc::clone(opened));
+    }
+    let opened = open()?;
+    *slot = Some(Arc::clone(&opened));
+    Ok(opened)
+}
+
+/// The log's key cannot be read.
+pub const BAD_LOG_KEY: Code = Code {
+    id: "STEP-030",
+    class: Class::Setup,
+    vi: "Khóa nhật ký không đọc được",
+    en: "the log's key cannot be read",
+    remedy_vi: "Khóa phải là Ed25519 dạng PEM; xem [log] trong hoso.toml",
+    remedy_en: "it must be an Ed25519 private key in PEM; see [log] in hoso.toml",
+};

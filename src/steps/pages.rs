@@ -1,0 +1,107 @@
+//! In: the files of a batch. Out: a record for every page of them: size, resolution, how it looks, the codes on it.
+//! What can go wrong: a file or page that cannot be read; it is written down in its place and the rest goes on.
+
+use super::Desk;
+use crate::dossier::{Dossier, FileRecord, PageRecord};
+use crate::fault::{Fault, Outcome};
+use crate::page::Dpi;
+use crate::pipeline::PagesConfig;
+use crate::scan::barcode::Barcode;
+use crate::scan::{self, Limits, Luma, PageInfo, Source, quality};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Something else that wants to see the plane while it is decoded.
+pub type Look<'a> = &'a (dyn Fn(&Luma, Dpi) -> Vec<Barcode> + Sync);
+
+/// Decodes every page once and judges it.
+///
+/// # Errors
+/// `BLOB-002` where an original is lost.
+pub fn run(mut dossier: Dossier, config: &PagesConfig, desk: &Desk, look: Option<Look<'_>>) -> Outcome<Dossier> {
+    dossier.pages.clear();
+    let profile = quality::Profile { min_dpi: f32::from(config.dpi_min), ..quality::Profile::default() };
+    for index in 0..dossier.files.len() {
+        let bytes = desk.blobs.get(&dossier.files[index].digests.blake3)?;
+        match scan::open(bytes, &Limits::default()) {
+            Ok(source) => {
+                let file = &mut dossier.files[index];
+                file.signed = source.signed();
+                file.kept = kept(&source);
+                dossier.pages.extend(judge_all(&source, index, &profile, look, desk));
+            }
+            Err(fault) => dossier.pages.push(unreadable_file(&mut dossier.files[index], index, &fault)),
+        }
+    }
+    Ok(dossier)
+}
+
+/// A file that cannot be opened holds the place of one page, so that its neighbours know that something is missing.
+fn unreadable_file(file: &mut FileRecord, index: usize, fault: &Fault) -> PageRecord {
+    let report = fault.clone().at(&file.name).report();
+    file.fault = Some(report.clone());
+    PageRecord { file: index, number: 1, width: 0, height: 0, dpi: None, quality: None, codes: Vec::new(), fault: Some(report) }
+}
+
+/// Why a PDF is kept as it came, if it is.
+fn kept(source: &Source) -> Option<String> {
+    if source.signed() {
+        return Some("the PDF carries signatures".into());
+    }
+    source.pages().iter().flatten().find_map(|p| p.foreign.as_ref().map(|f| f.to_string()))
+}
+
+/// Judges pages on as many threads as the desk has cores to spare; one page a thread is in memory at a time.
+fn judge_all(source: &Source, file: usize, profile: &quality::Profile, look: Option<Look<'_>>, desk: &Desk) -> Vec<PageRecord> {
+    let count = source.pages().len();
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, PageRecord)>> = Mutex::new(Vec::with_capacity(count));
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return;
+            }
+            let record = judge(source, file, index, profile, look);
+            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, record));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..desk.spare_cores().min(count.max(1)) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut records = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    records.sort_by_key(|(index, _)| *index);
+    records.into_iter().map(|(_, record)| record).collect()
+}
+
+fn judge(source: &Source, file: usize, index: usize, profile: &quality::Profile, look: Option<Look<'_>>) -> PageRecord {
+    let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+    let mut record =
+        PageRecord { file, number, width: 0, height: 0, dpi: None, quality: None, codes: Vec::new(), fault: None };
+    let read = || -> Outcome<(PageInfo, Option<(Luma, Dpi)>)> {
+        let info = source.pages().get(index).ok_or(&scan::source::NO_SUCH_PAGE)?.clone()?;
+        if info.foreign.is_some() {
+            return Ok((info, None));
+        }
+        let luma = source.luma(index + 1)?;
+        Ok((info, Some((luma, source.upright_dpi(index + 1)?))))
+    };
+    match read() {
+        Ok((_, Some((luma, dpi)))) => {
+            record.width = u32::try_from(luma.width).unwrap_or(0);
+            record.height = u32::try_from(luma.height).unwrap_or(0);
+            record.dpi = Some(dpi);
+            record.quality = Some(quality::judge(&luma, dpi, profile));
+            record.codes = look.map(|look| look(&luma, dpi)).unwrap_or_default();
+        }
+        Ok((info, None)) => {
+            record.width = info.width;
+            record.height = info.height;
+        }
+        Err(fault) => record.fault = Some(fault.at(format!("page {number}")).report()),
+    }
+    record
+}

@@ -1,0 +1,88 @@
+//! In: documents. Out: the same, signed under a signature profile, with a timestamp where the pipeline asks for one.
+//! What can go wrong: a key that may not sign (wrong password, expired), a timestamp authority that does not answer
+//! (put off, nothing is published), an incoming PDF that cannot take a signature (it stays as it is, and that is said).
+
+use super::{Desk, assemble};
+use crate::clock::vietnam_time;
+use crate::dossier::{Document, Dossier, Paper, SealedDocument};
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::pipeline::SealConfig;
+use crate::seal::{AppearanceFacts, SignatureProfile, sign};
+
+/// Signs every document.
+///
+/// # Errors
+/// Those of [`sign::sign`] and of the key; `STEP-010` for an unknown profile.
+pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Dossier> {
+    if dossier.papers.is_empty() {
+        // A result comes as the office made it: the file is the document.
+        dossier.papers = dossier.files.iter().map(as_it_came).collect();
+    }
+    if dossier.papers.is_empty() {
+        return Err(Fault::new(&assemble::NO_PAGES).at(dossier.label()));
+    }
+    let profile = SignatureProfile::named(&config.profile)?;
+    let key = desk.key(&config.key)?;
+    let now = desk.clock.now_ms();
+    let timestamps = if config.timestamp { Some(desk.timestamps()?) } else { None };
+    for index in 0..dossier.papers.len() {
+        let Some(document) = dossier.papers[index].document.clone() else { continue };
+        let file = source_file(&dossier, &dossier.papers[index]);
+        if !document.archived && file.is_some_and(|f| f.signed) {
+            dossier.findings.push(Fault::new(&LEFT_SIGNED).at(format!("paper {}", index + 1)).report());
+            continue;
+        }
+        let pdf = desk.blobs.get(&document.digests.blake3)?;
+        let facts = AppearanceFacts { name: key.shown_name.clone(), time: vietnam_time(now), ..AppearanceFacts::default() };
+        let at = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
+        let kept = file.is_some_and(|f| f.kept.is_some());
+        match sign::sign(&pdf, &profile, key.handle.as_ref(), timestamps.as_deref(), at, &facts) {
+            Ok(sealed) => {
+                let digests = desk.blobs.put(&sealed.bytes)?;
+                dossier.papers[index].sealed = Some(SealedDocument {
+                    digests,
+                    level: sealed.level.to_string(),
+                    profile: config.profile.clone(),
+                    at: now,
+                });
+            }
+            // A stranger's PDF that takes no signature is still kept, hashed and logged.
+            Err(fault) if kept && fault.code.class == Class::Input => {
+                dossier.findings.push(fault.at(format!("paper {}", index + 1)).report());
+                dossier.findings.push(Fault::new(&NOT_SEALED).at(format!("paper {}", index + 1)).report());
+            }
+            Err(fault) => return Err(fault.at(format!("paper {}", index + 1))),
+        }
+    }
+    Ok(dossier)
+}
+
+fn as_it_came(file: &crate::dossier::FileRecord) -> Paper {
+    Paper { document: Some(Document { digests: file.digests, archived: false }), ..Paper::default() }
+}
+
+fn source_file<'a>(dossier: &'a Dossier, paper: &Paper) -> Option<&'a crate::dossier::FileRecord> {
+    let page = dossier.pages.get(*paper.pages.first()?)?;
+    dossier.files.get(page.file)
+}
+
+/// A PDF that came signed.
+pub const LEFT_SIGNED: Code = Code {
+    id: "STEP-011",
+    class: Class::Person,
+    vi: "Tệp PDF nhận vào đã có chữ ký số, được giữ nguyên từng byte",
+    en: "the PDF came with signatures and is kept byte for byte",
+    remedy_vi: "Xem kết quả kiểm tra chữ ký bằng `hoso verify`",
+    remedy_en: "see what its signatures are worth with `hoso verify`",
+};
+/// A PDF that takes no signature.
+pub const NOT_SEALED: Code = Code {
+    id: "STEP-012",
+    class: Class::Person,
+    vi: "Tệp PDF nhận vào không ký thêm được, được giữ nguyên và chỉ ghi nhật ký",
+    en: "the PDF cannot take a signature; it is kept as it came and only logged",
+    remedy_vi: "In và quét lại nếu cần bản có chữ ký của cán bộ",
+    remedy_en: "print and scan it where a copy with the officer's signature is needed",
+};
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&LEFT_SIGNED, &NOT_SEALED];

@@ -1,0 +1,122 @@
+//! What the engine makes happen at a station: the steps of its pipelines, its parcels, its `out/` folder.
+
+use crate::dossier::Dossier;
+use crate::engine::{Made, Work};
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::ledger::{Lease, NewParcel, NewRun, ParcelLease, ParcelSettlement, RunView, SqliteLedger, StepRecord};
+use crate::digest::Blake3;
+use crate::pipeline::{Pipeline, StepConfig};
+use crate::publish;
+use crate::steps::{self, Desk, StepOutput, deliver};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use tokio::runtime::Handle;
+
+/// The work of one station.
+pub struct StationWork {
+    desk: Arc<Desk>,
+    ledger: Arc<SqliteLedger>,
+    runtime: Handle,
+    pipelines: Mutex<HashMap<Blake3, Arc<Vec<StepConfig>>>>,
+    courier: deliver::Courier,
+}
+
+impl StationWork {
+    /// Work at a desk; pipelines are read from the ledger, where every run's own is kept.
+    pub fn new(desk: Arc<Desk>, ledger: Arc<SqliteLedger>, runtime: Handle) -> Self {
+        let courier = deliver::Courier::new(Arc::clone(&desk));
+        StationWork { desk, ledger, runtime, pipelines: Mutex::default(), courier }
+    }
+
+    fn steps(&self, digest: Blake3) -> Outcome<Arc<Vec<StepConfig>>> {
+        if let Some(steps) = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner).get(&digest) {
+            return Ok(Arc::clone(steps));
+        }
+        let text = self.runtime.block_on(self.ledger.pipeline_text(digest))?.ok_or(&PIPELINE_LOST)?;
+        let pipeline = Pipeline::parse("pinned pipeline", &text)
+            .map_err(|faults| faults.into_iter().next().unwrap_or_else(|| Fault::new(&PIPELINE_LOST)))?;
+        let steps = Arc::new(pipeline.steps);
+        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::clone(&steps));
+        Ok(steps)
+    }
+}
+
+impl Work for StationWork {
+    fn step(&self, lease: &Lease) -> Outcome<Made> {
+        let started = Instant::now();
+        let dossier: Dossier = serde_json::from_slice(&lease.record)
+            .map_err(|e| Fault::new(&RECORD_UNREADABLE).detail(format!("line {}, column {}", e.line(), e.column())))?;
+        let steps = self.steps(lease.pipeline_digest)?;
+        let output = steps::run(&steps, lease.cursor as usize, dossier, &self.desk)?;
+        let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let record = |d: &Dossier| StepRecord {
+            record: d.to_json(),
+            label: d.label().to_owned(),
+            code: d.code.clone(),
+            took_ms,
+        };
+        Ok(match output {
+            StepOutput::Next(dossier) => Made::Next(record(&dossier)),
+            StepOutput::Split(batch, children) => {
+                let children = children.iter().enumerate().map(|(i, child)| child_run(lease, i, child)).collect();
+                Made::Split(record(&batch), children)
+            }
+            StepOutput::Send(dossier, parcels) => {
+                let parcels = parcels
+                    .into_iter()
+                    .map(|p| NewParcel { id: p.id, recipient: p.recipient.clone(), body: p.to_json() })
+                    .collect();
+                Made::Send(record(&dossier), parcels)
+            }
+        })
+    }
+
+    async fn send(&self, parcel: &ParcelLease) -> ParcelSettlement {
+        self.courier.send(parcel.key.id, &parcel.body, parcel.attempts, parcel.first_at).await
+    }
+
+    fn publish(&self, run: &RunView) -> Outcome<()> {
+        publish::lay_out(&self.desk, run)
+    }
+}
+
+/// A dossier that was split from a batch. Its identity follows from the batch's, so that a batch that is split twice
+/// (a crash between) has the same children.
+fn child_run(parent: &Lease, index: usize, child: &Dossier) -> NewRun {
+    let id = Blake3::of_parts("hoso child v1", &[&parent.key.run.0, &(index as u64).to_be_bytes()]);
+    NewRun {
+        id,
+        label: child.label().to_owned(),
+        code: child.code.clone(),
+        source: child.batch.clone(),
+        pipeline: parent.pipeline.clone(),
+        pipeline_digest: parent.pipeline_digest,
+        cursor: parent.cursor + 1,
+        steps: parent.steps,
+        lane: parent.lane,
+        record: child.to_json(),
+        parent: Some(parent.key.run),
+    }
+}
+
+/// The pipeline that a run was admitted with is gone.
+pub const PIPELINE_LOST: Code = Code {
+    id: "WORK-001",
+    class: Class::Person,
+    vi: "Không còn bản quy trình mà hồ sơ được tiếp nhận theo",
+    en: "the pipeline that the dossier was admitted with is gone from the ledger",
+    remedy_vi: "Khôi phục sổ hồ sơ từ bản sao lưu",
+    remedy_en: "restore the ledger from the backup",
+};
+/// A record cannot be read.
+pub const RECORD_UNREADABLE: Code = Code {
+    id: "WORK-002",
+    class: Class::Person,
+    vi: "Bản ghi của hồ sơ không đọc được (có thể do phiên bản khác)",
+    en: "the dossier's record cannot be read (perhaps another version wrote it)",
+    remedy_vi: "Dùng đúng phiên bản chương trình hoặc khôi phục từ bản sao lưu",
+    remedy_en: "use the version that wrote it, or restore from the backup",
+};
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&PIPELINE_LOST, &RECORD_UNREADABLE];
