@@ -73,7 +73,7 @@ pub enum Until {
 pub struct Engine<L, W> {
     ledger: Arc<L>,
     work: Arc<W>,
-    permits: usize,
+    permits: Arc<Semaphore>,
     name: String,
     stop: CancellationToken,
     events: Option<mpsc::UnboundedSender<Event>>,
@@ -87,9 +87,9 @@ const MOST_ATTEMPTS: u32 = 5;
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 impl<L: Ledger, W: Work> Engine<L, W> {
-    /// An engine with as many permits as steps may run at once.
-    pub fn new(ledger: Arc<L>, work: Arc<W>, permits: usize, stop: CancellationToken) -> Self {
-        Engine { ledger, work, permits: permits.max(1), name: worker::own_name(), stop, events: None }
+    /// An engine with as many permits as steps may run at once; the work may look at how many are free.
+    pub fn new(ledger: Arc<L>, work: Arc<W>, permits: Arc<Semaphore>, stop: CancellationToken) -> Self {
+        Engine { ledger, work, permits, name: worker::own_name(), stop, events: None }
     }
 
     /// Says what happens to whoever listens.
@@ -104,7 +104,7 @@ impl<L: Ledger, W: Work> Engine<L, W> {
     /// `LEDG-001` where the ledger fails.
     pub async fn run(self, until: Until) -> Outcome<Tally> {
         let engine = Arc::new(self);
-        let steps = Arc::new(Semaphore::new(engine.permits));
+        let steps = Arc::clone(&engine.permits);
         let couriers = Arc::new(Semaphore::new(COURIERS));
         let tasks = TaskTracker::new();
         let settled = Arc::new(Notify::new());

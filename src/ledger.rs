@@ -11,6 +11,7 @@ pub mod sqlite;
 
 use crate::digest::{Blake3, Sha256};
 use crate::fault::{Class, Code, Outcome, Report};
+pub use crate::pipeline::Lane;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::time::Duration;
@@ -75,18 +76,6 @@ pub struct NewRun {
     pub record: Vec<u8>,
     /// The run it was split from.
     pub parent: Option<RunId>,
-}
-
-/// Who waits for it; smaller goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Lane {
-    /// A clerk and a citizen stand there.
-    Desk,
-    /// A citizen waits for a result.
-    Delivery,
-    /// Boxes of old paper.
-    Backfill,
 }
 
 /// Where a run is.

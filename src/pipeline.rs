@@ -5,7 +5,6 @@
 
 use crate::digest::Blake3;
 use crate::fault::{Class, Code, Fault};
-use crate::ledger::Lane;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -41,6 +40,18 @@ pub struct PipelineFile {
     pub batch: Batch,
     /// What to do, in order.
     pub step: Vec<StepConfig>,
+}
+
+/// Who waits for it; smaller goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    /// A clerk and a citizen stand there.
+    Desk,
+    /// A citizen waits for a result.
+    Delivery,
+    /// Boxes of old paper.
+    Backfill,
 }
 
 /// What one batch is.

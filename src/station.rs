@@ -3,11 +3,7 @@
 pub mod config;
 
 use crate::blobs::Blobs;
-use crate::clock::Clock;
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::ledger::SqliteLedger;
-use crate::pipeline::{self, Pipeline};
-use crate::worker;
 use config::Config;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,64 +51,6 @@ impl Station {
     /// `BLOB-001`.
     pub fn blobs(&self) -> Outcome<Arc<Blobs>> {
         Blobs::open(&self.path("var/blobs")).map(Arc::new)
-    }
-
-    /// Opens the ledger and takes back what dead workers of this machine held.
-    ///
-    /// # Errors
-    /// `LEDG-001`, `LEDG-002`.
-    pub async fn ledger(&self) -> Outcome<Arc<SqliteLedger>> {
-        let var = self.path("var");
-        fs::create_dir_all(&var).map_err(|e| Fault::new(&crate::ledger::UNAVAILABLE).at("var").detail(e.kind()))?;
-        let ledger = SqliteLedger::open(&var.join("ledger.db"), Clock::System)?;
-        ledger.release_dead(worker::is_alive).await?;
-        Ok(Arc::new(ledger))
-    }
-
-    /// Reads a pipeline: a path, or a name in the station's `pipelines/`.
-    ///
-    /// # Errors
-    /// `PIPE-002` where there is none; every `PIPE-001` in it.
-    pub fn pipeline(&self, given: &str) -> Result<Pipeline, Vec<Fault>> {
-        let name = given.strip_suffix(".toml").unwrap_or(given);
-        let candidates = [PathBuf::from(given), self.path("pipelines").join(format!("{name}.toml"))];
-        let Some(path) = candidates.iter().find(|p| p.is_file()) else {
-            return Err(vec![Fault::new(&pipeline::UNKNOWN).at(given)]);
-        };
-        let text = fs::read_to_string(path)
-            .map_err(|e| vec![Fault::new(&pipeline::UNKNOWN).at(path.display()).detail(e.kind())])?;
-        let place = path.file_name().and_then(|n| n.to_str()).unwrap_or(given);
-        let pipeline = Pipeline::parse(place, &text)?;
-        let faults = self.misfits(place, &pipeline);
-        if faults.is_empty() { Ok(pipeline) } else { Err(faults) }
-    }
-
-    /// What a pipeline asks for and this station does not have.
-    fn misfits(&self, place: &str, pipeline: &Pipeline) -> Vec<Fault> {
-        use pipeline::StepConfig::{Deliver, Seal};
-        let missing = |what: String| Fault::new(&MISFIT).at(place).detail(what);
-        let mut faults = Vec::new();
-        for step in &pipeline.steps {
-            match step {
-                Seal(seal) => {
-                    if !self.config.keys.contains_key(&seal.key) {
-                        faults.push(missing(format!("[keys.{}] is not in hoso.toml", seal.key)));
-                    }
-                    if seal.timestamp && self.config.timestamp.is_none() {
-                        faults.push(missing("[timestamp] is not in hoso.toml".into()));
-                    }
-                }
-                Deliver(deliver) => {
-                    for name in &deliver.to {
-                        if !self.config.recipients.contains_key(name) {
-                            faults.push(missing(format!("[recipients.{name}] is not in hoso.toml")));
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        faults
     }
 }
 
