@@ -1,3 +1,370 @@
-//! (room)
+//! Barcodes on a page: where they are, what they say.
+//!
+//! A page is first searched by our own localisation on the grey plane ([`locate`], [`finder`]); only the small
+//! regions it proposes are handed to decoders, one format at a time. Small pictures (photographs, crops, cards) are
+//! searched whole. Work is counted in pixels, not in seconds, so that a page gives the same codes on every machine.
+
+pub mod finder;
+pub mod linear;
 pub mod locate;
+pub mod matrix;
+pub mod patch;
 pub mod read;
+
+use crate::scan::luma::Luma;
+use patch::Patch;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The formats that are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum Format {
+    /// QR Code, ISO/IEC 18004.
+    QRCode,
+    /// Code 128, ISO/IEC 15417.
+    Code128,
+    /// Code 39, ISO/IEC 16388.
+    Code39,
+    /// PDF417, ISO/IEC 15438.
+    PDF417,
+    /// Data Matrix ECC 200, ISO/IEC 16022.
+    DataMatrix,
+}
+
+impl Format {
+    /// All of them, in the order in which they are tried.
+    pub const ALL: [Format; 5] =
+        [Format::QRCode, Format::Code128, Format::Code39, Format::PDF417, Format::DataMatrix];
+
+    /// True for codes of bars, false for codes of dots.
+    pub fn is_linear(self) -> bool {
+        matches!(self, Format::Code128 | Format::Code39)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// One code on one page. Two codes of equal text at two places are two barcodes.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Barcode {
+    /// Its symbology.
+    pub format: Format,
+    /// What it says; bytes are read as UTF-8 where they are UTF-8.
+    pub text: String,
+    /// The bytes as encoded, before any character set was guessed.
+    pub bytes: Vec<u8>,
+    /// Its corners in pixels of the page, clockwise from the corner that is top left when the code is upright.
+    pub corners: [[f32; 2]; 4],
+    /// The width of its narrowest element in pixels of the page; 0 where the decoder does not tell.
+    pub module_px: f32,
+}
+
+/// Shows no text: a card's code is personal data.
+impl fmt::Debug for Barcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barcode")
+            .field("format", &self.format)
+            .field("bytes", &self.bytes.len())
+            .field("corners", &self.corners)
+            .field("module_px", &self.module_px)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a page was searched; part of the record, since a region that nobody proposed was not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Searched {
+    /// Only the regions that look like codes.
+    Localised,
+    /// Every pixel was given to every decoder.
+    WholeImage,
+}
+
+/// What to look for, and how hard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Formats to look for.
+    pub formats: Vec<Format>,
+    /// Pictures below this many pixels are searched whole.
+    pub whole_below_px: usize,
+    /// Also search a large page whole when its regions gave no code: for cover sheets and sides of cards, where a
+    /// code is expected. Costs about a hundred milliseconds.
+    pub expected: bool,
+    /// At most this many regions of a page are handed to decoders, the most promising first.
+    pub max_regions: usize,
+    /// At most this many pixels are handed to decoders for one page, all attempts together.
+    pub max_effort_px: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            formats: Format::ALL.to_vec(),
+            whole_below_px: 2_000_000,
+            expected: false,
+            max_regions: 24,
+            max_effort_px: 12_000_000,
+        }
+    }
+}
+
+/// The codes of a page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PageCodes {
+    /// Every code, from the top of the page to its bottom.
+    pub codes: Vec<Barcode>,
+    /// How the page was searched.
+    pub searched: Searched,
+}
+
+/// Finds every code on a page. `dpi` sets the size of what is looked for (cells of 2 mm); without it the page is
+/// taken to be A4. Never fails: a page without a readable code has none.
+pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
+    let pixels = luma.width.saturating_mul(luma.height);
+    let small = pixels < policy.whole_below_px;
+    let mut searched = Searched::Localised;
+    let mut codes = Vec::new();
+    if pixels == 0 || luma.data.len() != pixels || pixels > MOST_PIXELS {
+        return PageCodes { codes, searched };
+    }
+    let mut effort = Effort { left: policy.max_effort_px };
+    localised(luma, dpi, policy, &mut effort, &mut codes);
+    if small || (policy.expected && codes.is_empty()) {
+        searched = Searched::WholeImage;
+        whole(luma, policy, &mut codes);
+    }
+    let top_left = |code: &Barcode| {
+        let [x, y] = centre(&code.corners);
+        (y as i64, x as i64)
+    };
+    codes.sort_by_key(top_left);
+    PageCodes { codes, searched }
+}
+
+/// What a page may still cost.
+pub(crate) struct Effort {
+    left: usize,
+}
+
+impl Effort {
+    /// Takes so many pixels from the budget, unless they are not there any more.
+    pub(crate) fn spend(&mut self, pixels: usize) -> bool {
+        match self.left.checked_sub(pixels) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+fn localised(luma: &Luma, dpi: Option<f32>, policy: &Policy, effort: &mut Effort, codes: &mut Vec<Barcode>) {
+    let map = locate::survey(luma, dpi);
+    if policy.formats.contains(&Format::QRCode) {
+        for triple in finder::triples(luma, map.threshold) {
+            if codes.iter().all(|code| !inside(&code.corners, triple.centre()))
+                && let Some(code) = finder::read(luma, &triple)
+            {
+                add(codes, code);
+            }
+        }
+    }
+    for region in map.regions.iter().take(policy.max_regions) {
+        let centre = [(region.x0 + region.x1) as f32 / 2.0, (region.y0 + region.y1) as f32 / 2.0];
+        if codes.iter().any(|code| inside(&code.corners, centre)) {
+            continue;
+        }
+        let found = match region.kind {
+            locate::Kind::Linear => {
+                let found = linear::read(luma, region, &policy.formats, effort);
+                if found.is_empty() { matrix::read(luma, region, &policy.formats, effort) } else { found }
+            }
+            locate::Kind::Matrix => matrix::read(luma, region, &policy.formats, effort),
+        };
+        found.into_iter().for_each(|code| add(codes, code));
+    }
+}
+
+/// Every decoder on the whole picture; what is found is painted over and the picture is read again, so that equal
+/// codes are all found.
+fn whole(luma: &Luma, policy: &Policy, codes: &mut Vec<Barcode>) {
+    let mut patch = Patch::whole(luma);
+    for code in codes.iter() {
+        patch.whiten(&code.corners);
+    }
+    for &format in Format::ALL.iter().filter(|f| policy.formats.contains(f)) {
+        for _ in 0..MOST_EQUAL {
+            let Some(code) = read::whole(&patch, format, !codes.is_empty()) else { break };
+            patch.whiten(&code.corners);
+            add(codes, code);
+        }
+    }
+}
+
+/// Adds a code unless the same one is already known at that place.
+fn add(codes: &mut Vec<Barcode>, code: Barcode) {
+    let middle = centre(&code.corners);
+    let known = |old: &Barcode| {
+        old.format == code.format
+            && (inside(&old.corners, middle) || inside(&code.corners, centre(&old.corners)))
+    };
+    if codes.len() < MOST_CODES && !codes.iter().any(known) {
+        codes.push(code);
+    }
+}
+
+fn centre(corners: &[[f32; 2]; 4]) -> [f32; 2] {
+    let sum = corners.iter().fold([0.0, 0.0], |s, c| [s[0] + c[0], s[1] + c[1]]);
+    [sum[0] / 4.0, sum[1] / 4.0]
+}
+
+/// True where a point lies in the convex quadrilateral.
+fn inside(corners: &[[f32; 2]; 4], [x, y]: [f32; 2]) -> bool {
+    let side = |i: usize| {
+        let (a, b) = (corners[i], corners[(i + 1) % 4]);
+        (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])
+    };
+    let sides = [side(0), side(1), side(2), side(3)];
+    sides.iter().all(|s| *s >= 0.0) || sides.iter().all(|s| *s <= 0.0)
+}
+
+/// Larger planes are not searched; scanning refuses them long before.
+const MOST_PIXELS: usize = 200_000_000;
+/// More codes than this on one page are noise or malice.
+const MOST_CODES: usize = 64;
+/// Equal codes looked for in a picture that is searched whole, per format.
+const MOST_EQUAL: usize = 8;
+
+#[cfg(test)]
+mod sample;
+
+#[cfg(test)]
+mod tests {
+    use super::sample::{CARD, Place, Sheet};
+    use super::*;
+    use qrcode::EcLevel;
+    use std::path::PathBuf;
+    use std::time::Instant;
+
+    fn texts(page: &PageCodes) -> Vec<(Format, &str)> {
+        page.codes.iter().map(|code| (code.format, code.text.as_str())).collect()
+    }
+
+    #[test]
+    fn a_card_code_of_two_pixels_a_module_is_read_at_any_turn() {
+        let mut missed = Vec::new();
+        let (mut tried, mut seed) = (0, 0);
+        for module in [1.8, 2.0, 2.2, 2.6] {
+            for ec in [EcLevel::L, EcLevel::M] {
+                for degrees in [0.0, 90.0, 3.0, -3.0, 7.0, 180.0, 271.2, 45.0] {
+                    seed += 1;
+                    let mut sheet = Sheet::a4(200, seed);
+                    let centre = [500.3 + (seed % 7) as f32 * 41.37, 700.7 + (seed % 5) as f32 * 133.21];
+                    sheet.code(Format::QRCode, CARD, ec, Place { centre, module, degrees });
+                    let page = read_page(&sheet.scanned(), Some(200.0), &Policy::default());
+                    tried += 1;
+                    match &page.codes[..] {
+                        [code] if code.text == CARD => {
+                            assert_eq!(code.bytes, CARD.as_bytes());
+                            assert!((code.module_px - module).abs() < 0.15, "{} {module}", code.module_px);
+                            let [x, y] = super::centre(&code.corners);
+                            assert!((x - centre[0]).abs() < 3.0 && (y - centre[1]).abs() < 3.0);
+                        }
+                        [] => missed.push((module, ec, degrees)),
+                        other => panic!("wrong codes: {other:?}"),
+                    }
+                }
+            }
+        }
+        eprintln!("card codes: {} of {tried}, missed {missed:?}", tried - missed.len());
+        assert!(missed.len() * 20 <= tried, "{missed:?}");
+    }
+
+    #[test]
+    fn bars_and_dots_are_read_on_one_page_at_200_dpi() {
+        for (seed, degrees) in [(1, 0.0), (2, 2.0), (3, -5.0), (4, 90.0), (5, 180.0)] {
+            let mut sheet = Sheet::a4(200, seed);
+            let wanted = [
+                (Format::Code128, "H49.12.5-250914-0042", [600.0, 300.0], 2.6),
+                (Format::QRCode, "hoso:1;d=H49.12.5-250914-0042", [300.0, 800.0], 3.0),
+                (Format::Code39, "HOSO-SEP-5", [900.0, 1300.0], 2.6),
+            ];
+            for (format, text, centre, module) in wanted {
+                sheet.code(format, text, EcLevel::M, Place { centre, module, degrees });
+            }
+            let page = read_page(&sheet.scanned(), Some(200.0), &Policy::default());
+            let found = texts(&page);
+            let missed: Vec<_> = wanted.iter().filter(|w| !found.contains(&(w.0, w.1))).map(|w| w.0).collect();
+            eprintln!("{degrees}: found {} missed {missed:?}", found.len());
+            assert!(found.iter().all(|f| wanted.iter().any(|w| (w.0, w.1) == *f)), "{found:?}");
+        }
+    }
+
+    fn shared(folder: &str) -> Option<PathBuf> {
+        let base = std::env::var_os("HOSO_SHARED_DATA")
+            .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")), PathBuf::from);
+        let path = base.join(folder);
+        if !path.is_dir() {
+            eprintln!("skipped: no shared data beside the checkout");
+            return None;
+        }
+        Some(path)
+    }
+
+    /// Pictures of a folder with the text beside each, if any.
+    fn pictures(folder: &str) -> Vec<(PathBuf, Luma, Option<String>)> {
+        let Some(path) = shared(folder) else { return Vec::new() };
+        let mut names: Vec<PathBuf> = std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).collect();
+        names.sort();
+        let open = |name: PathBuf| {
+            let image = image::open(&name).ok()?.into_luma8();
+            let (width, height) = (image.width() as usize, image.height() as usize);
+            let text = std::fs::read(name.with_extension("txt")).ok();
+            let text = text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            Some((name, Luma { width, height, data: image.into_raw() }, text))
+        };
+        names.into_iter().filter_map(open).collect()
+    }
+
+    #[test]
+    fn photographs_that_nobody_here_took() {
+        for folder in ["qrcode-3", "code128-1", "code39-1", "pdf417-1", "datamatrix-1", "falsepositives-2"] {
+            let (mut hits, mut wrong, mut all, mut slowest) = (0, Vec::new(), 0, 0);
+            let started = Instant::now();
+            for (name, luma, text) in pictures(&format!("barcodes/{folder}")) {
+                let start = Instant::now();
+                let page = read_page(&luma, None, &Policy::default());
+                slowest = slowest.max(start.elapsed().as_millis());
+                all += 1;
+                for code in &page.codes {
+                    if Some(&code.text) == text.as_ref() {
+                        hits += 1;
+                    } else {
+                        wrong.push((name.file_name().unwrap().to_owned(), code.format, code.text.clone(), text.clone()));
+                    }
+                }
+            }
+            let took = started.elapsed().as_millis();
+            eprintln!("{folder}: {hits} of {all}, {took} ms, slowest {slowest} ms, wrong {wrong:#?}");
+        }
+    }
+
+    #[test]
+    fn real_scans_stay_cheap() {
+        for (name, luma, _) in pictures("scans") {
+            let start = Instant::now();
+            let page = read_page(&luma, None, &Policy::default());
+            let took = start.elapsed().as_millis();
+            let regions = locate::survey(&luma, None).regions.len();
+            let name = name.file_name().unwrap().to_owned();
+            eprintln!("{name:?} {}x{} {regions} regions {took} ms {:?}", luma.width, luma.height, texts(&page));
+        }
+    }
+}

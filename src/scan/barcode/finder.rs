@@ -1,0 +1,414 @@
+//! QR codes by their three finder patterns, sampled straight from the grey plane.
+//!
+//! Rows are searched for runs of 1:1:3:1:1 whose edges are placed between pixels by interpolation. Three patterns at
+//! a right angle give the grid; its modules are then read at their grey centres, so that modules of less than two
+//! pixels (a card's code copied at 200 dpi) survive, where a picture of black and white pixels would have lost them.
+//! Error correction and character sets are the decoder library's.
+
+use super::patch::bilinear;
+use super::{Barcode, Format, read};
+use crate::scan::luma::Luma;
+use rxing::common::BitMatrix;
+
+/// Three finder patterns that could belong to one code.
+#[derive(Debug, Clone, Copy)]
+pub struct Triple {
+    top_left: [f32; 2],
+    top_right: [f32; 2],
+    bottom_left: [f32; 2],
+    module: f32,
+    misfit: f32,
+}
+
+impl Triple {
+    /// The middle of the code.
+    pub fn centre(&self) -> [f32; 2] {
+        [(self.top_right[0] + self.bottom_left[0]) / 2.0, (self.top_right[1] + self.bottom_left[1]) / 2.0]
+    }
+}
+
+/// Proposes codes on a page, the best fitting first. `threshold` lies midway between ink and paper.
+pub fn triples(luma: &Luma, threshold: u8) -> Vec<Triple> {
+    let mut patterns = patterns(luma, threshold);
+    patterns.sort_by_key(|p| std::cmp::Reverse(p.hits));
+    patterns.truncate(MOST_PATTERNS);
+    let mut found = Vec::new();
+    for (i, corner) in patterns.iter().enumerate() {
+        for (j, one) in patterns.iter().enumerate() {
+            for other in patterns.iter().skip(j + 1).filter(|p| !std::ptr::eq(*p, corner)) {
+                if i != j {
+                    found.extend(triple(corner, one, other));
+                }
+            }
+        }
+    }
+    found.sort_by(|a: &Triple, b| a.misfit.total_cmp(&b.misfit));
+    found.truncate(MOST_TRIPLES);
+    found
+}
+
+fn triple(corner: &Pattern, one: &Pattern, other: &Pattern) -> Option<Triple> {
+    let least = corner.unit.min(one.unit).min(other.unit);
+    let most = corner.unit.max(one.unit).max(other.unit);
+    if most > 1.35 * least {
+        return None;
+    }
+    let (a, b) = (sub(one.at, corner.at), sub(other.at, corner.at));
+    let (long_a, long_b) = (a[0].hypot(a[1]), b[0].hypot(b[1]));
+    let cosine = (a[0] * b[0] + a[1] * b[1]) / (long_a * long_b);
+    let ratio = long_a / long_b;
+    if !(cosine.abs() < 0.12 && (0.87..1.15).contains(&ratio)) {
+        return None;
+    }
+    // A turned pattern is crossed by rows on a longer way.
+    let turn = a[1].atan2(a[0]).rem_euclid(std::f32::consts::FRAC_PI_2);
+    let turn = turn.min(std::f32::consts::FRAC_PI_2 - turn);
+    let module = (corner.unit + one.unit + other.unit) / 3.0 * turn.cos();
+    let modules = (long_a + long_b) / 2.0 / module;
+    if !(12.0..=175.0).contains(&modules) {
+        return None;
+    }
+    let clockwise = a[0] * b[1] - a[1] * b[0] > 0.0;
+    let (right, left) = if clockwise { (one, other) } else { (other, one) };
+    Some(Triple {
+        top_left: corner.at,
+        top_right: right.at,
+        bottom_left: left.at,
+        module,
+        misfit: cosine.abs() + (1.0 - ratio).abs() + (most / least - 1.0) * 0.3,
+    })
+}
+
+/// Reads the code that a triple proposes.
+pub fn read(luma: &Luma, triple: &Triple) -> Option<Barcode> {
+    let span = (length(sub(triple.top_right, triple.top_left)) + length(sub(triple.bottom_left, triple.top_left))) / 2.0;
+    let guess = ((span / triple.module + 7.0 - 17.0) / 4.0).round() as i32;
+    let mut sizes: Vec<(f32, usize)> = (guess - 3..=guess + 3)
+        .filter(|version| (1..=40).contains(version))
+        .map(|version| 17 + 4 * version as usize)
+        .map(|size| (timing(luma, &Warp::of(triple, size)), size))
+        .filter(|(score, _)| *score > 0.25)
+        .collect();
+    sizes.sort_by(|a, b| b.0.total_cmp(&a.0));
+    for &(_, size) in sizes.iter().take(2) {
+        let warp = Warp::of(triple, size);
+        let refined = warp.refined(luma);
+        for warp in [warp, refined] {
+            if let Some(code) = read_grid(luma, &warp) {
+                return Some(code);
+            }
+        }
+    }
+    None
+}
+
+fn read_grid(luma: &Luma, warp: &Warp) -> Option<Barcode> {
+    let size = warp.size;
+    let values = warp.values(luma)?;
+    for sharpen in [0.0, 0.12, 0.25] {
+        let sharp = sharpened(&values, size, sharpen);
+        for levels in [local_mean(&sharp, size), vec![mean(&sharp); sharp.len()]] {
+            let mut bits = BitMatrix::new(size as u32, size as u32).ok()?;
+            for (at, (value, level)) in sharp.iter().zip(&levels).enumerate() {
+                if value < level {
+                    bits.set((at % size) as u32, (at / size) as u32);
+                }
+            }
+            if let Some((text, bytes)) = read::qr_bits(&bits) {
+                let end = size as f32 - 0.5;
+                let corners = [[-0.5, -0.5], [end, -0.5], [end, end], [-0.5, end]].map(|[c, r]| warp.at(c, r));
+                let module_px = length(sub(warp.top_right, warp.top_left)) / (size as f32 - 7.0);
+                return Some(Barcode { format: Format::QRCode, text, bytes, corners, module_px });
+            }
+        }
+    }
+    None
+}
+
+/// Where the modules of a code lie on the page.
+#[derive(Debug, Clone, Copy)]
+struct Warp {
+    size: usize,
+    top_left: [f32; 2],
+    top_right: [f32; 2],
+    bottom_left: [f32; 2],
+    /// What the fourth corner departs from a parallelogram.
+    skew: [f32; 2],
+}
+
+impl Warp {
+    fn of(triple: &Triple, size: usize) -> Self {
+        Warp {
+            size,
+            top_left: triple.top_left,
+            top_right: triple.top_right,
+            bottom_left: triple.bottom_left,
+            skew: [0.0, 0.0],
+        }
+    }
+
+    /// The centre of a module by column and row.
+    fn at(&self, column: f32, row: f32) -> [f32; 2] {
+        let span = self.size as f32 - 7.0;
+        let (u, v) = ((column - 3.0) / span, (row - 3.0) / span);
+        let along = |axis: usize| {
+            self.top_left[axis]
+                + u * (self.top_right[axis] - self.top_left[axis])
+                + v * (self.bottom_left[axis] - self.top_left[axis])
+                + u * v * self.skew[axis]
+        };
+        [along(0), along(1)]
+    }
+
+    fn value(&self, luma: &Luma, column: usize, row: usize) -> Option<f32> {
+        let [x, y] = self.at(column as f32, row as f32);
+        bilinear(&luma.data, luma.width, luma.height, x, y)
+    }
+
+    fn values(&self, luma: &Luma) -> Option<Vec<f32>> {
+        let modules = (0..self.size * self.size).map(|at| self.value(luma, at % self.size, at / self.size));
+        modules.collect()
+    }
+
+    /// Moves the grid in small steps to where its modules differ most from their mean: there they are hit in their
+    /// middle.
+    fn refined(mut self, luma: &Luma) -> Self {
+        let module = length(sub(self.top_right, self.top_left)) / (self.size as f32 - 7.0);
+        let mut best = self.spread(luma);
+        for step in [0.3 * module, 0.15 * module, 0.08 * module] {
+            for knob in 0..8 {
+                for sign in [step, -step] {
+                    let mut moved = self;
+                    let point = match knob / 2 {
+                        0 => &mut moved.top_left,
+                        1 => &mut moved.top_right,
+                        2 => &mut moved.bottom_left,
+                        _ => &mut moved.skew,
+                    };
+                    point[knob % 2] += sign;
+                    let spread = moved.spread(luma);
+                    if spread > best {
+                        (self, best) = (moved, spread);
+                        break;
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    fn spread(&self, luma: &Luma) -> f32 {
+        let (mut sum, mut squares, mut n) = (0f32, 0f32, 0f32);
+        for row in 0..self.size {
+            for column in (row % 3..self.size).step_by(3) {
+                let Some(value) = self.value(luma, column, row) else { return 0.0 };
+                sum += value;
+                squares += value * value;
+                n += 1.0;
+            }
+        }
+        squares / n - (sum / n) * (sum / n)
+    }
+}
+
+/// How well the timing rows alternate, -1 to 1, the worse of both.
+fn timing(luma: &Luma, warp: &Warp) -> f32 {
+    let line = |across: bool| {
+        let (mut signed, mut spread, mut before) = (0f32, 1f32, None);
+        for at in 8..warp.size.saturating_sub(8) {
+            let value = if across { warp.value(luma, at, 6) } else { warp.value(luma, 6, at) };
+            let Some(value) = value else { return -1.0 };
+            if let Some(before) = before {
+                let step: f32 = value - before;
+                signed += if at % 2 == 0 { -step } else { step };
+                spread += step.abs();
+            }
+            before = Some(value);
+        }
+        signed / spread
+    };
+    // Version 1 has no more than five alternating modules a line; its score is rough but its codes are few.
+    line(true).min(line(false))
+}
+
+/// Takes back what blur has mixed in from the four neighbours.
+fn sharpened(values: &[f32], size: usize, share: f32) -> Vec<f32> {
+    if share == 0.0 {
+        return values.to_vec();
+    }
+    let at = |x: usize, y: usize| values[y * size + x];
+    let mut out = Vec::with_capacity(values.len());
+    for y in 0..size {
+        for x in 0..size {
+            let here = at(x, y);
+            let left = if x > 0 { at(x - 1, y) } else { 255.0 };
+            let right = if x + 1 < size { at(x + 1, y) } else { 255.0 };
+            let up = if y > 0 { at(x, y - 1) } else { 255.0 };
+            let down = if y + 1 < size { at(x, y + 1) } else { 255.0 };
+            out.push(here * (1.0 + 4.0 * share) - share * (left + right + up + down));
+        }
+    }
+    out
+}
+
+fn mean(values: &[f32]) -> f32 {
+    values.iter().sum::<f32>() / values.len().max(1) as f32
+}
+
+/// The mean of 11 x 11 modules around each; masks keep codes half dark.
+fn local_mean(values: &[f32], size: usize) -> Vec<f32> {
+    let side = size + 1;
+    let mut sums = vec![0f64; side * side];
+    for y in 0..size {
+        let mut row = 0f64;
+        for x in 0..size {
+            row += f64::from(values[y * size + x]);
+            sums[(y + 1) * side + x + 1] = sums[y * side + x + 1] + row;
+        }
+    }
+    let mut out = Vec::with_capacity(values.len());
+    for y in 0..size {
+        let (y0, y1) = (y.saturating_sub(5), (y + 6).min(size));
+        for x in 0..size {
+            let (x0, x1) = (x.saturating_sub(5), (x + 6).min(size));
+            let sum = sums[y1 * side + x1] - sums[y0 * side + x1] - sums[y1 * side + x0] + sums[y0 * side + x0];
+            out.push((sum / ((y1 - y0) * (x1 - x0)) as f64) as f32);
+        }
+    }
+    out
+}
+
+/// One finder pattern.
+#[derive(Debug, Clone, Copy)]
+struct Pattern {
+    at: [f32; 2],
+    /// A seventh of its width along rows and columns.
+    unit: f32,
+    /// Rows that crossed it.
+    hits: u32,
+}
+
+fn patterns(luma: &Luma, threshold: u8) -> Vec<Pattern> {
+    let step = if luma.width * luma.height > 2_000_000 { 3 } else { 2 };
+    let mut found: Vec<Pattern> = Vec::new();
+    let mut edges: Vec<u32> = Vec::new();
+    let mut rejected = 0usize;
+    for y in (0..luma.height).step_by(step) {
+        let row = &luma.data[y * luma.width..(y + 1) * luma.width];
+        edges.clear();
+        let mut dark = false;
+        for (x, p) in row.iter().enumerate() {
+            if (*p < threshold) != dark {
+                dark = !dark;
+                edges.push(x as u32);
+            }
+        }
+        // Even entries open a dark run: dark, light, dark, light, dark.
+        for six in edges.windows(6).step_by(2) {
+            let run = |i: usize| (six[i + 1] - six[i]) as f32;
+            let total = (six[5] - six[0]) as f32;
+            let unit = total / 7.0;
+            let slack = (0.6 * unit).max(1.3);
+            let thin = [0, 1, 3, 4].iter().all(|i| (run(*i) - unit).abs() < slack);
+            if unit < 1.2 || !thin || (run(2) - 3.0 * unit).abs() > slack * 1.5 {
+                continue;
+            }
+            let x = (six[2] + six[3]) as f32 / 2.0 - 0.5;
+            if let Some(old) = found.iter_mut().find(|p| near(p, [x, y as f32])) {
+                old.hits += 1;
+                continue;
+            }
+            if rejected > MOST_REJECTED {
+                return found;
+            }
+            match confirm(luma, threshold, x, y as f32, unit) {
+                Some(pattern) => match found.iter_mut().find(|p| near(p, pattern.at)) {
+                    Some(old) => old.hits += 1,
+                    None => found.push(pattern),
+                },
+                None => rejected += 1,
+            }
+        }
+    }
+    found
+}
+
+fn near(pattern: &Pattern, at: [f32; 2]) -> bool {
+    let gap = sub(pattern.at, at);
+    gap[0].abs() < 2.0 * pattern.unit && gap[1].abs() < 2.0 * pattern.unit
+}
+
+/// Measures a proposed pattern along its column and its row, twice.
+fn confirm(luma: &Luma, threshold: u8, x: f32, y: f32, unit: f32) -> Option<Pattern> {
+    let (y, tall) = cross(luma, threshold, x, y, unit, false)?;
+    let (x, wide) = cross(luma, threshold, x, y, unit, true)?;
+    let (y, tall_again) = cross(luma, threshold, x, y, unit, false)?;
+    let tall = (tall + tall_again) / 2.0;
+    let alike = tall < 1.4 * wide && wide < 1.4 * tall;
+    alike.then_some(Pattern { at: [x, y], unit: (wide + tall) / 2.0, hits: 1 })
+}
+
+/// Walks from the core both ways over three edges; gives the middle and a seventh of the whole.
+fn cross(luma: &Luma, threshold: u8, x: f32, y: f32, unit: f32, across: bool) -> Option<(f32, f32)> {
+    let (xi, yi) = (x.round() as usize, y.round() as usize);
+    if xi >= luma.width || yi >= luma.height {
+        return None;
+    }
+    let (start, end) = if across { (xi, luma.width) } else { (yi, luma.height) };
+    let value = |at: usize| {
+        let at = if across { yi * luma.width + at } else { at * luma.width + xi };
+        f32::from(luma.data[at])
+    };
+    let level = f32::from(threshold);
+    let reach = (unit * 8.0) as usize + 4;
+    if value(start) >= level {
+        return None;
+    }
+    let walk = |forth: bool| -> Option<[f32; 3]> {
+        let mut edges = [0f32; 3];
+        let mut count = 0usize;
+        let mut at = start;
+        for _ in 0..reach {
+            let next = if forth { at + 1 } else { at.checked_sub(1)? };
+            if next >= end {
+                return None;
+            }
+            let (a, b) = (value(at), value(next));
+            if (a < level) != (b < level) {
+                let share = (level - a) / (b - a);
+                edges[count] = if forth { at as f32 + share } else { at as f32 - share };
+                count += 1;
+                if count == 3 {
+                    return Some(edges);
+                }
+            }
+            at = next;
+        }
+        None
+    };
+    let (forth, back) = (walk(true)?, walk(false)?);
+    let seventh = (forth[2] - back[2]) / 7.0;
+    let close = |run: f32, want: f32, slack: f32| (run - want).abs() < slack * seventh;
+    let fits = close(forth[0] - back[0], 3.0 * seventh, 0.9)
+        && close(forth[1] - forth[0], seventh, 0.55)
+        && close(forth[2] - forth[1], seventh, 0.55)
+        && close(back[0] - back[1], seventh, 0.55)
+        && close(back[1] - back[2], seventh, 0.55);
+    let middle = (forth[2] + back[2]) / 4.0 + (forth[0] + back[0]) / 4.0;
+    fits.then_some((middle, seventh))
+}
+
+fn sub(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
+    [a[0] - b[0], a[1] - b[1]]
+}
+
+fn length(v: [f32; 2]) -> f32 {
+    v[0].hypot(v[1])
+}
+
+/// Patterns that are combined; halftone prints make hundreds that mean nothing.
+const MOST_PATTERNS: usize = 48;
+/// Triples that are sampled.
+const MOST_TRIPLES: usize = 16;
+/// Proposals that may fail before the search of a page ends.
+const MOST_REJECTED: usize = 20_000;

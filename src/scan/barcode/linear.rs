@@ -1,0 +1,260 @@
+//! Codes of bars in a region: rows averaged along the bars, enlarged, thresholded, decoded.
+//!
+//! Averaging takes noise away and enlarging keeps edges between pixels, so that bars of two pixels can be read.
+//! Code 39 has no check digit: it counts only when two rows say the same.
+
+use super::locate::Region;
+use super::patch::Patch;
+use super::{Barcode, Effort, Format, read};
+use crate::scan::luma::Luma;
+use rxing::DecodeHints;
+use rxing::common::BitArray;
+use rxing::oned::{Code39Reader, Code128Reader, OneDReader};
+
+/// Every code of bars in a region.
+pub(crate) fn read(luma: &Luma, region: &Region, formats: &[Format], effort: &mut Effort) -> Vec<Barcode> {
+    let formats: Vec<Format> = formats.iter().copied().filter(|f| f.is_linear()).collect();
+    let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
+    if formats.is_empty() || cut.data.len() > MOST_PIXELS || !effort.spend(cut.data.len()) {
+        return Vec::new();
+    }
+    cut.stretch();
+    let angle = cut.directions().gradient;
+    let straight = if angle.abs() > 0.004 { cut.turned(angle) } else { cut };
+    let mut hits: Vec<Hit> = Vec::new();
+    for band in [3, 9, 21] {
+        sweep(&straight, band, &formats, effort, &mut hits);
+        if hits.iter().any(|hit| hit.rows >= 2) {
+            break;
+        }
+    }
+    // A disagreement at one place is settled by the number of rows; a tie by nobody.
+    let settled = |hit: &&Hit| {
+        let rivals = hits.iter().filter(|other| other.text != hit.text && other.overlaps(hit));
+        (hit.format != Format::Code39 || hit.rows >= 2) && rivals.map(|r| r.rows).max().unwrap_or(0) < hit.rows
+    };
+    hits.iter().filter(settled).map(|hit| hit.barcode(&straight)).collect()
+}
+
+/// A text read from some rows.
+struct Hit {
+    format: Format,
+    text: String,
+    /// Rows that agree.
+    rows: usize,
+    x0: f32,
+    x1: f32,
+    y0: f32,
+    y1: f32,
+    backwards: bool,
+}
+
+impl Hit {
+    fn overlaps(&self, other: &Hit) -> bool {
+        let across = self.x0.max(other.x0) < self.x1.min(other.x1);
+        across && self.y0.max(other.y0) <= self.y1.min(other.y1)
+    }
+
+    fn barcode(&self, patch: &Patch) -> Barcode {
+        let Hit { x0, x1, y0, y1, .. } = *self;
+        let corners = if self.backwards {
+            [[x1, y1], [x0, y1], [x0, y0], [x1, y0]]
+        } else {
+            [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
+        };
+        let characters = self.text.chars().count() as f32;
+        // Code 128 has 11 modules a symbol plus 35 around them, pairs of digits share one; Code 39 has 13 to 16.
+        let modules = match self.format {
+            Format::Code128 if self.text.bytes().all(|b| b.is_ascii_digit()) => 5.5 * characters + 35.0,
+            Format::Code128 => 11.0 * characters + 35.0,
+            _ => 14.5 * (characters + 2.0),
+        };
+        Barcode {
+            format: self.format,
+            text: self.text.clone(),
+            bytes: self.text.clone().into_bytes(),
+            corners: corners.map(|c| patch.to_page(c)),
+            module_px: (x1 - x0) / modules * patch.scale(),
+        }
+    }
+}
+
+/// Reads bands of rows from top to bottom.
+fn sweep(patch: &Patch, band: usize, formats: &[Format], effort: &mut Effort, hits: &mut Vec<Hit>) {
+    let bands = (patch.height / 10).clamp(3, MOST_BANDS);
+    for index in 0..bands {
+        let y = patch.height * (2 * index + 1) / (2 * bands);
+        let (y0, y1) = (y.saturating_sub(band / 2), (y + band / 2 + 1).min(patch.height));
+        let profile = profile(patch, y0, y1);
+        if !has_bars(&profile) || !effort.spend(patch.width * 4) {
+            continue;
+        }
+        for sharpen in [0.0, 0.6] {
+            let mut row = bits(&profile, sharpen);
+            let mut any = false;
+            for _ in 0..MOST_SIDE_BY_SIDE {
+                let Some((format, text, from, to, backwards)) = decode_row(&row, formats) else { break };
+                any = true;
+                clear(&mut row, from, to);
+                let native = |x: usize| (x as f32 - QUIET as f32) / SCALE as f32;
+                note(
+                    hits,
+                    Hit {
+                        format,
+                        text,
+                        rows: 1,
+                        x0: native(from),
+                        x1: native(to),
+                        y0: y0 as f32,
+                        y1: y1 as f32,
+                        backwards,
+                    },
+                    patch.height as f32 * 1.5 / bands as f32 + band as f32,
+                );
+            }
+            if any {
+                break;
+            }
+        }
+    }
+}
+
+/// Joins a hit to the same text just above it.
+fn note(hits: &mut Vec<Hit>, hit: Hit, reach: f32) {
+    let same = |old: &&mut Hit| {
+        old.format == hit.format
+            && old.text == hit.text
+            && old.x0.max(hit.x0) < old.x1.min(hit.x1)
+            && hit.y0 <= old.y1 + reach
+            && hit.y1 + reach >= old.y0
+    };
+    match hits.iter_mut().find(same) {
+        Some(old) => {
+            old.rows += 1;
+            old.y0 = old.y0.min(hit.y0);
+            old.y1 = old.y1.max(hit.y1);
+        }
+        None => hits.push(hit),
+    }
+}
+
+fn profile(patch: &Patch, y0: usize, y1: usize) -> Vec<f32> {
+    let mut sums = vec![0u32; patch.width];
+    for y in y0..y1 {
+        for (sum, p) in sums.iter_mut().zip(&patch.data[y * patch.width..(y + 1) * patch.width]) {
+            *sum += u32::from(*p);
+        }
+    }
+    let rows = (y1 - y0).max(1) as f32;
+    sums.into_iter().map(|sum| sum as f32 / rows).collect()
+}
+
+/// A code of bars has at least eight bars of some contrast.
+fn has_bars(profile: &[f32]) -> bool {
+    let (mut swings, mut up, mut last) = (0, false, profile.first().copied().unwrap_or_default());
+    for value in profile {
+        let step = value - last;
+        if (up && step < -32.0) || (!up && step > 32.0) {
+            swings += 1;
+            up = !up;
+            last = *value;
+        } else if (up && step > 0.0) || (!up && step < 0.0) {
+            last = *value;
+        }
+    }
+    swings >= 16
+}
+
+/// Enlarges a profile three times (Catmull-Rom) and thresholds it midway between the lightest and darkest value
+/// nearby. Quiet zones are added on both sides.
+fn bits(profile: &[f32], sharpen: f32) -> BitArray {
+    let at = |i: isize| profile[i.clamp(0, profile.len() as isize - 1) as usize];
+    let sharp: Vec<f32> = (0..profile.len() as isize)
+        .map(|i| at(i) + sharpen * (at(i) - (at(i - 1) + at(i + 1)) / 2.0))
+        .collect();
+    let at = |i: isize| sharp[i.clamp(0, sharp.len() as isize - 1) as usize];
+    let mut row = BitArray::with_size(profile.len() * SCALE + 2 * QUIET);
+    for i in 0..sharp.len() as isize {
+        let near = (i - REACH..=i + REACH).map(at);
+        let (low, high) = near.fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(v), h.max(v)));
+        if high - low < 40.0 {
+            continue;
+        }
+        let level = (low + high) / 2.0;
+        for part in 0..SCALE {
+            let t = (part as f32 + 0.5) / SCALE as f32 - 0.5;
+            let (from, t) = if t < 0.0 { (i - 1, t + 1.0) } else { (i, t) };
+            let (a, b, c, d) = (at(from - 1), at(from), at(from + 1), at(from + 2));
+            let value = b
+                + 0.5 * t * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)));
+            if value < level {
+                row.set(QUIET + i as usize * SCALE + part);
+            }
+        }
+    }
+    row
+}
+
+/// The first code in a row: its format, text, first and last bit, and whether it stands on its head.
+fn decode_row(row: &BitArray, formats: &[Format]) -> Option<(Format, String, usize, usize, bool)> {
+    let size = row.get_size();
+    let mut reversed = row.clone();
+    reversed.reverse();
+    for (row, backwards) in [(row, false), (&reversed, true)] {
+        for &format in formats {
+            let result = read::guarded(|| {
+                let hints = DecodeHints::default();
+                match format {
+                    Format::Code128 => Code128Reader.decode_row(0, row, &hints).ok(),
+                    _ => Code39Reader::default().decode_row(0, row, &hints).ok(),
+                }
+            });
+            let Some(result) = result else { continue };
+            let [a, b, ..] = result.getPoints() else { continue };
+            // The library tells the middle of the first symbol, and of a Code 39 half the place of its end.
+            let end = if format == Format::Code39 { b.x * 2.0 } else { b.x };
+            let from = outward(row, a.x as usize, false);
+            let to = outward(row, (end as usize).min(size.saturating_sub(1)), true);
+            let (from, to) = if backwards { (size - to, size - from) } else { (from, to) };
+            return Some((format, result.getText().to_owned(), from, to, backwards));
+        }
+    }
+    None
+}
+
+/// From inside a code to the quiet zone beyond it: eight native pixels without a bar.
+fn outward(row: &BitArray, start: usize, forth: bool) -> usize {
+    let (mut at, mut edge, mut blank) = (start, start, 0);
+    while blank < 8 * SCALE {
+        let next = if forth { at + 1 } else { at.wrapping_sub(1) };
+        if next >= row.get_size() {
+            break;
+        }
+        at = next;
+        if row.get(at) {
+            (edge, blank) = (at, 0);
+        } else {
+            blank += 1;
+        }
+    }
+    if forth { edge + 1 } else { edge }
+}
+
+fn clear(row: &mut BitArray, from: usize, to: usize) {
+    for at in from..to.min(row.get_size()) {
+        row.unset(at);
+    }
+}
+
+/// Bits per pixel of a row.
+const SCALE: usize = 3;
+/// White bits on both sides of a row.
+const QUIET: usize = 40;
+/// Pixels on each side that set the threshold.
+const REACH: isize = 14;
+/// Bands of rows that one region is read in.
+const MOST_BANDS: usize = 12;
+/// Codes side by side in one region.
+const MOST_SIDE_BY_SIDE: usize = 3;
+/// Larger regions are photographs.
+const MOST_PIXELS: usize = 6_000_000;

@@ -1,0 +1,238 @@
+//! A piece of a page, cut out, turned or enlarged for one attempt at reading, that knows where it came from.
+
+use crate::scan::luma::Luma;
+
+/// Grey pixels with their way back to the page. Pixel `(i, j)` has its centre at `(i, j)`.
+#[derive(Debug, Clone)]
+pub struct Patch {
+    /// Pixels across.
+    pub width: usize,
+    /// Pixels down.
+    pub height: usize,
+    /// `width * height` samples.
+    pub data: Vec<u8>,
+    origin: [f32; 2],
+    right: [f32; 2],
+    down: [f32; 2],
+}
+
+impl Patch {
+    /// The whole page.
+    pub fn whole(luma: &Luma) -> Self {
+        Patch {
+            width: luma.width,
+            height: luma.height,
+            data: luma.data.clone(),
+            origin: [0.0, 0.0],
+            right: [1.0, 0.0],
+            down: [0.0, 1.0],
+        }
+    }
+
+    /// The rectangle from `(x0, y0)` to before `(x1, y1)`, cut to the page.
+    pub fn cut(luma: &Luma, x0: usize, y0: usize, x1: usize, y1: usize) -> Self {
+        let (x1, y1) = (x1.min(luma.width), y1.min(luma.height));
+        let (x0, y0) = (x0.min(x1), y0.min(y1));
+        let mut data = Vec::with_capacity((x1 - x0) * (y1 - y0));
+        for y in y0..y1 {
+            data.extend_from_slice(&luma.data[y * luma.width + x0..y * luma.width + x1]);
+        }
+        Patch {
+            width: x1 - x0,
+            height: y1 - y0,
+            data,
+            origin: [x0 as f32, y0 as f32],
+            right: [1.0, 0.0],
+            down: [0.0, 1.0],
+        }
+    }
+
+    /// The same content turned by `angle` (radians, so that a line at that angle becomes horizontal), outside filled
+    /// with white.
+    pub fn turned(&self, angle: f32) -> Self {
+        let (s, c) = angle.sin_cos();
+        let (w, h) = (self.width as f32, self.height as f32);
+        let (tw, th) = ((w * c.abs() + h * s.abs()).ceil(), (w * s.abs() + h * c.abs()).ceil());
+        let (width, height) = (tw as usize, th as usize);
+        let start = [
+            (w - 1.0) / 2.0 - (tw - 1.0) / 2.0 * c + (th - 1.0) / 2.0 * s,
+            (h - 1.0) / 2.0 - (tw - 1.0) / 2.0 * s - (th - 1.0) / 2.0 * c,
+        ];
+        let mut data = Vec::with_capacity(width * height);
+        for j in 0..height {
+            let (mut x, mut y) = (start[0] - j as f32 * s, start[1] + j as f32 * c);
+            for _ in 0..width {
+                data.push(bilinear(&self.data, self.width, self.height, x, y).unwrap_or(255.0) as u8);
+                x += c;
+                y += s;
+            }
+        }
+        let origin = self.to_page(start);
+        let along = |d: [f32; 2]| {
+            [self.right[0] * d[0] + self.down[0] * d[1], self.right[1] * d[0] + self.down[1] * d[1]]
+        };
+        Patch { width, height, data, origin, right: along([c, s]), down: along([-s, c]) }
+    }
+
+    /// The same content at twice the size, bilinear.
+    pub fn doubled(&self) -> Self {
+        let (width, height) = (self.width * 2, self.height * 2);
+        let mut data = Vec::with_capacity(width * height);
+        for j in 0..height {
+            let y = (j as f32 / 2.0 - 0.25).clamp(0.0, self.height.saturating_sub(1) as f32);
+            for i in 0..width {
+                let x = (i as f32 / 2.0 - 0.25).clamp(0.0, self.width.saturating_sub(1) as f32);
+                data.push(bilinear(&self.data, self.width, self.height, x, y).unwrap_or(255.0).round() as u8);
+            }
+        }
+        let half = |v: [f32; 2]| [v[0] / 2.0, v[1] / 2.0];
+        Patch {
+            width,
+            height,
+            data,
+            origin: self.to_page([-0.25, -0.25]),
+            right: half(self.right),
+            down: half(self.down),
+        }
+    }
+
+    /// The same content under a 3x3 binomial blur.
+    pub fn blurred(&self) -> Self {
+        let mut out = self.clone();
+        let w = self.width;
+        if w < 3 || self.height < 3 {
+            return out;
+        }
+        for y in 1..self.height - 1 {
+            for x in 1..w - 1 {
+                let row = |dy: usize| {
+                    let at = (y + dy - 1) * w + x;
+                    u32::from(self.data[at - 1]) + 2 * u32::from(self.data[at]) + u32::from(self.data[at + 1])
+                };
+                out.data[y * w + x] = ((row(0) + 2 * row(1) + row(2) + 8) / 16) as u8;
+            }
+        }
+        out
+    }
+
+    /// Black for white.
+    pub fn inverted(&self) -> Self {
+        let mut out = self.clone();
+        out.data.iter_mut().for_each(|p| *p = 255 - *p);
+        out
+    }
+
+    /// Stretches the grey values so that the darkest and the lightest hundredth become black and white.
+    pub fn stretch(&mut self) {
+        let mut histogram = [0usize; 256];
+        for p in &self.data {
+            histogram[usize::from(*p)] += 1;
+        }
+        let share = self.data.len() / 100;
+        let low = percentile(&histogram, share);
+        let high = percentile(&histogram, self.data.len().saturating_sub(share + 1));
+        if high <= low {
+            return;
+        }
+        let span = u32::from(high - low);
+        let table: Vec<u8> = (0..=255u8)
+            .map(|v| (u32::from(v.saturating_sub(low)).min(span) * 255 / span) as u8)
+            .collect();
+        self.data.iter_mut().for_each(|p| *p = table[usize::from(*p)]);
+    }
+
+    /// Paints a quadrilateral of the page white (its upright box, a little wider).
+    pub fn whiten(&mut self, corners: &[[f32; 2]; 4]) {
+        if self.right != [1.0, 0.0] || self.down != [0.0, 1.0] {
+            return;
+        }
+        let bound = |axis: usize, least: bool| {
+            let values = corners.iter().map(|c| c[axis] - self.origin[axis]);
+            if least { values.fold(f32::MAX, f32::min) } else { values.fold(f32::MIN, f32::max) }
+        };
+        let clamp = |v: f32, most: usize| v.clamp(0.0, most as f32) as usize;
+        let (x0, x1) = (clamp(bound(0, true) - 2.0, self.width), clamp(bound(0, false) + 3.0, self.width));
+        let (y0, y1) = (clamp(bound(1, true) - 2.0, self.height), clamp(bound(1, false) + 3.0, self.height));
+        for y in y0..y1 {
+            self.data[y * self.width + x0..y * self.width + x1].fill(255);
+        }
+    }
+
+    /// Where a point of the patch lies on the page.
+    pub fn to_page(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+        [
+            self.origin[0] + x * self.right[0] + y * self.down[0],
+            self.origin[1] + x * self.right[1] + y * self.down[1],
+        ]
+    }
+
+    /// Pixels of the page per pixel of the patch.
+    pub fn scale(&self) -> f32 {
+        self.right[0].hypot(self.right[1])
+    }
+
+    /// Sums over the patch that tell the direction of its edges: the angle of the gradient (radians, -90° to 90°)
+    /// and how much they agree (0 to 1); the angle of a grid (-45° to 45°).
+    pub fn directions(&self) -> Directions {
+        let (mut xx, mut yy, mut xy, mut re4, mut im4) = (0f64, 0f64, 0f64, 0f64, 0f64);
+        for y in (1..self.height.saturating_sub(1)).step_by(2) {
+            let at = y * self.width;
+            for x in 1..self.width.saturating_sub(1) {
+                let gx = f32::from(self.data[at + x + 1]) - f32::from(self.data[at + x - 1]);
+                let gy = f32::from(self.data[at + x + self.width]) - f32::from(self.data[at + x - self.width]);
+                let (gx2, gy2, gxy) = (gx * gx, gy * gy, gx * gy);
+                xx += f64::from(gx2);
+                yy += f64::from(gy2);
+                xy += f64::from(gxy);
+                re4 += f64::from(gx2 * gx2 - 6.0 * gx2 * gy2 + gy2 * gy2);
+                im4 += f64::from(4.0 * gxy * (gx2 - gy2));
+            }
+        }
+        let spread = (xx - yy).hypot(2.0 * xy);
+        Directions {
+            gradient: (0.5 * (2.0 * xy).atan2(xx - yy)) as f32,
+            coherence: if xx + yy > 0.0 { (spread / (xx + yy)) as f32 } else { 0.0 },
+            grid: (0.25 * im4.atan2(re4)) as f32,
+        }
+    }
+}
+
+/// See [`Patch::directions`].
+#[derive(Debug, Clone, Copy)]
+pub struct Directions {
+    /// Angle of the gradient, across the bars of a linear code.
+    pub gradient: f32,
+    /// 1 where all edges are parallel.
+    pub coherence: f32,
+    /// Angle of a square grid.
+    pub grid: f32,
+}
+
+/// The value between four pixels; nothing outside of the picture.
+pub(crate) fn bilinear(data: &[u8], width: usize, height: usize, x: f32, y: f32) -> Option<f32> {
+    if !(x >= 0.0 && y >= 0.0) || width == 0 || height == 0 {
+        return None;
+    }
+    let (x0, y0) = (x as usize, y as usize);
+    if x0 >= width || y0 >= height || x > (width - 1) as f32 || y > (height - 1) as f32 {
+        return None;
+    }
+    let (x1, y1) = ((x0 + 1).min(width - 1), (y0 + 1).min(height - 1));
+    let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+    let p = |x: usize, y: usize| f32::from(data[y * width + x]);
+    let top = p(x0, y0) + (p(x1, y0) - p(x0, y0)) * fx;
+    let bottom = p(x0, y1) + (p(x1, y1) - p(x0, y1)) * fx;
+    Some(top + (bottom - top) * fy)
+}
+
+/// The first value whose running count exceeds `rank`.
+pub(crate) fn percentile(histogram: &[usize; 256], rank: usize) -> u8 {
+    let mut sum = 0usize;
+    for (value, count) in histogram.iter().enumerate() {
+        sum += count;
+        if sum > rank {
+            return value as u8;
+        }
+    }
+    255
+}
