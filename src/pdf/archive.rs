@@ -357,7 +357,7 @@ impl Placement {
         }
         let (w, h) = (points(image.width, image.dpi.x), points(image.height, image.dpi.y));
         let turns = image.turns % 4;
-        let (width, height) = if turns % 2 == 0 { (w, h) } else { (h, w) };
+        let (width, height) = if turns.is_multiple_of(2) { (w, h) } else { (h, w) };
         if ![width, height].iter().all(|side| (3.0..=14_400.0).contains(side)) {
             return Err(Fault::new(&PAGE_SIZE).detail(format!("{width:.1} x {height:.1} points")));
         }
