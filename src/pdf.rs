@@ -6,6 +6,7 @@ pub mod icc;
 pub mod read;
 pub mod revise;
 pub mod samples;
+pub mod wallet;
 pub mod xmp;
 
 use crate::fault::Code;
@@ -15,7 +16,7 @@ pub const CODES: &[&Code] = &[
     &font::NO_GLYPH,
     &font::CUT,
     &samples::PACKING,
-    &samples::CMYK,
+    &samples::DECODING,
     &archive::NO_PAGES,
     &archive::TOO_MANY,
     &archive::RESOLUTION,

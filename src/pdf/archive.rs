@@ -75,6 +75,13 @@ pub enum Note {
         /// Page, from 1.
         page: usize,
     },
+    /// A page of the wallet copy is larger than [`super::wallet::PAGE_BYTES`]: it could not be made smaller.
+    WalletLarge {
+        /// Page, from 1.
+        page: usize,
+        /// Bytes of its image.
+        bytes: usize,
+    },
     /// The page was straightened by its matrix.
     Straightened {
         /// Page, from 1.
@@ -105,6 +112,12 @@ impl fmt::Display for Note {
                     "trang {page}: nghiêng quá mức, giữ nguyên / page {page}: turned too far to straighten"
                 )
             }
+            Note::WalletLarge { page, bytes } => {
+                write!(
+                    f,
+                    "trang {page}: bản cho ví vẫn lớn, {bytes} byte / page {page}: wallet copy still large"
+                )
+            }
             Note::Straightened { page, degrees } => {
                 write!(
                     f,
@@ -126,7 +139,7 @@ pub const MAX_PAGES: usize = 2_000;
 ///
 /// # Errors
 /// [`NO_PAGES`], [`TOO_MANY`], and with `page N` as their place [`RESOLUTION`], [`PAGE_SIZE`], [`NOT_PIXELS`],
-/// [`JPEG_KIND`], [`samples::CMYK`], [`samples::PACKING`].
+/// [`JPEG_KIND`], [`samples::DECODING`], [`samples::PACKING`].
 pub fn assemble(pages: &[ArchivePage], meta: &Metadata) -> Outcome<Archived> {
     if pages.is_empty() {
         return Err(Fault::new(&NO_PAGES));
