@@ -3,6 +3,7 @@ pub mod archive;
 pub mod font;
 pub mod g4;
 pub mod icc;
+pub mod placement;
 pub mod read;
 pub mod revise;
 pub mod samples;
@@ -19,8 +20,8 @@ pub const CODES: &[&Code] = &[
     &samples::DECODING,
     &archive::NO_PAGES,
     &archive::TOO_MANY,
-    &archive::RESOLUTION,
-    &archive::PAGE_SIZE,
+    &placement::RESOLUTION,
+    &placement::PAGE_SIZE,
     &archive::NOT_PIXELS,
     &archive::JPEG_KIND,
 ];

@@ -5,7 +5,7 @@ use super::samples::{self, Samples};
 use crate::fault::{Fault, Outcome};
 use crate::page::{Coding, Dpi, PageImage};
 use image::{GrayImage, RgbImage, imageops};
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 
 /// What a page of the copy may weigh, bytes of its image.
 pub const PAGE_BYTES: usize = 150_000;
@@ -18,19 +18,30 @@ const STEPS: [(f32, u8); 5] = [(150.0, 60), (150.0, 45), (120.0, 45), (100.0, 40
 /// # Errors
 /// As [`archive::assemble`].
 pub fn assemble(pages: &[ArchivePage], meta: &Metadata) -> Outcome<Archived> {
-    let mut small = Vec::with_capacity(pages.len());
+    assemble_each(pages.iter().map(Ok), meta)
+}
+
+/// As [`assemble`], of pages that are made one after the other.
+///
+/// # Errors
+/// As [`archive::assemble_each`].
+pub fn assemble_each<P: Borrow<ArchivePage>>(
+    pages: impl IntoIterator<Item = Outcome<P>>,
+    meta: &Metadata,
+) -> Outcome<Archived> {
     let mut notes = Vec::new();
-    for (index, page) in pages.iter().enumerate() {
-        let place = |fault: Fault| fault.at(format!("page {}", index + 1));
-        let image = shrink(&page.image).map_err(place)?;
+    let small = pages.into_iter().zip(1usize..).map(|(page, number)| {
+        let page = page?;
+        let page = page.borrow();
+        let image = shrink(&page.image).map_err(|fault| fault.at(format!("page {number}")))?;
         if let Coding::Jpeg { bytes, .. } | Coding::G4 { bytes, .. } = &image.coding
             && bytes.len() > PAGE_BYTES
         {
-            notes.push(Note::WalletLarge { page: index + 1, bytes: bytes.len() });
+            notes.push(Note::WalletLarge { page: number, bytes: bytes.len() });
         }
-        small.push(ArchivePage { image, skew_deg: page.skew_deg });
-    }
-    let mut archived = archive::assemble(&small, meta)?;
+        Ok(ArchivePage { image, skew_deg: page.skew_deg })
+    });
+    let mut archived = archive::assemble_each(small, meta)?;
     archived.notes.extend(notes);
     Ok(archived)
 }
