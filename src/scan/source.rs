@@ -1,1 +1,392 @@
-//! (room)
+//! A file of pages: opened within limits, listed without decoding, decoded a page at a time.
+//!
+//! A page that cannot be taken is one refused page; the others go on. What a decoder panics at is a fault too.
+
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::page::{Coding, Dpi, DpiSource, PageImage};
+use crate::pdf::read::{self, Body, Pdf};
+use crate::scan::{Kind, Limits, Luma, jpeg, pdf_page, png_page, sniff, tiff_decode, tiff_pages};
+use serde::{Deserialize, Serialize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+pub use crate::pdf::read::Foreign;
+
+/// An opened file.
+pub struct Source {
+    bytes: Arc<[u8]>,
+    kind: Kind,
+    limits: Limits,
+    signed: bool,
+    pages: Vec<Outcome<PageInfo>>,
+    inner: Inner,
+}
+
+/// What is known of a page before it is decoded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PageInfo {
+    /// Counted from 1 within the file.
+    pub number: usize,
+    /// Pixels across, as stored; 0 where the page has no single image.
+    pub width: u32,
+    /// Pixels down, as stored.
+    pub height: u32,
+    /// Resolution of the stored pixels.
+    pub dpi: Dpi,
+    /// Quarter turns clockwise that show the stored pixels upright.
+    pub turns: u8,
+    /// Mirrored left to right before turning.
+    pub mirrored: bool,
+    /// Black and white only.
+    pub bilevel: bool,
+    /// How the pixels are coded in the file.
+    pub coding: Coded,
+    /// Why the page is kept as it is and not analysed (PDF only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<Foreign>,
+    /// The page of the file has selectable text (PDF only).
+    #[serde(default)]
+    pub has_text: bool,
+    /// Size on paper in points as shown, where the file says it (PDF only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_pt: Option<(f32, f32)>,
+}
+
+/// How the pixels of a page are coded in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coded {
+    /// JPEG, alone or in a TIFF or PDF.
+    Jpeg,
+    /// PNG.
+    Png,
+    /// CCITT Group 4.
+    G4,
+    /// CCITT Group 3.
+    G3,
+    /// LZW.
+    Lzw,
+    /// Deflate, or another byte filter of a PDF.
+    Deflate,
+    /// PackBits.
+    Packbits,
+    /// Not coded.
+    Raw,
+    /// Not one image; see [`PageInfo::foreign`].
+    Foreign,
+}
+
+enum Inner {
+    Jpeg(Box<jpeg::Head>),
+    Png(png_page::Head),
+    Tiff(Vec<Option<tiff_pages::Head>>),
+    Pdf(Box<Pdf>, Vec<Option<read::Image>>),
+}
+
+/// Opens a file: tells its kind by content, checks every declared size against the limits, lists the pages.
+///
+/// # Errors
+/// A fault of [`sniff`], of [`Limits`], or of the file's own format where no page at all can be listed.
+pub fn open(bytes: impl Into<Arc<[u8]>>, limits: &Limits) -> Outcome<Source> {
+    let bytes = bytes.into();
+    limits.file(bytes.len() as u64)?;
+    let kind = sniff(&bytes)?;
+    guarded(|| match kind {
+        Kind::Jpeg => open_jpeg(&bytes, limits),
+        Kind::Png => open_png(&bytes, limits),
+        Kind::Tiff => open_tiff(&bytes, limits),
+        Kind::Pdf => open_pdf(&bytes, limits),
+    })
+    .map(|(pages, inner, signed)| Source { kind, limits: limits.clone(), signed, pages, inner, bytes })
+}
+
+impl Source {
+    /// What the file is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The file, byte for byte.
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// A PDF that holds a signature: its bytes must never be written anew.
+    pub fn signed(&self) -> bool {
+        self.signed
+    }
+
+    /// All pages in order; a page that is refused holds its fault.
+    pub fn pages(&self) -> &[Outcome<PageInfo>] {
+        &self.pages
+    }
+
+    /// Decodes a page once, to 8-bit luma of the UPRIGHT page: already mirrored and turned as
+    /// [`PageInfo::mirrored`] and [`PageInfo::turns`] say. Whatever is found on it is in upright pixels.
+    ///
+    /// # Errors
+    /// The page's own fault, [`NO_SUCH_PAGE`], [`FOREIGN`], or the fault of the damaged pixels.
+    pub fn luma(&self, page: usize) -> Outcome<Luma> {
+        let info = self.info(page)?;
+        let stored = guarded(|| match &self.inner {
+            Inner::Jpeg(head) => jpeg::luma(&self.bytes, head, head.adobe.is_some(), &self.limits),
+            Inner::Png(head) => png_page::luma(&self.bytes, head, &self.limits),
+            Inner::Tiff(heads) => tiff_decode::luma(&self.bytes, part(heads, page)?, &self.limits),
+            Inner::Pdf(pdf, images) => pdf_page::luma(pdf, part(images, page)?, &self.limits),
+        });
+        stored.map(|luma| luma.upright(info.turns, info.mirrored)).map_err(|f| f.at(format!("page {page}")))
+    }
+
+    /// The resolution of the upright page, that is of the plane that [`Source::luma`] gives.
+    ///
+    /// # Errors
+    /// As [`Source::luma`].
+    pub fn upright_dpi(&self, page: usize) -> Outcome<Dpi> {
+        let info = self.info(page)?;
+        Ok(upright(info.dpi, info.turns))
+    }
+
+    /// The page as the archive writes it: its own coded bytes where a PDF can carry them, else its pixels.
+    /// Not turned; the image says how to show it.
+    ///
+    /// # Errors
+    /// As [`Source::luma`].
+    pub fn page_image(&self, page: usize) -> Outcome<PageImage> {
+        let info = self.info(page)?;
+        let coding = guarded(|| match &self.inner {
+            Inner::Jpeg(head) => Ok(Coding::Jpeg {
+                bytes: self.bytes.to_vec(),
+                components: head.components,
+                inverted: head.components == 4 && head.adobe.is_some(),
+                icc: head.icc.clone(),
+            }),
+            Inner::Png(head) => png_page::coding(&self.bytes, head, &self.limits),
+            Inner::Tiff(heads) => tiff_decode::coding(&self.bytes, part(heads, page)?, &self.limits),
+            Inner::Pdf(pdf, images) => pdf_page::coding(pdf, part(images, page)?),
+        })
+        .map_err(|f| f.at(format!("page {page}")))?;
+        Ok(PageImage {
+            width: info.width,
+            height: info.height,
+            dpi: info.dpi,
+            turns: info.turns,
+            mirrored: info.mirrored,
+            coding,
+        })
+    }
+
+    fn info(&self, page: usize) -> Outcome<&PageInfo> {
+        match page.checked_sub(1).and_then(|i| self.pages.get(i)) {
+            None => Err(Fault::new(&NO_SUCH_PAGE).detail(format!("page {page} of {}", self.pages.len()))),
+            Some(Err(fault)) => Err(fault.clone()),
+            Some(Ok(PageInfo { foreign: Some(why), .. })) => {
+                Err(Fault::new(&FOREIGN).detail(why.en()).at(format!("page {page}")))
+            }
+            Some(Ok(info)) => Ok(info),
+        }
+    }
+}
+
+/// A resolution as seen after turning.
+pub fn upright(dpi: Dpi, turns: u8) -> Dpi {
+    if turns % 2 == 1 { Dpi { x: dpi.y, y: dpi.x, ..dpi } } else { dpi }
+}
+
+type Opened = (Vec<Outcome<PageInfo>>, Inner, bool);
+
+fn open_jpeg(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
+    let head = jpeg::head(bytes)?;
+    let bits = 8 * u64::from(head.components);
+    limits.page(head.width, head.height, bits, bytes.len() as u64)?;
+    let info = PageInfo {
+        turns: head.turns,
+        mirrored: head.mirrored,
+        ..plain(1, head.width, head.height, head.dpi, Coded::Jpeg)
+    };
+    Ok((vec![Ok(info)], Inner::Jpeg(Box::new(head)), false))
+}
+
+fn open_png(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
+    let head = png_page::head(bytes)?;
+    limits.page(head.width, head.height, head.pixel_bits(), bytes.len() as u64)?;
+    let info = PageInfo {
+        turns: head.turns,
+        mirrored: head.mirrored,
+        bilevel: head.bilevel(),
+        ..plain(1, head.width, head.height, head.dpi, Coded::Png)
+    };
+    Ok((vec![Ok(info)], Inner::Png(head), false))
+}
+
+fn open_tiff(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
+    let mut infos = Vec::new();
+    let mut heads = Vec::new();
+    for (i, page) in tiff_pages::pages(bytes, limits)?.into_iter().enumerate() {
+        let info = page.as_ref().map_err(|f| f.clone().at(format!("page {}", i + 1))).map(|head| PageInfo {
+            turns: head.turns,
+            mirrored: head.mirrored,
+            bilevel: head.bilevel(),
+            ..plain(i + 1, head.width, head.height, head.dpi, tiff_coding(head.compression))
+        });
+        infos.push(info);
+        heads.push(page.ok());
+    }
+    Ok((infos, Inner::Tiff(heads), false))
+}
+
+fn open_pdf(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
+    let bounds = read::Bounds { pages: limits.pages, stream_bytes: limits.stream_bytes };
+    let pdf = Pdf::open(bytes, &bounds)?;
+    let mut infos = Vec::new();
+    let mut images = Vec::new();
+    for number in 1..=pdf.pages() {
+        // A page alone may be what the parser panics at.
+        let (info, image) = match guarded(|| pdf_info(&pdf, number, limits)) {
+            Ok((info, image)) => (Ok(info), image),
+            Err(fault) => (Err(fault.at(format!("page {number}"))), None),
+        };
+        infos.push(info);
+        images.push(image);
+    }
+    let signed = pdf.signed();
+    Ok((infos, Inner::Pdf(Box::new(pdf), images), signed))
+}
+
+fn pdf_info(pdf: &Pdf, number: usize, limits: &Limits) -> Outcome<(PageInfo, Option<read::Image>)> {
+    let page = pdf.page(number)?;
+    let unknown = Dpi { x: 0.0, y: 0.0, source: DpiSource::Assumed };
+    Ok(match page.body {
+        Body::Foreign(why) => {
+            let info = PageInfo {
+                number,
+                width: 0,
+                height: 0,
+                dpi: unknown,
+                turns: 0,
+                mirrored: false,
+                bilevel: false,
+                coding: Coded::Foreign,
+                foreign: Some(why),
+                has_text: page.has_text,
+                size_pt: Some(page.size),
+            };
+            (info, None)
+        }
+        Body::Image(image) => {
+            let bits = u64::from(image.bits) * u64::from(image.colour.samples());
+            limits.page(image.width, image.height, bits, image.encoded)?;
+            let coding = match image.filter {
+                read::Filter::Jpeg => Coded::Jpeg,
+                read::Filter::G4 { .. } => Coded::G4,
+                read::Filter::Samples => Coded::Deflate,
+            };
+            let info = PageInfo {
+                turns: image.turns,
+                mirrored: image.mirrored,
+                bilevel: image.bits == 1 && image.colour.samples() == 1,
+                has_text: page.has_text,
+                size_pt: Some(page.size),
+                ..plain(number, image.width, image.height, Some(image.dpi), coding)
+            };
+            (info, Some(*image))
+        }
+    })
+}
+
+fn plain(number: usize, width: u32, height: u32, dpi: Option<Dpi>, coding: Coded) -> PageInfo {
+    PageInfo {
+        number,
+        width,
+        height,
+        dpi: believed(dpi, width, height),
+        turns: 0,
+        mirrored: false,
+        bilevel: false,
+        coding,
+        foreign: None,
+        has_text: false,
+        size_pt: None,
+    }
+}
+
+/// A resolution that can be true, or one assumed: the long side over the long side of A4 (297 mm).
+/// Not believed: none, below 50, above 2,400, and the 72 and 96 that cameras and screens write without
+/// meaning it, where the page would be larger than A2.
+fn believed(dpi: Option<Dpi>, width: u32, height: u32) -> Dpi {
+    let long = width.max(height) as f32;
+    match dpi {
+        Some(d)
+            if (LEAST_DPI..=MOST_DPI).contains(&d.x)
+                && (LEAST_DPI..=MOST_DPI).contains(&d.y)
+                && !(d.source == DpiSource::Header && d.x <= 96.0 && long / d.x > A2_INCHES) =>
+        {
+            d
+        }
+        _ => {
+            let assumed = long / A4_INCHES;
+            Dpi { x: assumed, y: assumed, source: DpiSource::Assumed }
+        }
+    }
+}
+
+const LEAST_DPI: f32 = 50.0;
+const MOST_DPI: f32 = 2400.0;
+/// 297 mm.
+const A4_INCHES: f32 = 297.0 / 25.4;
+/// 594 mm.
+const A2_INCHES: f32 = 594.0 / 25.4;
+
+fn tiff_coding(compression: u32) -> Coded {
+    match compression {
+        2 | 3 => Coded::G3,
+        4 => Coded::G4,
+        5 => Coded::Lzw,
+        7 => Coded::Jpeg,
+        8 | 32_946 => Coded::Deflate,
+        32_773 => Coded::Packbits,
+        _ => Coded::Raw,
+    }
+}
+
+fn part<T>(parts: &[Option<T>], page: usize) -> Outcome<&T> {
+    page.checked_sub(1)
+        .and_then(|i| parts.get(i))
+        .and_then(Option::as_ref)
+        .ok_or_else(|| Fault::new(&NO_SUCH_PAGE).detail(format!("page {page}")))
+}
+
+/// Runs a decoder; what it panics at is this file's fault, never this process's end.
+fn guarded<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    // Decoders work on their own state; what a panic leaves half done is dropped with it.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Fault::new(&PANIC)))
+}
+
+/// A page number beyond the file.
+pub const NO_SUCH_PAGE: Code = Code {
+    id: "SCAN-040",
+    class: Class::Input,
+    vi: "Tệp không có trang này",
+    en: "the file has no such page",
+    remedy_vi: "Kiểm tra lại số trang",
+    remedy_en: "check the page number",
+};
+
+/// A page that is kept as it is has no pixels to look at.
+pub const FOREIGN: Code = Code {
+    id: "SCAN-041",
+    class: Class::Person,
+    vi: "Trang PDF không phải một ảnh quét đơn, được giữ nguyên và không phân tích được",
+    en: "the PDF page is not one scanned image; it is kept and cannot be analysed",
+    remedy_vi: "Kiểm tra trang bằng mắt, hoặc quét lại ra JPEG hay TIFF",
+    remedy_en: "look at the page, or scan it to JPEG or TIFF",
+};
+
+/// A decoder met something that it had not foreseen.
+pub const PANIC: Code = Code {
+    id: "SCAN-042",
+    class: Class::Input,
+    vi: "Bộ giải mã gặp lỗi bất ngờ với tệp này",
+    en: "the decoder failed on this file",
+    remedy_vi: "Quét lại; nếu vẫn lỗi, gửi tệp cho bộ phận kỹ thuật",
+    remedy_en: "scan it again; if it fails again, hand the file to support",
+};

@@ -1,0 +1,211 @@
+//! One PNG (ISO/IEC 15948): its chunks read without inflating, its pixels decoded once.
+
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::page::{Coding, Dpi, DpiSource};
+use crate::scan::luma::{self, Luma};
+use crate::scan::{Limits, ifd};
+use std::io::Cursor;
+
+/// What the chunks of a PNG say.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Head {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) bits: u8,
+    colour: u8,
+    pub(super) dpi: Option<Dpi>,
+    pub(super) turns: u8,
+    pub(super) mirrored: bool,
+}
+
+impl Head {
+    /// Grey of one bit: a page of black and white.
+    pub(super) fn bilevel(&self) -> bool {
+        self.bits == 1 && self.colour == 0
+    }
+
+    /// Bits of one decoded pixel, for the ratio rule.
+    pub(super) fn pixel_bits(&self) -> u64 {
+        match self.colour {
+            0 => u64::from(self.bits),
+            2 => 3 * u64::from(self.bits),
+            4 => 2 * u64::from(self.bits),
+            6 => 4 * u64::from(self.bits),
+            _ => 24,
+        }
+    }
+}
+
+/// Walks the chunks to the end mark.
+pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
+    let broken = |what: &str| Fault::new(&BROKEN).detail(what);
+    let mut at = 8usize;
+    let mut head: Option<Head> = None;
+    loop {
+        let (length, kind) = match bytes.get(at..at.saturating_add(8)) {
+            Some(&[a, b, c, d, ref kind @ ..]) => (u32::from_be_bytes([a, b, c, d]) as usize, kind),
+            _ => return Err(broken("cut off before the end chunk")),
+        };
+        let body = at
+            .checked_add(8)
+            .and_then(|from| bytes.get(from..from.checked_add(length)?))
+            .ok_or_else(|| broken("cut off inside a chunk"))?;
+        match (kind, head.as_mut()) {
+            (b"IHDR", None) => {
+                let &[w3, w2, w1, w0, h3, h2, h1, h0, bits, colour, ..] = body else {
+                    return Err(broken("header chunk"));
+                };
+                head = Some(Head {
+                    width: u32::from_be_bytes([w3, w2, w1, w0]),
+                    height: u32::from_be_bytes([h3, h2, h1, h0]),
+                    bits,
+                    colour,
+                    dpi: None,
+                    turns: 0,
+                    mirrored: false,
+                });
+            }
+            (_, None) => return Err(broken("no header chunk")),
+            (b"pHYs", Some(head)) => {
+                if let &[x3, x2, x1, x0, y3, y2, y1, y0, 1] = body {
+                    let inch = |metre: [u8; 4]| (f64::from(u32::from_be_bytes(metre)) * 0.0254) as f32;
+                    let (x, y) = (inch([x3, x2, x1, x0]), inch([y3, y2, y1, y0]));
+                    head.dpi = Some(Dpi { x, y, source: DpiSource::Header });
+                }
+            }
+            (b"eXIf", Some(head)) => {
+                if let Some((turns, mirrored, _)) = ifd::exif(body) {
+                    (head.turns, head.mirrored) = (turns, mirrored);
+                }
+            }
+            (b"IEND", Some(_)) => break,
+            _ => {}
+        }
+        // Length, kind and checksum frame the body.
+        at = at.saturating_add(12).saturating_add(length);
+    }
+    head.ok_or_else(|| broken("no header chunk"))
+}
+
+/// Decoded samples of 8 bits (or packed bits where the page is bilevel), alpha laid over white.
+fn pixels(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<(usize, Vec<u8>)> {
+    let fault = |e: png::DecodingError| Fault::new(&BROKEN).detail(reason(&e));
+    let size = || Fault::new(&BROKEN).detail("pixels do not fit the declared size");
+    let budget = (limits.pixels as usize).saturating_mul(8).saturating_add(limits.stream_bytes);
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: budget });
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    decoder.set_transformations(if head.bilevel() {
+        png::Transformations::IDENTITY
+    } else {
+        png::Transformations::EXPAND | png::Transformations::STRIP_16
+    });
+    let mut reader = decoder.read_info().map_err(fault)?;
+    let mut data = vec![0u8; reader.output_buffer_size().ok_or_else(size)?];
+    let frame = reader.next_frame(&mut data).map_err(fault)?;
+    if (frame.width, frame.height) != (head.width, head.height) {
+        return Err(size());
+    }
+    let over_white = |sample: u8, alpha: u8| {
+        ((u32::from(sample) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 127) / 255) as u8
+    };
+    let (channels, data) = match frame.color_type {
+        png::ColorType::Grayscale => (1, data),
+        png::ColorType::Rgb => (3, data),
+        png::ColorType::GrayscaleAlpha => (1, data.chunks_exact(2).map(|p| over_white(p[0], p[1])).collect()),
+        png::ColorType::Rgba => {
+            let rgb = data.chunks_exact(4).flat_map(|p| [0, 1, 2].map(|i| over_white(p[i], p[3])));
+            (3, rgb.collect())
+        }
+        png::ColorType::Indexed => return Err(size()),
+    };
+    Ok((channels, data))
+}
+
+/// The grey plane, as stored.
+pub(super) fn luma(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Luma> {
+    let size = || Fault::new(&BROKEN).detail("pixels do not fit the declared size");
+    let (width, height) = (head.width as usize, head.height as usize);
+    let (channels, mut data) = pixels(bytes, head, limits)?;
+    if head.bilevel() {
+        data.iter_mut().for_each(|b| *b = !*b);
+        return luma::from_packed(width, height, &data).ok_or_else(size);
+    }
+    match channels {
+        1 => Luma::new(width, height, data),
+        _ => luma::from_rgb(width, height, &data),
+    }
+    .ok_or_else(size)
+}
+
+/// The pixels as the archive takes them.
+pub(super) fn coding(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
+    let (channels, mut data) = pixels(bytes, head, limits)?;
+    if head.bilevel() {
+        data.iter_mut().for_each(|b| *b = !*b);
+        return Ok(Coding::Bilevel(data));
+    }
+    Ok(if channels == 1 { Coding::Grey(data) } else { Coding::Rgb(data) })
+}
+
+fn reason(error: &png::DecodingError) -> String {
+    error.to_string().chars().filter(|c| !c.is_control()).take(120).collect()
+}
+
+/// The bytes are a PNG that cannot be read to its end.
+pub(super) const BROKEN: Code = Code {
+    id: "SCAN-025",
+    class: Class::Input,
+    vi: "Tệp PNG bị hỏng hoặc bị cắt cụt",
+    en: "the PNG is damaged or cut off",
+    remedy_vi: "Quét lại trang này",
+    remedy_en: "scan the page again",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(colour: png::ColorType, bits: png::BitDepth, width: u32, data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, width, 1);
+        encoder.set_color(colour);
+        encoder.set_depth(bits);
+        encoder.set_pixel_dims(Some(png::PixelDimensions {
+            xppu: 11_811,
+            yppu: 11_811,
+            unit: png::Unit::Meter,
+        }));
+        encoder.write_header().unwrap().write_image_data(data).unwrap();
+        out
+    }
+
+    fn grey(bytes: &[u8]) -> Vec<u8> {
+        let limits = Limits::default();
+        luma(bytes, &head(bytes).unwrap(), &limits).unwrap().data
+    }
+
+    #[test]
+    fn every_depth_and_colour_comes_out_as_eight_bit_grey() {
+        use png::{BitDepth, ColorType};
+        assert_eq!(grey(&write(ColorType::Grayscale, BitDepth::One, 3, &[0b1010_0000])), [255, 0, 255]);
+        assert_eq!(grey(&write(ColorType::Grayscale, BitDepth::Sixteen, 1, &[0x80, 0xFF])), [0x80]);
+        assert_eq!(grey(&write(ColorType::Rgb, BitDepth::Eight, 1, &[255, 0, 0])), [76]);
+        assert_eq!(grey(&write(ColorType::Rgba, BitDepth::Eight, 2, &[0, 0, 0, 0, 0, 0, 0, 255])), [255, 0]);
+        assert_eq!(grey(&write(ColorType::GrayscaleAlpha, BitDepth::Eight, 1, &[0, 128])), [127]);
+    }
+
+    #[test]
+    fn resolution_comes_from_the_physical_chunk() {
+        let bytes = write(png::ColorType::Grayscale, png::BitDepth::Eight, 1, &[7]);
+        assert!((head(&bytes).unwrap().dpi.unwrap().x - 300.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn a_png_cut_anywhere_is_refused() {
+        let bytes = write(png::ColorType::Grayscale, png::BitDepth::Eight, 1, &[7]);
+        for length in 8..bytes.len() - 4 {
+            assert_eq!(head(&bytes[..length]).unwrap_err().code.id, BROKEN.id);
+        }
+    }
+}

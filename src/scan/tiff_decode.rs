@@ -1,0 +1,257 @@
+//! The pixels of one TIFF page: fax codings by our own rows, everything else by the tiff crate within limits.
+
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::page::Coding;
+use crate::scan::luma::{self, Luma};
+use crate::scan::tiff_pages::Head;
+use crate::scan::{Limits, ccitt, jpeg};
+use std::borrow::Cow;
+use std::io::{Cursor, Read, Result, Seek, SeekFrom};
+use tiff::decoder::{Decoder, DecodingResult};
+
+/// The grey plane, as stored.
+pub(super) fn luma(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Luma> {
+    let (width, height) = (head.width as usize, head.height as usize);
+    match raster(bytes, head, limits)? {
+        Coding::Bilevel(packed) => luma::from_packed(width, height, &packed),
+        Coding::Grey(data) => Luma::new(width, height, data),
+        Coding::Rgb(data) => luma::from_rgb(width, height, &data),
+        Coding::Jpeg { .. } | Coding::G4 { .. } => None,
+    }
+    .ok_or_else(size)
+}
+
+/// The page as the archive takes it: a single Group 4 strip or a whole JPEG as it is, else its pixels.
+pub(super) fn coding(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
+    if head.compression == 4 && head.strips.len() == 1 {
+        let strip = head.strip(bytes, 0).ok_or_else(size)?;
+        // Decoded once to know that it is whole; what is passed on are its own bytes.
+        fax(bytes, head)?;
+        let strip = if head.reversed { reversed(strip) } else { strip.to_vec() };
+        // The code's "white" is sample 0 of the file: paper where WhiteIsZero, ink where BlackIsZero.
+        return Ok(Coding::G4 { bytes: strip, black_is_1: head.photometric == 1 });
+    }
+    if head.compression == 7 && head.strips.len() == 1 && !head.has_jpeg_tables {
+        let strip = head.strip(bytes, 0).ok_or_else(size)?;
+        let inner = jpeg::head(strip)?;
+        let plain = match inner.components {
+            1 => head.photometric == 1,
+            3 => head.photometric == 6,
+            _ => false,
+        };
+        if plain && (inner.width, inner.height) == (head.width, head.height) {
+            return Ok(Coding::Jpeg {
+                bytes: strip.to_vec(),
+                components: inner.components,
+                inverted: false,
+                icc: inner.icc,
+            });
+        }
+    }
+    raster(bytes, head, limits)
+}
+
+fn raster(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
+    if matches!(head.compression, 2..=4) {
+        let mut packed = fax(bytes, head)?;
+        if head.photometric == 1 {
+            packed.iter_mut().for_each(|b| *b = !*b);
+        }
+        return Ok(Coding::Bilevel(packed));
+    }
+    if head.compression == 7 {
+        // The crate's JPEG decoder is lenient; a strip without its end is not.
+        for strip in 0..head.strips.len() {
+            let strip = head.strip(bytes, strip).ok_or_else(size)?;
+            jpeg::head(strip)?;
+        }
+    }
+    samples(bytes, head, limits)
+}
+
+/// All strips of a fax-coded page, packed, 1 = the code's black.
+fn fax(bytes: &[u8], head: &Head) -> Outcome<Vec<u8>> {
+    let mut packed = Vec::new();
+    let mut left = head.height;
+    for index in 0..head.strips.len() {
+        let rows = left.min(head.rows_per_strip);
+        let strip = head.strip(bytes, index).ok_or_else(size)?;
+        let strip: Cow<'_, [u8]> = if head.reversed { reversed(strip).into() } else { strip.into() };
+        let part = match head.compression {
+            4 => ccitt::group4(&strip, head.width, rows),
+            3 => ccitt::group3(&strip, head.width, rows, ccitt::Rows::Marked),
+            _ => ccitt::group3(&strip, head.width, rows, ccitt::Rows::Aligned),
+        };
+        packed.extend(
+            part.ok_or_else(|| Fault::new(&PIXELS).detail(format!("fax strip {} breaks off", index + 1)))?,
+        );
+        left -= rows;
+    }
+    if left > 0 {
+        return Err(Fault::new(&PIXELS).detail(format!("{left} rows are missing")));
+    }
+    Ok(packed)
+}
+
+/// Everything but fax, through the crate; grey where one sample a pixel, else RGB over white.
+fn samples(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
+    let fault = |e: tiff::TiffError| {
+        let words: String = e.to_string().chars().filter(|c| !c.is_control()).take(120).collect();
+        Fault::new(&PIXELS).detail(words)
+    };
+    let mut allowed = tiff::decoder::Limits::default();
+    allowed.decoding_buffer_size = (limits.pixels as usize).saturating_mul(8);
+    allowed.intermediate_buffer_size = (limits.pixels as usize).saturating_mul(8);
+    allowed.ifd_value_size = 8 << 20;
+    let mut decoder = Decoder::new(OnePage::new(bytes, head.offset)).map_err(fault)?.with_limits(allowed);
+    if decoder.dimensions().map_err(fault)? != (head.width, head.height) {
+        return Err(size());
+    }
+    let colour = decoder.colortype().map_err(fault)?;
+    let data = match decoder.read_image().map_err(fault)? {
+        DecodingResult::U8(data) => data,
+        DecodingResult::U16(data) => data.into_iter().map(|s| (s >> 8) as u8).collect(),
+        _ => return Err(Fault::new(&PIXELS).detail("samples are not whole numbers")),
+    };
+    let (width, height) = (head.width as usize, head.height as usize);
+    let pixels = width.saturating_mul(height);
+    use tiff::ColorType as C;
+    let over_white =
+        |s: u8, a: u8| ((u32::from(s) * u32::from(a) + 255 * (255 - u32::from(a)) + 127) / 255) as u8;
+    let coding = match colour {
+        C::Gray(1) => {
+            // The crate gives 1 for white, whatever the file said.
+            let mut packed = data;
+            packed.iter_mut().for_each(|b| *b = if head.reversed { !b.reverse_bits() } else { !*b });
+            if packed.len() < width.div_ceil(8).saturating_mul(height) {
+                return Err(size());
+            }
+            return Ok(Coding::Bilevel(packed));
+        }
+        C::Gray(8 | 16) => Coding::Grey(data),
+        C::Gray(bits @ (2 | 4)) => Coding::Grey(widened(&data, width, height, bits)),
+        C::GrayA(8 | 16) => Coding::Grey(data.chunks_exact(2).map(|p| over_white(p[0], p[1])).collect()),
+        C::Multiband { num_samples: 2, .. } => Coding::Grey(data.chunks_exact(2).map(|p| p[0]).collect()),
+        C::RGB(8 | 16) => Coding::Rgb(data),
+        C::RGBA(8 | 16) => Coding::Rgb(
+            data.chunks_exact(4).flat_map(|p| [0, 1, 2].map(|i| over_white(p[i], p[3]))).collect(),
+        ),
+        C::CMYK(8 | 16) => {
+            let ink = |c: u8, k: u8| (u32::from(255 - c) * u32::from(255 - k) / 255) as u8;
+            Coding::Rgb(data.chunks_exact(4).flat_map(|p| [0, 1, 2].map(|i| ink(p[i], p[3]))).collect())
+        }
+        C::YCbCr(8) => Coding::Rgb(data.chunks_exact(3).flat_map(|p| rgb_of([p[0], p[1], p[2]])).collect()),
+        C::Palette(bits @ (1 | 2 | 4 | 8)) => palette(&mut decoder, &data, width, height, bits)?,
+        other => return Err(Fault::new(&PIXELS).detail(format!("colour {other:?}"))),
+    };
+    let fits = match &coding {
+        Coding::Grey(data) => data.len() == pixels,
+        Coding::Rgb(data) => data.len() == pixels.saturating_mul(3),
+        _ => false,
+    };
+    if fits { Ok(coding) } else { Err(size()) }
+}
+
+/// The file as if its chain began at one page, so that a bad page before it cannot spoil it.
+struct OnePage<'a> {
+    bytes: Cursor<&'a [u8]>,
+    head: [u8; 8],
+}
+
+impl<'a> OnePage<'a> {
+    fn new(bytes: &'a [u8], offset: u32) -> Self {
+        let mut head = [0u8; 8];
+        head[..4].copy_from_slice(bytes.get(..4).unwrap_or(b"II*\0"));
+        let big_endian = head[0] == b'M';
+        head[4..].copy_from_slice(&if big_endian { offset.to_be_bytes() } else { offset.to_le_bytes() });
+        OnePage { bytes: Cursor::new(bytes), head }
+    }
+}
+
+impl Read for OnePage<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let at = self.bytes.position();
+        let count = self.bytes.read(buffer)?;
+        for (i, byte) in buffer[..count].iter_mut().enumerate().take(8) {
+            match self.head.get((at as usize).saturating_add(i)) {
+                Some(&patched) => *byte = patched,
+                None => break,
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl Seek for OnePage<'_> {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
+/// Colour map (tag 320): all reds, then all greens, then all blues, 16 bits each.
+fn palette<R: Read + Seek>(
+    decoder: &mut Decoder<R>,
+    data: &[u8],
+    width: usize,
+    height: usize,
+    bits: u8,
+) -> Outcome<Coding> {
+    let map = decoder
+        .get_tag_u16_vec(tiff::tags::Tag::ColorMap)
+        .map_err(|_| Fault::new(&PIXELS).detail("colour map"))?;
+    let colours = 1usize << bits;
+    if map.len() < 3 * colours {
+        return Err(Fault::new(&PIXELS).detail("colour map is too short"));
+    }
+    let of = |i: u8| [0, 1, 2].map(|c| (map[c * colours + usize::from(i)] >> 8) as u8);
+    let rgb = unpacked(data, width, height, bits).into_iter().flat_map(of).collect();
+    Ok(Coding::Rgb(rgb))
+}
+
+/// Samples of fewer than 8 bits, one a byte, rows padded to a byte taken apart.
+pub(super) fn unpacked(data: &[u8], width: usize, height: usize, bits: u8) -> Vec<u8> {
+    if bits == 8 {
+        return data.to_vec();
+    }
+    let bits = usize::from(bits);
+    let stride = (width * bits).div_ceil(8);
+    let mask = (1u16 << bits) as u8 - 1;
+    let mut out = Vec::with_capacity(width * height);
+    for row in data.chunks_exact(stride.max(1)).take(height) {
+        out.extend((0..width).map(|x| (row[x * bits / 8] >> (8 - bits - x * bits % 8)) & mask));
+    }
+    out
+}
+
+/// Grey samples of 2 or 4 bits stretched to 8.
+pub(super) fn widened(data: &[u8], width: usize, height: usize, bits: u8) -> Vec<u8> {
+    let step = 255 / ((1u16 << bits) - 1) as u8;
+    let mut out = unpacked(data, width, height, bits);
+    out.iter_mut().for_each(|s| *s *= step);
+    out
+}
+
+/// YCbCr (T.871) to RGB.
+fn rgb_of([y, cb, cr]: [u8; 3]) -> [u8; 3] {
+    let (y, cb, cr) = (f32::from(y), f32::from(cb) - 128.0, f32::from(cr) - 128.0);
+    [y + 1.402 * cr, y - 0.344_14 * cb - 0.714_14 * cr, y + 1.772 * cb]
+        .map(|v| v.round().clamp(0.0, 255.0) as u8)
+}
+
+fn reversed(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|b| b.reverse_bits()).collect()
+}
+
+fn size() -> Fault {
+    Fault::new(&PIXELS).detail("pixels do not fit the declared size")
+}
+
+/// The pixel data of a TIFF page cannot be read to its end.
+pub(super) const PIXELS: Code = Code {
+    id: "SCAN-035",
+    class: Class::Input,
+    vi: "Dữ liệu ảnh của trang TIFF bị hỏng",
+    en: "the pixels of the TIFF page are damaged",
+    remedy_vi: "Quét lại trang này",
+    remedy_en: "scan the page again",
+};
