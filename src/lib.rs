@@ -7,7 +7,7 @@
 //! - ground: [`fault`], [`digest`], [`codes`], [`dossier`], [`profile`], [`blobs`], [`der`], [`cms`]
 //! - crafts: [`scan`], [`chip`], [`pdf`], [`seal`], [`log`], [`deliver`]: bytes and values in, bytes and values out
 //! - steps: [`steps`]: how a craft is applied to a dossier
-//! - engine: [`engine`], [`ledger`], [`pipeline`], [`station`]
+//! - engine: [`engine`], [`ledger`], [`pipeline`], [`station`], [`training`]
 //! - doors: [`cli`], [`serve`]
 #![forbid(unsafe_code)]
 
@@ -34,3 +34,5 @@ pub mod seal;
 
 pub mod cli;
 pub mod serve;
+
+pub mod training;

@@ -3,9 +3,11 @@ pub mod archive;
 pub mod font;
 pub mod g4;
 pub mod icc;
+pub mod placement;
 pub mod read;
 pub mod revise;
 pub mod samples;
+pub mod wallet;
 pub mod xmp;
 
 use crate::fault::Code;
@@ -15,11 +17,11 @@ pub const CODES: &[&Code] = &[
     &font::NO_GLYPH,
     &font::CUT,
     &samples::PACKING,
-    &samples::CMYK,
+    &samples::DECODING,
     &archive::NO_PAGES,
     &archive::TOO_MANY,
-    &archive::RESOLUTION,
-    &archive::PAGE_SIZE,
+    &placement::RESOLUTION,
+    &placement::PAGE_SIZE,
     &archive::NOT_PIXELS,
     &archive::JPEG_KIND,
 ];

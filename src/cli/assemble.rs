@@ -3,7 +3,7 @@
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::{Coding, Dpi, DpiSource, PageImage};
 use crate::pdf::archive::{self, ArchivePage, Archived, Metadata};
-use crate::pdf::samples;
+use crate::pdf::{samples, wallet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -28,9 +28,21 @@ pub struct Args {
     /// Time of making, RFC 3339; now without it. The same pages, title and time give the same bytes.
     #[arg(long, value_name = "TIME")]
     created: Option<jiff::Timestamp>,
+    /// `master` keeps the scan as it is; `wallet` makes a small copy, which never replaces the master.
+    #[arg(long, value_enum, default_value_t = Profile::Master)]
+    profile: Profile,
     /// One JSON object instead of text.
     #[arg(long)]
     json: bool,
+}
+
+/// What the archive is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Profile {
+    /// The bytes of the scan, unchanged.
+    Master,
+    /// At most 150 KB a page: 150 dpi JPEG, or Group 4.
+    Wallet,
 }
 
 /// Assembles and reports.
@@ -51,7 +63,10 @@ pub fn run(args: &Args) -> Outcome<u8> {
         creator_tool: "hoso assemble".to_owned(),
         dossier_code: args.dossier.clone(),
     };
-    let archived = archive::assemble(&pages, &meta)?;
+    let archived = match args.profile {
+        Profile::Master => archive::assemble(&pages, &meta)?,
+        Profile::Wallet => wallet::assemble(&pages, &meta)?,
+    };
     write_whole(&args.output, &archived.bytes)?;
     report(args, pages.len(), &archived);
     Ok(0)

@@ -12,6 +12,7 @@
 //! | 6.2.8 images | no `/Alternates`, `/OPI`, `/Interpolate`; no transparency |
 //! | 6.6 metadata | [`xmp::packet`], not compressed |
 
+use super::placement::Placement;
 use super::samples::{self, jpeg_frame};
 use super::{g4, icc, xmp};
 use crate::digest::Blake3;
@@ -20,7 +21,7 @@ use crate::page::{Coding, PageImage};
 use pdf_writer::types::OutputIntentSubtype;
 use pdf_writer::{Chunk, Filter, Finish, Name, Pdf, Rect, Ref, TextStr};
 use serde::Serialize;
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -75,6 +76,13 @@ pub enum Note {
         /// Page, from 1.
         page: usize,
     },
+    /// A page of the wallet copy is larger than [`super::wallet::PAGE_BYTES`]: it could not be made smaller.
+    WalletLarge {
+        /// Page, from 1.
+        page: usize,
+        /// Bytes of its image.
+        bytes: usize,
+    },
     /// The page was straightened by its matrix.
     Straightened {
         /// Page, from 1.
@@ -105,6 +113,12 @@ impl fmt::Display for Note {
                     "trang {page}: nghiêng quá mức, giữ nguyên / page {page}: turned too far to straighten"
                 )
             }
+            Note::WalletLarge { page, bytes } => {
+                write!(
+                    f,
+                    "trang {page}: bản cho ví vẫn lớn, {bytes} byte / page {page}: wallet copy still large"
+                )
+            }
             Note::Straightened { page, degrees } => {
                 write!(
                     f,
@@ -125,20 +139,32 @@ pub const MAX_PAGES: usize = 2_000;
 /// Makes a PDF/A-2b, one page of 1:1 size for each image.
 ///
 /// # Errors
-/// [`NO_PAGES`], [`TOO_MANY`], and with `page N` as their place [`RESOLUTION`], [`PAGE_SIZE`], [`NOT_PIXELS`],
-/// [`JPEG_KIND`], [`samples::CMYK`], [`samples::PACKING`].
+/// [`NO_PAGES`], [`TOO_MANY`], and with `page N` as their place [`RESOLUTION`](super::placement::RESOLUTION),
+/// [`PAGE_SIZE`](super::placement::PAGE_SIZE), [`NOT_PIXELS`],
+/// [`JPEG_KIND`], [`samples::DECODING`], [`samples::PACKING`].
 pub fn assemble(pages: &[ArchivePage], meta: &Metadata) -> Outcome<Archived> {
-    if pages.is_empty() {
-        return Err(Fault::new(&NO_PAGES));
-    }
-    if pages.len() > MAX_PAGES {
-        return Err(Fault::new(&TOO_MANY).detail(format!("{} pages, limit {MAX_PAGES}", pages.len())));
-    }
+    assemble_each(pages.iter().map(Ok), meta)
+}
+
+/// As [`assemble`], of pages that are made one after the other: only the archive itself is held in memory.
+///
+/// # Errors
+/// As [`assemble`], and the first fault among the pages as it is.
+pub fn assemble_each<P: Borrow<ArchivePage>>(
+    pages: impl IntoIterator<Item = Outcome<P>>,
+    meta: &Metadata,
+) -> Outcome<Archived> {
     let mut writer = Writer::new();
     let (catalog, tree, profile, metadata) = (writer.bump(), writer.bump(), writer.bump(), writer.bump());
-    let mut kids = Vec::with_capacity(pages.len());
-    for (index, page) in pages.iter().enumerate() {
-        kids.push(writer.page(page, tree, index + 1).map_err(|f| f.at(format!("page {}", index + 1)))?);
+    let mut kids = Vec::new();
+    for (page, number) in pages.into_iter().zip(1usize..) {
+        if number > MAX_PAGES {
+            return Err(Fault::new(&TOO_MANY).detail(format!("limit {MAX_PAGES}")));
+        }
+        kids.push(writer.page(page?.borrow(), tree, number).map_err(|f| f.at(format!("page {number}")))?);
+    }
+    if kids.is_empty() {
+        return Err(Fault::new(&NO_PAGES));
     }
     let pdf = &mut writer.pdf;
     pdf.pages(tree).kids(kids.iter().copied()).count(kids.len() as i32);
@@ -339,47 +365,6 @@ fn expect_length(samples: &[u8], expected: u64) -> Outcome<()> {
     Err(Fault::new(&NOT_PIXELS).detail(format!("{} bytes of samples, expected {expected}", samples.len())))
 }
 
-/// Where the unit square of an image lands on its page, points.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Placement {
-    width: f32,
-    height: f32,
-    matrix: [f32; 6],
-}
-
-impl Placement {
-    /// `skew` degrees clockwise are taken away by turning about the middle of the page; the page keeps its size.
-    fn of(image: &PageImage, skew: f32) -> Outcome<Self> {
-        let points = |pixels: u32, dpi: f32| f64::from(pixels) / f64::from(dpi) * 72.0;
-        let dpi_fits = |dpi: f32| dpi.is_finite() && (1.0..=20_000.0).contains(&dpi);
-        if !dpi_fits(image.dpi.x) || !dpi_fits(image.dpi.y) {
-            return Err(Fault::new(&RESOLUTION).detail(format!("{} x {} dpi", image.dpi.x, image.dpi.y)));
-        }
-        let (w, h) = (points(image.width, image.dpi.x), points(image.height, image.dpi.y));
-        let turns = image.turns % 4;
-        let (width, height) = if turns % 2 == 0 { (w, h) } else { (h, w) };
-        if ![width, height].iter().all(|side| (3.0..=14_400.0).contains(side)) {
-            return Err(Fault::new(&PAGE_SIZE).detail(format!("{width:.1} x {height:.1} points")));
-        }
-        // Columns of the stored image's axes on the page, y upward: mirror, then turn clockwise, then straighten.
-        let mirror = if image.mirrored { -1.0 } else { 1.0 };
-        let (u, v) = ((mirror * w, 0.0), (0.0, h));
-        let turn = |(x, y): (f64, f64)| match turns {
-            0 => (x, y),
-            1 => (y, -x),
-            2 => (-x, -y),
-            _ => (-y, x),
-        };
-        let (sin, cos) = f64::from(skew).to_radians().sin_cos();
-        let straighten = |(x, y): (f64, f64)| (x * cos - y * sin, x * sin + y * cos);
-        let ((a, b), (c, d)) = (straighten(turn(u)), straighten(turn(v)));
-        let (e, f) = (width / 2.0 - (a + c) / 2.0, height / 2.0 - (b + d) / 2.0);
-        // Four decimals are a tenth of a micrometre, and -0 is written as 0.
-        let tidy = |value: f64| ((value * 10_000.0).round() / 10_000.0 + 0.0) as f32;
-        Ok(Placement { width: tidy(width), height: tidy(height), matrix: [a, b, c, d, e, f].map(tidy) })
-    }
-}
-
 /// Nothing to assemble.
 pub const NO_PAGES: Code = Code {
     id: "PDF-024",
@@ -398,26 +383,6 @@ pub const TOO_MANY: Code = Code {
     en: "too many pages for one file",
     remedy_vi: "Chia thành nhiều tệp",
     remedy_en: "split it into several files",
-};
-
-/// A resolution that no page can have.
-pub const RESOLUTION: Code = Code {
-    id: "PDF-026",
-    class: Class::Input,
-    vi: "Độ phân giải của trang không hợp lệ",
-    en: "the page has an impossible resolution",
-    remedy_vi: "Quét lại trang với độ phân giải từ 200 dpi",
-    remedy_en: "scan the page again at 200 dpi or more",
-};
-
-/// A page smaller or larger than PDF/A allows.
-pub const PAGE_SIZE: Code = Code {
-    id: "PDF-027",
-    class: Class::Input,
-    vi: "Khổ trang nằm ngoài giới hạn của PDF/A",
-    en: "the page size is outside what PDF/A allows",
-    remedy_vi: "Kiểm tra độ phân giải ghi trong ảnh; khổ trang tối đa là 5 m",
-    remedy_en: "check the resolution in the image; a page is at most 5 m a side",
 };
 
 /// Samples that do not fit the size that the page claims.
@@ -444,6 +409,7 @@ pub const JPEG_KIND: Code = Code {
 mod tests {
     use super::*;
     use crate::page::{Dpi, DpiSource};
+    use crate::pdf::placement::{PAGE_SIZE, RESOLUTION};
 
     fn meta() -> Metadata {
         Metadata {
@@ -503,42 +469,40 @@ mod tests {
         assert_eq!(document.get_pages().len(), 4);
     }
 
+    /// ISO 19005-2 6.1.2, 6.1.4, 6.1.7.1: faults of bytes that common validators let pass.
     #[test]
-    fn pages_are_as_large_as_the_paper() {
-        let placed = Placement::of(&page(Coding::Grey(vec![]), 1654, 2339, 200.0).image, 0.0).unwrap();
-        assert_eq!((placed.width, placed.height), (595.44, 842.04));
-        assert_eq!(placed.matrix, [595.44, 0.0, 0.0, 842.04, 0.0, 0.0]);
-    }
-
-    #[test]
-    fn quarter_turns_and_mirrors_land_on_the_page() {
-        let mut image = page(Coding::Grey(vec![]), 200, 100, 72.0).image;
-        // Page position of the stored image's (left, top), as the viewer sees it: x right, y up.
-        let corner = |image: &PageImage| {
-            let m = Placement::of(image, 0.0).unwrap().matrix;
-            (m[2] + m[4], m[3] + m[5])
+    fn cross_references_and_stream_lengths_are_right_to_the_byte() {
+        let pages = [grey_jpeg_page(64, 64), page(Coding::Rgb(vec![9; 300]), 10, 10, 100.0)];
+        let bytes = assemble(&pages, &meta()).unwrap().bytes;
+        let find = |needle: &[u8], from: usize| {
+            bytes[from..].windows(needle.len()).position(|window| window == needle).map(|at| at + from)
         };
-        let expected = [(0.0, 100.0), (100.0, 200.0), (200.0, 0.0), (0.0, 0.0)];
-        for (turns, want) in expected.into_iter().enumerate() {
-            image.turns = turns as u8;
-            assert_eq!(corner(&image), want, "turned {turns} times");
+        let number = |from: usize| -> usize {
+            let digits = bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            std::str::from_utf8(&bytes[from..from + digits]).unwrap().parse().unwrap()
+        };
+        let start = bytes.windows(9).rposition(|window| window == b"startxref").unwrap();
+        let table = number(start + 10);
+        assert_eq!(&bytes[table..table + 7], b"xref\n0 ");
+        let count = number(table + 7);
+        let entries = find(b"\n", table + 7).unwrap() + 1;
+        for object in 1..count {
+            let entry = &bytes[entries + 20 * object..entries + 20 * (object + 1)];
+            assert!(entry.ends_with(b" n\r\n") || entry.ends_with(b" n \n"));
+            let at = number(entries + 20 * object);
+            let head = format!("{object} 0 obj\n");
+            assert!(bytes[at..].starts_with(head.as_bytes()) && bytes[at - 1] == b'\n');
+            let end = find(b"endobj", at).unwrap();
+            let Some(stream) = find(b"\nstream\n", at).filter(|stream| *stream < end) else { continue };
+            let length = number(find(b"/Length ", at).unwrap() + 8);
+            assert!(bytes[stream + 8 + length..].starts_with(b"\nendstream"), "object {object}");
         }
-        image.mirrored = true;
-        let expected = [(200.0, 100.0), (100.0, 0.0), (0.0, 0.0), (0.0, 200.0)];
-        for (turns, want) in expected.into_iter().enumerate() {
-            image.turns = turns as u8;
-            assert_eq!(corner(&image), want, "mirrored, turned {turns} times");
-        }
+        assert_eq!(&bytes[entries + 20 * count..entries + 20 * count + 7], b"trailer");
+        assert!(bytes.ends_with(b"%%EOF") || bytes.ends_with(b"%%EOF\n"));
     }
 
     #[test]
-    fn skew_is_turned_back_about_the_middle_and_only_where_it_is_believed() {
-        let image = page(Coding::Grey(vec![]), 200, 100, 72.0).image;
-        let m = Placement::of(&image, 2.0).unwrap().matrix;
-        // The right end of the image's base line rises: content that fell to the right becomes level.
-        assert!(m[1] > 0.0);
-        let middle = ((m[0] + m[2]) / 2.0 + m[4], (m[1] + m[3]) / 2.0 + m[5]);
-        assert!((middle.0 - 100.0).abs() < 0.001 && (middle.1 - 50.0).abs() < 0.001);
+    fn skew_is_corrected_only_where_it_is_believed() {
         for (skew, notes) in [(0.29, 0), (-0.3, 1), (8.1, 1), (f32::NAN, 0)] {
             let mut page = grey_jpeg_page(64, 64);
             page.skew_deg = skew;

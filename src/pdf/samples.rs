@@ -83,13 +83,25 @@ pub fn deflate(samples: &[u8], width: u32, height: u32, channels: u8) -> Outcome
     Ok(stream)
 }
 
-/// Decodes a CMYK JPEG to RGB and encodes it again at quality 90: PDF/A with an RGB output intent has no
-/// meaning for device CMYK. `inverted` as in [`crate::page::Coding::Jpeg`].
+/// 8-bit samples of a page: grey or RGB, rows without padding.
+#[derive(Debug, Clone)]
+pub struct Samples {
+    /// `width * height * channels` bytes.
+    pub bytes: Vec<u8>,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// 1 grey, 3 RGB.
+    pub channels: u8,
+}
+
+/// Decodes a JPEG to grey or RGB. `inverted` as in [`crate::page::Coding::Jpeg`].
 ///
 /// # Errors
-/// [`CMYK`] where it cannot be decoded or is larger than [`MAX_PIXELS`].
-pub fn cmyk_to_rgb_jpeg(bytes: &[u8], inverted: bool) -> Outcome<Vec<u8>> {
-    let failed = |e: &dyn std::fmt::Display| Fault::new(&CMYK).detail(e);
+/// [`DECODING`] where it cannot be decoded or is larger than [`MAX_PIXELS`].
+pub fn decode_jpeg(bytes: &[u8], inverted: bool) -> Outcome<Samples> {
+    let failed = |e: &dyn std::fmt::Display| Fault::new(&DECODING).detail(e);
     let options = DecoderOptions::default().set_max_width(65_500).set_max_height(65_500);
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(|e| failed(&e))?;
@@ -97,23 +109,51 @@ pub fn cmyk_to_rgb_jpeg(bytes: &[u8], inverted: bool) -> Outcome<Vec<u8>> {
     if width.saturating_mul(height) > MAX_PIXELS {
         return Err(failed(&format!("{width} x {height} pixels, limit {MAX_PIXELS}")));
     }
-    let raw = decoder.input_colorspace() == Some(ColorSpace::CMYK);
-    let target = if raw { ColorSpace::CMYK } else { ColorSpace::RGB };
+    let (target, channels) = match decoder.input_colorspace() {
+        // The decoder takes every CMYK for inverted; what the file says decides here.
+        Some(ColorSpace::CMYK) => (ColorSpace::CMYK, 3),
+        Some(ColorSpace::Luma) => (ColorSpace::Luma, 1),
+        _ => (ColorSpace::RGB, 3),
+    };
     decoder.set_options(options.jpeg_set_out_colorspace(target));
-    let samples = decoder.decode().map_err(|e| failed(&e))?;
-    let rgb = if raw { cmyk_to_rgb(&samples, inverted) } else { samples };
-    let mut out = Vec::new();
-    let (width, height) = (width as u32, height as u32);
-    if rgb.len() as u64 != u64::from(width) * u64::from(height) * 3 {
+    let decoded = decoder.decode().map_err(|e| failed(&e))?;
+    let bytes = if target == ColorSpace::CMYK { cmyk_to_rgb(&decoded, inverted) } else { decoded };
+    if Some(bytes.len()) != width.checked_mul(height).and_then(|pixels| pixels.checked_mul(channels)) {
         return Err(failed(&"the decoder gave another number of samples"));
     }
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut out, 90)
-        .encode(&rgb, width, height, image::ExtendedColorType::Rgb8)
-        .map_err(|e| failed(&e))?;
+    Ok(Samples { bytes, width: width as u32, height: height as u32, channels: channels as u8 })
+}
+
+/// Encodes samples as a JPEG.
+///
+/// # Errors
+/// [`PACKING`] where the encoder refuses, a side over 65,535 among its reasons.
+pub fn encode_jpeg(samples: &Samples, quality: u8) -> Outcome<Vec<u8>> {
+    let expected = u64::from(samples.width) * u64::from(samples.height) * u64::from(samples.channels);
+    if samples.bytes.len() as u64 != expected {
+        return Err(
+            Fault::new(&PACKING).detail(format!("{} samples, expected {expected}", samples.bytes.len()))
+        );
+    }
+    let kind =
+        if samples.channels == 1 { image::ExtendedColorType::L8 } else { image::ExtendedColorType::Rgb8 };
+    let mut out = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut out, quality)
+        .encode(&samples.bytes, samples.width, samples.height, kind)
+        .map_err(|e| Fault::new(&PACKING).detail(e))?;
     Ok(out)
 }
 
-/// The largest CMYK page that is decoded, pixels.
+/// Decodes a CMYK JPEG to RGB and encodes it again at quality 90: PDF/A with an RGB output intent has no
+/// meaning for device CMYK.
+///
+/// # Errors
+/// As [`decode_jpeg`] and [`encode_jpeg`].
+pub fn cmyk_to_rgb_jpeg(bytes: &[u8], inverted: bool) -> Outcome<Vec<u8>> {
+    encode_jpeg(&decode_jpeg(bytes, inverted)?, 90)
+}
+
+/// The largest page that is decoded, pixels.
 pub const MAX_PIXELS: usize = 100_000_000;
 
 fn cmyk_to_rgb(samples: &[u8], inverted: bool) -> Vec<u8> {
@@ -136,14 +176,14 @@ pub const PACKING: Code = Code {
     remedy_en: "report it to the maintainers",
 };
 
-/// A CMYK JPEG that cannot be converted.
-pub const CMYK: Code = Code {
+/// A JPEG that had to be decoded and cannot.
+pub const DECODING: Code = Code {
     id: "PDF-023",
     class: Class::Input,
-    vi: "Không chuyển được ảnh CMYK sang RGB",
-    en: "a CMYK picture could not be turned to RGB",
-    remedy_vi: "Quét lại trang ở chế độ màu RGB",
-    remedy_en: "scan the page again in RGB colour",
+    vi: "Không giải mã được ảnh JPEG của trang",
+    en: "the JPEG of a page could not be decoded",
+    remedy_vi: "Quét lại trang ở chế độ màu RGB hoặc xám",
+    remedy_en: "scan the page again in RGB colour or grey",
 };
 
 #[cfg(test)]
