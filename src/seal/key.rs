@@ -192,7 +192,8 @@ fn path(leaf: &X509, mut others: Vec<X509>) -> Vec<X509> {
         if is_root(last) {
             return chain;
         }
-        let Some(at) = others.iter().position(|c| c.issued(last) == openssl::x509::X509VerifyResult::OK) else {
+        let Some(at) = others.iter().position(|c| c.issued(last) == openssl::x509::X509VerifyResult::OK)
+        else {
             return chain;
         };
         chain.push(others.swap_remove(at));

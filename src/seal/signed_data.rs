@@ -38,7 +38,12 @@ impl Draft {
     ///
     /// # Errors
     /// As [`Draft::detached`].
-    pub fn attached(key: &dyn KeyHandle, content_type: &[u64], content: &[u8], certificates: bool) -> Outcome<Self> {
+    pub fn attached(
+        key: &dyn KeyHandle,
+        content_type: &[u64],
+        content: &[u8],
+        certificates: bool,
+    ) -> Outcome<Self> {
         Draft::sign(key, &der::oid(content_type), Some(content), &Sha256::of(content), certificates)
     }
 
