@@ -33,18 +33,11 @@ pub struct Backoff {
     pub cap_ms: u64,
     /// A delivery first tried this long ago is given up, milliseconds.
     pub give_up_ms: u64,
-    /// The same for a receiver that answers but whose receipts do not hold: a person should look sooner.
-    pub receipt_give_up_ms: u64,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Backoff {
-            base_ms: 1_000,
-            cap_ms: 15 * 60 * 1_000,
-            give_up_ms: 72 * 3_600 * 1_000,
-            receipt_give_up_ms: 3_600 * 1_000,
-        }
+        Backoff { base_ms: 1_000, cap_ms: 15 * 60 * 1_000, give_up_ms: 72 * 3_600 * 1_000 }
     }
 }
 
@@ -131,12 +124,13 @@ pub fn next_attempt(
     now: i64,
     mut dice: impl FnMut(u64) -> u64,
 ) -> Decision {
-    let (patience, asked, reason) = match last {
+    let (asked, reason) = match last {
         AttemptOutcome::Never => return Decision::Dead(DeadReason::Refused),
-        AttemptOutcome::ReceiptInvalid => (rule.receipt_give_up_ms, None, DeadReason::ReceiptInvalid),
-        AttemptOutcome::Again { retry_after } => (rule.give_up_ms, retry_after, DeadReason::GaveUp),
+        // As patient as with silence: after an outage, one maintenance page with status 200 must not end it.
+        AttemptOutcome::ReceiptInvalid => (None, DeadReason::ReceiptInvalid),
+        AttemptOutcome::Again { retry_after } => (retry_after, DeadReason::GaveUp),
     };
-    let deadline = first_tried.saturating_add_unsigned(patience);
+    let deadline = first_tried.saturating_add_unsigned(rule.give_up_ms);
     if now >= deadline {
         return Decision::Dead(reason);
     }
@@ -321,8 +315,8 @@ mod tests {
         let never = next_attempt(&rule, 1, AttemptOutcome::Never, 0, 0, |_| 0);
         assert_eq!(never, Decision::Dead(DeadReason::Refused));
         let wrong = |now| next_attempt(&rule, 3, AttemptOutcome::ReceiptInvalid, 0, now, |_| 0);
-        assert_eq!(wrong(3_599_999), Decision::RetryAt(3_599_999));
-        assert_eq!(wrong(3_600_000), Decision::Dead(DeadReason::ReceiptInvalid));
+        assert_eq!(wrong(259_199_999), Decision::RetryAt(259_199_999));
+        assert_eq!(wrong(259_200_000), Decision::Dead(DeadReason::ReceiptInvalid));
         assert_eq!(serde_json::to_string(&DeadReason::ReceiptInvalid).unwrap(), "\"receipt-invalid\"");
     }
 
