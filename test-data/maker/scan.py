@@ -103,7 +103,7 @@ def aged(page: Image.Image, key: object, *, stains: int = 3, holes: bool = True,
         for _ in range(2):
             x = int(w * (0.2 + 0.6 * g.random()))
             a[:, x:x + max(1, w // 900)] *= 0.72
-    a += (g.standard_normal((h, w)).astype(np.float32) * 2.0)[..., None]
+    a += (g.standard_normal((h, w)).astype(np.float32) * 0.9)[..., None]
     img = Image.fromarray(np.clip(a, 0, 255).astype(np.uint8))
     d = ImageDraw.Draw(img)
     if holes:
