@@ -2,26 +2,52 @@
 //! JSON object a line for programs.
 
 pub mod assemble;
+pub mod check;
 pub mod identity;
+pub mod init;
 pub mod log;
 pub mod mock;
+mod progress;
+pub mod run;
 pub mod scan;
 pub mod sign;
+pub mod status;
+mod stop;
+mod summary;
+pub mod table;
 pub mod verify;
+pub mod watch;
+pub mod work;
 
-use crate::fault::Outcome;
+use crate::fault::{Fault, Outcome};
+use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 /// Turn paper and chip cards into records that stand in court.
 #[derive(Debug, Parser)]
 #[command(name = "hoso", version, about, propagate_version = true)]
 pub struct Cli {
+    /// The station folder; otherwise the nearest one upward with a hoso.toml, otherwise HOSO_STATION.
+    #[arg(long, global = true, value_name = "DIR")]
+    station: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a station folder.
+    Init(init::Args),
+    /// Look whether the station is in order: configuration, pipelines, keys, anchors, log, ledger.
+    Check(check::Args),
+    /// Hand in folders or files, work until all is done, and say what became of them.
+    Run(run::Args),
+    /// Take what a scanner lays into a folder, as soon as it is complete.
+    Watch(watch::Args),
+    /// Work on what waits, beside others.
+    Work(work::Args),
+    /// Every dossier: where it is and why.
+    Status(status::Args),
     /// Judge pages and read their barcodes.
     Scan(scan::Args),
     /// Verify chip readings.
@@ -46,7 +72,14 @@ enum Command {
 /// # Errors
 /// The fault that stopped the command.
 pub async fn run(cli: Cli) -> Outcome<u8> {
+    let station = cli.station.as_deref();
     match cli.command {
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(args, station).await,
+        Command::Run(args) => run::run(args, station).await,
+        Command::Watch(args) => watch::run(args, station).await,
+        Command::Work(args) => work::run(args, station).await,
+        Command::Status(args) => status::run(args, station).await,
         Command::Scan(args) => scan::run(&args),
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
@@ -55,4 +88,13 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Log(command) => log::run(&command),
         Command::Mock(command) => mock::run(command).await,
     }
+}
+
+/// Says several faults, each on its line, and gives the exit code of the first.
+fn all_faults(faults: Vec<Fault>) -> Outcome<u8> {
+    let mut faults = faults.into_iter();
+    let Some(first) = faults.next() else { return Ok(0) };
+    eprintln!("hoso: {first}");
+    faults.for_each(|fault| eprintln!("hoso: {fault}"));
+    Ok(first.code.class.exit_code())
 }

@@ -95,29 +95,43 @@ pub struct DeskSlip {
 #[serde(deny_unknown_fields)]
 pub struct ResultSlip {
     /// Dossier code.
-    pub code: String,
+    pub dossier: String,
+    /// Office that resolved it.
+    pub office: String,
     /// Procedure code, e.g. `1.001193`.
     pub procedure: String,
-    /// What the procedure is called.
-    pub procedure_name: Option<String>,
-    /// Field code and name of the procedure.
-    pub field: Option<String>,
-    /// What the field is called.
-    pub field_name: Option<String>,
     /// What the result is called.
     pub title: String,
     /// Code of the result type, e.g. `KQ.G15.000031`.
     pub result_code: String,
     /// Number and symbol on the paper.
     pub symbol: Option<String>,
-    /// Opaque handle of the citizen's wallet; no wallet where it is left out.
-    pub wallet: Option<String>,
+    /// When it was issued, `2026-11-23T09:00:00+07:00`.
+    pub issued: Option<String>,
+    /// Who receives it besides the portal.
+    pub recipient: Option<Handle>,
     /// Who owns the result.
     pub owner: Applicant,
-    /// When the dossier was received, `yyyy-mm-ddThh:mm:ss+07:00`.
-    pub received: Option<String>,
-    /// When it was to be finished.
-    pub due: Option<String>,
+}
+
+/// Where a citizen receives things.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handle {
+    /// `wallet`, or `none` for a citizen without one.
+    pub kind: HandleKind,
+    /// The citizen's stable handle at the wallet; it leaves the house only as a keyed digest.
+    pub handle: Option<String>,
+}
+
+/// What kind of recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HandleKind {
+    /// An e-wallet that speaks push v1.
+    Wallet,
+    /// None: link, QR and paper.
+    None,
 }
 
 /// A file as it came.
@@ -235,4 +249,12 @@ impl Dossier {
         // Strings, numbers and lists only: nothing in it can fail to be written.
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+/// Whether a code holds nothing but letters, digits, dots and dashes, begins with a letter or digit and is short:
+/// fit for a folder's name.
+pub fn is_plain_code(code: &str) -> bool {
+    code.len() <= 64
+        && code.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && code.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
 }

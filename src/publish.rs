@@ -42,7 +42,7 @@ pub fn lay_out(desk: &Desk, run: &RunView) -> Outcome<()> {
 /// A folder name that is safe whatever a code or a file was called.
 fn folder_name(dossier: &Dossier, run: &RunView) -> String {
     match &dossier.code {
-        Some(code) if code.parse::<crate::codes::DossierCode>().is_ok() => code.clone(),
+        Some(code) if crate::dossier::is_plain_code(code) => code.clone(),
         _ => format!("khong-ma-{}", run.id.short()),
     }
 }

@@ -20,6 +20,7 @@ mod tiff_decode;
 mod tiff_pages;
 
 pub mod barcode;
+pub mod complete;
 pub mod separate;
 
 pub use limits::Limits;

@@ -27,6 +27,9 @@ pub struct Config {
     pub keys: BTreeMap<String, KeyConfig>,
     /// The timestamp authority (RFC 3161).
     pub timestamp: Option<TimestampConfig>,
+    /// How long deliveries are tried; the defaults suit the field, a training station shortens them.
+    #[serde(default)]
+    pub backoff: crate::deliver::outbox::Backoff,
     /// Who is delivered to, by name.
     #[serde(default)]
     pub recipients: BTreeMap<String, RecipientConfig>,
@@ -40,8 +43,6 @@ pub struct LogConfig {
     pub origin: String,
     /// Ed25519 private key, PEM.
     pub key: Reference,
-    /// Secret from which the salts of the leaves are derived.
-    pub salt: Reference,
 }
 
 /// `[keys.NAME]`
@@ -91,8 +92,8 @@ pub enum RecipientConfig {
         receipt_key: String,
         /// The key that signs our requests, PEM.
         key: Reference,
-        /// Its name at the receiver.
-        key_id: String,
+        /// Secret shared with the receiver, 32 bytes in hexadecimal digits: citizens' handles travel only as keyed digests.
+        handle_key: Reference,
     },
 }
 

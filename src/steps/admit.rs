@@ -56,7 +56,7 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
     for path in &found.readings {
         let name = below(path, &found.root);
         let file = File::open(path).map_err(|e| Fault::new(&UNREADABLE).at(&name).detail(e.kind()))?;
-        let digests = blobs.put_reader(file, crate::chip::MAX_READING as u64).map_err(|f| f.at(&name))?;
+        let digests = blobs.put_reader(file, crate::chip::reading::LARGEST_READING as u64).map_err(|f| f.at(&name))?;
         identity.push(digests.blake3.0.to_vec());
         dossier.readings.push(ReadingRecord { name, digests });
     }
@@ -70,18 +70,22 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
     if let Some(path) = &found.result_slip {
         let (slip, bytes) = slip::<ResultSlip>(path, found)?;
         identity.push(bytes);
-        dossier.code = Some(slip.code.clone());
+        dossier.code = Some(slip.dossier.clone());
         dossier.title = Some(slip.title.clone());
         dossier.procedure = Some(slip.procedure.clone());
         dossier.slip = Some(slip);
     }
+    if let Some(code) = &dossier.code {
+        code.parse::<crate::codes::DossierCode>().map_err(|_| Fault::new(&BAD_CODE).at(&found.source))?;
+    }
     if let Some(line) = &found.line {
+        // An archive's file code (TT 01/2019 Art 16) is no dossier code; it only has to be fit for a folder's name.
+        if line.code.as_ref().is_some_and(|c| !crate::dossier::is_plain_code(c)) {
+            return Err(Fault::new(&BAD_CODE).at(&found.source));
+        }
         dossier.code = line.code.clone();
         dossier.title = line.title.clone();
         dossier.expected_pages = line.pages;
-    }
-    if let Some(code) = &dossier.code {
-        code.parse::<crate::codes::DossierCode>().map_err(|_| Fault::new(&BAD_CODE).at(&found.source))?;
     }
     let parts: Vec<&[u8]> = identity.iter().map(Vec::as_slice).collect();
     Ok(Admitted { id: Blake3::of_parts("hoso run v1", &parts), dossier })

@@ -5,8 +5,9 @@ use crate::blobs::Blobs;
 use crate::chip::Trust;
 use crate::clock::Clock;
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::log::Log;
-use crate::seal::{HttpTimestamp, KeyHandle, SoftKey, TimestampSource};
+use crate::log::store::Log;
+use crate::seal::key::{KeyHandle, SoftKey, check_may_sign};
+use crate::seal::timestamp::{HttpTimestamp, TimestampSource};
 use crate::station::Station;
 use crate::station::config::RecipientConfig;
 use std::collections::HashMap;
@@ -64,7 +65,7 @@ impl Desk {
     /// A key by its name in `hoso.toml`, checked to be one that may sign today.
     ///
     /// # Errors
-    /// `STAT-003`, `STAT-004`, those of [`SoftKey::from_pkcs12`] and [`crate::seal::check_may_sign`].
+    /// `STAT-003`, `STAT-004`, those of [`SoftKey::from_pkcs12`] and [`check_may_sign`].
     pub fn key(&self, name: &str) -> Outcome<Arc<SealKey>> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         let key = match keys.get(name) {
@@ -83,7 +84,7 @@ impl Desk {
             }
         };
         let now = jiff::Timestamp::from_millisecond(self.clock.now_ms()).unwrap_or_default();
-        crate::seal::check_may_sign(key.handle.certificate(), now).map_err(|f| f.at(format!("key {name}")))?;
+        check_may_sign(key.handle.certificate(), now).map_err(|f| f.at(format!("key {name}")))?;
         Ok(key)
     }
 

@@ -48,7 +48,7 @@ fn kept(source: &Source) -> Option<String> {
     if source.signed() {
         return Some("the PDF carries signatures".into());
     }
-    source.pages().iter().flatten().find_map(|p| p.foreign.as_ref().map(|f| f.to_string()))
+    source.pages().iter().flatten().find_map(|p| p.foreign.map(|f| format!("{} / {}", f.vi(), f.en())))
 }
 
 /// Judges pages on as many threads as the desk has cores to spare; one page a thread is in memory at a time.

@@ -3,11 +3,12 @@
 //! (put off, nothing is published), an incoming PDF that cannot take a signature (it stays as it is, and that is said).
 
 use super::{Desk, assemble};
-use crate::clock::vietnam_time;
 use crate::dossier::{Document, Dossier, Paper, SealedDocument};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pipeline::SealConfig;
-use crate::seal::{AppearanceFacts, SignatureProfile, sign};
+use crate::seal::appearance::AppearanceFacts;
+use crate::seal::profile::SignatureProfile;
+use crate::seal::sign;
 
 /// Signs every document.
 ///
@@ -21,7 +22,7 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Do
     if dossier.papers.is_empty() {
         return Err(Fault::new(&assemble::NO_PAGES).at(dossier.label()));
     }
-    let profile = SignatureProfile::named(&config.profile)?;
+    let profile = SignatureProfile::built_in(&config.profile)?;
     let key = desk.key(&config.key)?;
     let now = desk.clock.now_ms();
     let timestamps = if config.timestamp { Some(desk.timestamps()?) } else { None };
@@ -33,7 +34,7 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Do
             continue;
         }
         let pdf = desk.blobs.get(&document.digests.blake3)?;
-        let facts = AppearanceFacts { name: key.shown_name.clone(), time: vietnam_time(now), ..AppearanceFacts::default() };
+        let facts = AppearanceFacts { name: key.shown_name.clone(), ..AppearanceFacts::default() };
         let at = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
         let kept = file.is_some_and(|f| f.kept.is_some());
         match sign::sign(&pdf, &profile, key.handle.as_ref(), timestamps.as_deref(), at, &facts) {
@@ -41,7 +42,7 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Do
                 let digests = desk.blobs.put(&sealed.bytes)?;
                 dossier.papers[index].sealed = Some(SealedDocument {
                     digests,
-                    level: sealed.level.to_string(),
+                    level: sealed.seal.level.to_string(),
                     profile: config.profile.clone(),
                     at: now,
                 });
