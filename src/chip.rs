@@ -1,9 +1,36 @@
-//! (room)
-pub mod tlv;
+//! Chip cards: what a reading proves, and what it does not (ICAO Doc 9303).
+//!
+//! Readings are judged, not chips: the raw files and the evidence taken with them verify again years later without
+//! the card. A verdict is never a bool, unknown is never ok, and no verdict holds a personal value.
+
+pub mod card_qr;
+pub mod clone;
+pub mod compare;
+pub mod country;
+pub mod dg13;
+pub mod holder;
 pub mod lds;
+pub mod mrz;
+pub mod portrait;
+pub mod reading;
+pub mod reason;
 pub mod sod;
 pub mod trust;
-pub mod clone;
 pub mod verdict;
-pub mod card_qr;
-pub mod reading;
+
+pub use reading::Reading;
+pub use trust::Trust;
+pub use verdict::{Policy, Verdict, verify};
+
+use crate::fault::Code;
+
+/// All faults of this room.
+pub const CODES: &[&Code] = &[
+    &reading::NOT_A_READING,
+    &reading::READING_TOO_LARGE,
+    &reading::READING_VERSION,
+    &reading::READING_INCOMPLETE,
+    &trust::ANCHORS_UNREADABLE,
+    &trust::NOT_AN_ANCHOR,
+    &card_qr::NOT_A_CARD_QR,
+];

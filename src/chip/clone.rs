@@ -1,1 +1,166 @@
-//! (room)
+//! Active authentication (ICAO Doc 9303-11, 6.1): proof that the chip holds the private key of DG15 and is therefore no
+//! copy. What is judged here is recorded evidence; whether DG15 itself is genuine is for the verdict.
+
+use super::reading::Challenge;
+use crate::cms::algorithm::plain_to_der;
+use crate::cms::{Hash, KeyFacts, SignatureAlg};
+use crate::der;
+use openssl::bn::{BigNum, BigNumContext};
+use openssl::pkey::{Id, PKey, Public};
+
+/// What an active authentication exchange proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The chip holds the key.
+    Holds,
+    /// It answered wrongly.
+    Wrong,
+    /// The key is too weak to prove anything, or of a kind that is not known here.
+    Unusable,
+}
+
+/// Checks an exchange against the contents of DG15 (a SubjectPublicKeyInfo). `said` is the hash that DG14 names for
+/// ECDSA; without it every hash up to the key's length is tried.
+pub fn check(spki: &[u8], said: Option<Hash>, exchange: &Challenge) -> Answer {
+    let Ok(key) = PKey::public_key_from_der(spki) else { return Answer::Unusable };
+    let explicit = explicit(spki);
+    let right = match (key.id(), KeyFacts::of_key(&key, explicit)) {
+        (Id::RSA, KeyFacts::Rsa { bits, .. }) if bits >= 1024 => rsa(&key, exchange),
+        (Id::EC, KeyFacts::Ec { bits, curve: Some(_), .. }) if bits >= 190 => {
+            Some(ecdsa(&key, bits, said, exchange))
+        }
+        _ => return Answer::Unusable,
+    };
+    if right == Some(true) { Answer::Holds } else { Answer::Wrong }
+}
+
+fn explicit(spki: &[u8]) -> bool {
+    let algorithm = der::only(spki, 0x30).and_then(|t| t.reader().expect(0x30)).map(|t| t.reader());
+    algorithm.is_ok_and(|mut fields| fields.expect(0x06).is_ok() && fields.peek() == Some(0x30))
+}
+
+/// Chips answer with r and s laid end to end; some with DER.
+fn ecdsa(key: &PKey<Public>, bits: u32, said: Option<Hash>, exchange: &Challenge) -> bool {
+    let hashes = match said {
+        Some(hash) => vec![hash],
+        None => [Hash::Sha224, Hash::Sha256, Hash::Sha384, Hash::Sha512]
+            .into_iter()
+            .filter(|h| h.size() * 8 <= (bits as usize).next_multiple_of(8).max(224))
+            .collect(),
+    };
+    let plain = plain_to_der(&exchange.response);
+    let signatures = [plain.as_deref(), Some(&exchange.response[..])];
+    let tries = hashes.iter().flat_map(|hash| signatures.iter().flatten().map(move |s| (*hash, *s)));
+    let mut tries = tries;
+    tries.any(|(hash, signature)| SignatureAlg::Ecdsa(hash).verify(key, &[&exchange.challenge], signature))
+}
+
+/// ISO/IEC 9796-2 digital signature scheme 1 with partial recovery: `6A | M1 | H(M1 | challenge) | trailer`.
+fn rsa(key: &PKey<Public>, exchange: &Challenge) -> Option<bool> {
+    let rsa = key.rsa().ok()?;
+    let size = usize::try_from(rsa.size()).ok()?;
+    if exchange.response.len() != size {
+        return None;
+    }
+    let signature = BigNum::from_slice(&exchange.response).ok()?;
+    if signature.ucmp(rsa.n()) != std::cmp::Ordering::Less {
+        return None;
+    }
+    let mut message = BigNum::new().ok()?;
+    message.mod_exp(&signature, rsa.e(), rsa.n(), &mut *BigNumContext::new().ok()?).ok()?;
+    let mut bytes = message.to_vec_padded(i32::try_from(size).ok()?).ok()?;
+    // A signer may give the smaller of two roots (ISO/IEC 9796-2, B.6).
+    if bytes.last().is_some_and(|b| b & 0x0f != 0x0c) {
+        let mut other = BigNum::new().ok()?;
+        other.checked_sub(rsa.n(), &message).ok()?;
+        bytes = other.to_vec_padded(i32::try_from(size).ok()?).ok()?;
+    }
+    let (hash, trailer) = match bytes.as_slice() {
+        [.., 0xbc] => (Hash::Sha1, 1),
+        [.., 0x33, 0xcc] => (Hash::Sha1, 2),
+        [.., 0x34, 0xcc] => (Hash::Sha256, 2),
+        [.., 0x35, 0xcc] => (Hash::Sha512, 2),
+        [.., 0x36, 0xcc] => (Hash::Sha384, 2),
+        [.., 0x38, 0xcc] => (Hash::Sha224, 2),
+        _ => return Some(false),
+    };
+    let body = bytes.strip_prefix(&[0x6a])?;
+    let body = &body[..body.len().checked_sub(trailer)?];
+    let (recovered, digest) = body.split_at_checked(body.len().checked_sub(hash.size())?)?;
+    Some(hash.digest(&[recovered, &exchange.challenge])? == digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use openssl::ec::{EcGroup, EcKey};
+    use openssl::nid::Nid;
+    use openssl::pkey::Private;
+    use openssl::rsa::{Padding, Rsa};
+
+    fn ec() -> (PKey<Private>, Vec<u8>) {
+        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+        let spki = key.public_key_to_der().unwrap();
+        (key, spki)
+    }
+
+    fn exchange(response: Vec<u8>) -> Challenge {
+        Challenge { challenge: vec![1, 2, 3, 4, 5, 6, 7, 8], response }
+    }
+
+    #[test]
+    fn an_elliptic_answer_counts_plain_and_in_der() {
+        let (key, spki) = ec();
+        let mut signer = openssl::sign::Signer::new(Hash::Sha256.md(), &key).unwrap();
+        signer.update(&[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+        let der = signer.sign_to_vec().unwrap();
+        let signature = openssl::ecdsa::EcdsaSig::from_der(&der).unwrap();
+        let plain =
+            [signature.r().to_vec_padded(32).unwrap(), signature.s().to_vec_padded(32).unwrap()].concat();
+        assert_eq!(check(&spki, None, &exchange(plain.clone())), Answer::Holds);
+        assert_eq!(check(&spki, Some(Hash::Sha256), &exchange(der)), Answer::Holds);
+        assert_eq!(check(&spki, Some(Hash::Sha384), &exchange(plain.clone())), Answer::Wrong);
+        assert_eq!(check(&ec().1, None, &exchange(plain.clone())), Answer::Wrong);
+        let other = Challenge { challenge: vec![9; 8], response: plain };
+        assert_eq!(check(&spki, None, &other), Answer::Wrong);
+        assert_eq!(check(&spki, None, &exchange(vec![0; 64])), Answer::Wrong);
+    }
+
+    fn rsa_answer(key: &Rsa<Private>, hash: Hash, trailer: &[u8]) -> Vec<u8> {
+        let size = key.size() as usize;
+        let recovered = vec![0x5a; size - 1 - hash.size() - trailer.len()];
+        let digest = hash.digest(&[&recovered, &[1, 2, 3, 4, 5, 6, 7, 8]]).unwrap();
+        let message = [&[0x6a], &recovered[..], &digest, trailer].concat();
+        let mut out = vec![0; size];
+        key.private_encrypt(&message, &mut out, Padding::NONE).unwrap();
+        out
+    }
+
+    #[test]
+    fn an_rsa_answer_counts_with_either_trailer_and_with_the_smaller_root() {
+        let key = Rsa::generate(1024).unwrap();
+        let spki = PKey::from_rsa(key.clone()).unwrap().public_key_to_der().unwrap();
+        for (hash, trailer) in
+            [(Hash::Sha1, &[0xbc][..]), (Hash::Sha1, &[0x33, 0xcc]), (Hash::Sha256, &[0x34, 0xcc])]
+        {
+            let answer = rsa_answer(&key, hash, trailer);
+            assert_eq!(check(&spki, None, &exchange(answer.clone())), Answer::Holds);
+            let mut root = BigNum::new().unwrap();
+            root.checked_sub(key.n(), &BigNum::from_slice(&answer).unwrap()).unwrap();
+            assert_eq!(check(&spki, None, &exchange(root.to_vec_padded(128).unwrap())), Answer::Holds);
+            let mut broken = answer;
+            broken[5] ^= 1;
+            assert_eq!(check(&spki, None, &exchange(broken)), Answer::Wrong);
+        }
+    }
+
+    #[test]
+    fn a_weak_or_foreign_key_proves_nothing() {
+        let weak = PKey::from_rsa(Rsa::generate(512).unwrap()).unwrap().public_key_to_der().unwrap();
+        assert_eq!(check(&weak, None, &exchange(vec![0; 64])), Answer::Unusable);
+        let other = PKey::generate_ed25519().unwrap().public_key_to_der().unwrap();
+        assert_eq!(check(&other, None, &exchange(vec![0; 64])), Answer::Unusable);
+        assert_eq!(check(b"no key", None, &exchange(vec![])), Answer::Unusable);
+    }
+}

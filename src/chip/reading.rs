@@ -1,1 +1,403 @@
-//! (room)
+//! A reading: the raw files of a chip and the evidence taken with them, as a `*.reading.json` file.
+//!
+//! Everything in it is untrusted; sizes are capped before memory is taken, and errors never quote a value.
+
+use crate::fault::{Class, Code, Fault, Outcome};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// What came off a chip.
+#[derive(Clone, PartialEq)]
+pub struct Reading {
+    /// When, as the reading station says.
+    pub read_at: Option<jiff::Timestamp>,
+    /// Which reading station, as it says.
+    pub station: Option<String>,
+    /// How the chip was opened.
+    pub access: Access,
+    /// The raw files.
+    pub files: BTreeMap<FileId, Vec<u8>>,
+    /// Evidence that the chip holds the private key of DG15.
+    pub active_authentication: Option<Challenge>,
+    /// Whether a chip authentication transcript is there; it is not judged in this version.
+    pub chip_authentication: bool,
+    /// Whether a vendor's reader claims anything; claims are never judged.
+    pub asserted: bool,
+}
+
+/// A file of the ICAO application (Doc 9303-10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileId {
+    /// EF.COM, unsigned.
+    Com,
+    /// EF.SOD, signed.
+    Sod,
+    /// Data group 1 to 16.
+    Dg(u8),
+    /// EF.CardAccess.
+    CardAccess,
+    /// EF.CardSecurity.
+    CardSecurity,
+}
+
+/// How a chip was opened (Doc 9303-11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Access {
+    /// PACE with the six digits on the card.
+    #[serde(rename = "PACE-CAN")]
+    PaceCan,
+    /// PACE with the machine readable zone.
+    #[serde(rename = "PACE-MRZ")]
+    PaceMrz,
+    /// Basic access control, the older way.
+    #[serde(rename = "BAC")]
+    Bac,
+    /// Not said.
+    #[default]
+    #[serde(rename = "unknown")]
+    Unknown,
+}
+
+/// An active authentication exchange.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Challenge {
+    /// What the chip was asked to sign.
+    pub challenge: Vec<u8>,
+    /// What it answered.
+    pub response: Vec<u8>,
+}
+
+impl Reading {
+    /// Reads a reading file.
+    ///
+    /// # Errors
+    /// `CHIP-001` where it is not one (place: line and column), `CHIP-002` over a size limit, `CHIP-003` for
+    /// another version, `CHIP-004` without the files that are needed.
+    pub fn parse(json: &[u8]) -> Outcome<Self> {
+        if json.len() > LARGEST_READING {
+            return Err(Fault::new(&READING_TOO_LARGE).detail(format_args!("{} bytes", json.len())));
+        }
+        let wire: Wire = serde_json::from_slice(json).map_err(|error| refused(&error))?;
+        if wire.version != 1 {
+            return Err(Fault::new(&READING_VERSION).detail(format_args!("version {}", wire.version)));
+        }
+        let asserted = wire.asserted.is_some_and(|v| !v.is_null());
+        let files = wire.files.unwrap_or_default().0;
+        let enough = files.contains_key(&FileId::Sod) && files.keys().any(|f| matches!(f, FileId::Dg(_)));
+        if !enough && !asserted {
+            return Err(Fault::new(&READING_INCOMPLETE).at("files"));
+        }
+        Ok(Reading {
+            read_at: wire.read_at,
+            station: wire.station,
+            access: wire.access.unwrap_or_default(),
+            files,
+            active_authentication: wire
+                .active_authentication
+                .map(|aa| Challenge { challenge: aa.challenge.0, response: aa.response.0 }),
+            chip_authentication: wire.chip_authentication.is_some_and(|v| !v.is_null()),
+            asserted,
+        })
+    }
+
+    /// A reading of raw files alone, without evidence.
+    ///
+    /// # Errors
+    /// `CHIP-004` without SOD or any data group, `CHIP-002` over a size limit.
+    pub fn of_files(files: BTreeMap<FileId, Vec<u8>>) -> Outcome<Self> {
+        for (id, bytes) in &files {
+            if bytes.len() > id.largest() {
+                return Err(Fault::new(&READING_TOO_LARGE)
+                    .at(id)
+                    .detail(format_args!("{} bytes", bytes.len())));
+            }
+        }
+        if !files.contains_key(&FileId::Sod) || !files.keys().any(|f| matches!(f, FileId::Dg(_))) {
+            return Err(Fault::new(&READING_INCOMPLETE));
+        }
+        Ok(Reading {
+            read_at: None,
+            station: None,
+            access: Access::Unknown,
+            files,
+            active_authentication: None,
+            chip_authentication: false,
+            asserted: false,
+        })
+    }
+
+    /// The reading as a file, ending in a line feed.
+    pub fn to_json(&self) -> String {
+        let files: serde_json::Map<_, _> =
+            self.files.iter().map(|(id, bytes)| (id.to_string(), STANDARD.encode(bytes).into())).collect();
+        let aa = self.active_authentication.as_ref().map(|aa| {
+            serde_json::json!({"challenge": STANDARD.encode(&aa.challenge), "response": STANDARD.encode(&aa.response)})
+        });
+        let value = serde_json::json!({
+            "version": 1,
+            "read_at": self.read_at,
+            "station": self.station,
+            "access": self.access,
+            "files": files,
+            "active_authentication": aa,
+        });
+        format!("{value:#}\n")
+    }
+
+    /// The bytes of a data group.
+    pub fn dg(&self, number: u8) -> Option<&[u8]> {
+        self.files.get(&FileId::Dg(number)).map(Vec::as_slice)
+    }
+}
+
+/// Shows which files are there and never what they hold.
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.files.iter().map(|(id, b)| format!("{id}: {} bytes", b.len()))).finish()
+    }
+}
+
+impl FileId {
+    /// Most bytes that are taken for this file.
+    pub fn largest(self) -> usize {
+        match self {
+            // Images: face, fingers, eyes, displayed portrait and signature.
+            FileId::Dg(2..=5 | 7) => 512 * 1024,
+            _ => 64 * 1024,
+        }
+    }
+}
+
+impl fmt::Display for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FileId::Com => f.write_str("COM"),
+            FileId::Sod => f.write_str("SOD"),
+            FileId::Dg(number) => write!(f, "DG{number}"),
+            FileId::CardAccess => f.write_str("CardAccess"),
+            FileId::CardSecurity => f.write_str("CardSecurity"),
+        }
+    }
+}
+
+/// Text that is no file of a chip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a file of the chip")]
+pub struct NotAFile;
+
+impl FromStr for FileId {
+    type Err = NotAFile;
+    fn from_str(text: &str) -> Result<Self, NotAFile> {
+        match text {
+            "COM" => Ok(FileId::Com),
+            "SOD" => Ok(FileId::Sod),
+            "CardAccess" => Ok(FileId::CardAccess),
+            "CardSecurity" => Ok(FileId::CardSecurity),
+            _ => {
+                let digits = text.strip_prefix("DG").ok_or(NotAFile)?;
+                let number: u8 = digits.parse().map_err(|_| NotAFile)?;
+                let plain = (1..=16).contains(&number) && number.to_string() == digits;
+                if plain { Ok(FileId::Dg(number)) } else { Err(NotAFile) }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    version: u64,
+    read_at: Option<jiff::Timestamp>,
+    station: Option<String>,
+    access: Option<Access>,
+    files: Option<Files>,
+    active_authentication: Option<WireChallenge>,
+    chip_authentication: Option<serde_json::Value>,
+    asserted: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireChallenge {
+    challenge: Evidence,
+    response: Evidence,
+}
+
+/// Base64 of at most 1 KiB: no key that signs is longer.
+struct Evidence(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Evidence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        decode(&String::deserialize(deserializer)?, 1024).map(Evidence)
+    }
+}
+
+#[derive(Default)]
+struct Files(BTreeMap<FileId, Vec<u8>>);
+
+impl<'de> Deserialize<'de> for Files {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FilesVisitor;
+        impl<'de> Visitor<'de> for FilesVisitor {
+            type Value = Files;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of chip files")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Files, A::Error> {
+                let mut files = BTreeMap::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    let Ok(id) = key.parse::<FileId>() else {
+                        return Err(A::Error::custom(format_args!("{UNKNOWN} `{key}`")));
+                    };
+                    let Some(text) = map.next_value::<Option<String>>()? else { continue };
+                    if files.insert(id, decode(&text, id.largest())?).is_some() {
+                        return Err(A::Error::custom(format_args!("{REPEATED} `{id}`")));
+                    }
+                }
+                Ok(Files(files))
+            }
+        }
+        deserializer.deserialize_map(FilesVisitor)
+    }
+}
+
+fn decode<E: serde::de::Error>(text: &str, largest: usize) -> Result<Vec<u8>, E> {
+    if text.len() / 4 * 3 > largest + 3 {
+        return Err(E::custom(OVERSIZE));
+    }
+    let bytes = STANDARD.decode(text).map_err(|_| E::custom("a value is not base64"))?;
+    if bytes.len() > largest { Err(E::custom(OVERSIZE)) } else { Ok(bytes) }
+}
+
+/// Serde's messages quote values; only those that name keys are passed on, the rest become a plain sentence.
+fn refused(error: &serde_json::Error) -> Fault {
+    let message = error.to_string();
+    let code = if message.starts_with(OVERSIZE) { &READING_TOO_LARGE } else { &NOT_A_READING };
+    let named = [UNKNOWN, REPEATED, "missing field"].iter().find(|p| message.starts_with(**p));
+    let detail = match named {
+        Some(kind) => {
+            let key: String = message.split('`').nth(1).unwrap_or_default().chars().take(40).collect();
+            let plain = key.chars().all(|c| c.is_ascii_alphabetic() || c == '_' || c.is_ascii_digit());
+            // A key of digits alone may be a number off a card.
+            let shown = plain && key.chars().any(|c| c.is_ascii_alphabetic());
+            if shown { format!("{kind} {key}") } else { (*kind).to_owned() }
+        }
+        None if message.starts_with(OVERSIZE) => OVERSIZE.to_owned(),
+        None if error.is_data() => "a value does not have the form that belongs there".to_owned(),
+        None => "not JSON".to_owned(),
+    };
+    Fault::new(code).detail(detail).at(format_args!("line {} column {}", error.line(), error.column()))
+}
+
+const UNKNOWN: &str = "unknown field";
+const REPEATED: &str = "duplicate field";
+const OVERSIZE: &str = "a file is larger than any chip file";
+/// All files at their caps in base64 stay below.
+const LARGEST_READING: usize = 8 << 20;
+
+/// The file is not a reading.
+pub const NOT_A_READING: Code = Code {
+    id: "CHIP-001",
+    class: Class::Input,
+    vi: "Tệp không phải là kết quả đọc thẻ hợp lệ",
+    en: "the file is not a chip reading",
+    remedy_vi: "Đọc lại thẻ, hoặc sửa đúng trường được nêu",
+    remedy_en: "read the card again, or mend the key that is named",
+};
+
+/// A file or the whole reading is over its cap.
+pub const READING_TOO_LARGE: Code = Code {
+    id: "CHIP-002",
+    class: Class::Input,
+    vi: "Kết quả đọc thẻ vượt quá kích thước cho phép",
+    en: "the chip reading is over a size limit",
+    remedy_vi: "Đọc lại thẻ; không con chip nào có tệp lớn như vậy",
+    remedy_en: "read the card again; no chip holds files of that size",
+};
+
+/// A later version of the format.
+pub const READING_VERSION: Code = Code {
+    id: "CHIP-003",
+    class: Class::Input,
+    vi: "Phiên bản của tệp kết quả đọc thẻ không được hỗ trợ",
+    en: "this version of the reading file is not supported",
+    remedy_vi: "Dùng phần mềm đọc thẻ ghi phiên bản 1, hoặc nâng cấp hoso",
+    remedy_en: "use a reader that writes version 1, or upgrade hoso",
+};
+
+/// SOD or every data group is missing.
+pub const READING_INCOMPLETE: Code = Code {
+    id: "CHIP-004",
+    class: Class::Input,
+    vi: "Kết quả đọc thẻ thiếu EF.SOD hoặc không có nhóm dữ liệu nào",
+    en: "the reading lacks EF.SOD or any data group",
+    remedy_vi: "Đọc lại thẻ và giữ thẻ yên cho đến khi đọc xong",
+    remedy_en: "read the card again and keep it still until the end",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(json: &str) -> Fault {
+        Reading::parse(json.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_reading_comes_back_from_its_own_file() {
+        let files = BTreeMap::from([(FileId::Sod, vec![1, 2]), (FileId::Dg(13), vec![3])]);
+        let mut reading = Reading::of_files(files).unwrap();
+        reading.access = Access::PaceCan;
+        reading.read_at = "2026-03-02T08:15:09+07:00".parse().ok();
+        reading.active_authentication = Some(Challenge { challenge: vec![7; 8], response: vec![8; 64] });
+        assert!(Reading::parse(reading.to_json().as_bytes()).unwrap() == reading);
+    }
+
+    #[test]
+    fn unknown_and_repeated_keys_are_refused_with_their_place() {
+        let fault = refusal("{\"version\":1,\n \"fales\":{}}");
+        assert_eq!(fault.code.id, "CHIP-001");
+        assert_eq!(fault.place.as_deref(), Some("line 2 column 8"));
+        assert_eq!(fault.detail.as_deref(), Some("unknown field fales"));
+        assert_eq!(
+            refusal(r#"{"version":1,"files":{"DG17":""}}"#).detail.as_deref(),
+            Some("unknown field DG17")
+        );
+        assert_eq!(
+            refusal(r#"{"version":1,"files":{"DG01":""}}"#).detail.as_deref(),
+            Some("unknown field DG01")
+        );
+        let twice = refusal(r#"{"version":1,"files":{"SOD":"AA==","SOD":"AA=="}}"#);
+        assert_eq!(twice.detail.as_deref(), Some("duplicate field SOD"));
+    }
+
+    #[test]
+    fn errors_never_quote_a_value() {
+        for json in [
+            r#"{"version":"001090123456"}"#,
+            r#"{"version":1,"access":"001090123456"}"#,
+            r#"{"version":1,"read_at":"001090123456"}"#,
+            r#"{"version":1,"files":{"SOD":"001090123456!"}}"#,
+            r#"{"version":1,"001090123456":1}"#,
+            r#"{"version":1,"files":{"001090123456":1}}"#,
+            r#"{"version":1,"files":"001090123456"}"#,
+        ] {
+            assert!(!refusal(json).to_string().contains("001090123456"), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_little_or_too_much_is_refused() {
+        assert_eq!(refusal(r#"{"version":1,"files":{"SOD":"AA=="}}"#).code.id, "CHIP-004");
+        assert_eq!(refusal(r#"{"version":2}"#).code.id, "CHIP-003");
+        let large = format!(r#"{{"version":1,"files":{{"DG1":"{}"}}}}"#, "A".repeat(100_000));
+        assert_eq!(refusal(&large).code.id, "CHIP-002");
+        assert_eq!(refusal(&" ".repeat(9 << 20)).code.id, "CHIP-002");
+        assert!(Reading::parse(br#"{"version":1,"asserted":{"mrz":"x"}}"#).unwrap().asserted);
+    }
+}

@@ -177,7 +177,7 @@ impl SignatureAlg {
 
 /// A plain ECDSA signature, r and s of equal length laid end to end, as DER; `None` for an odd or empty one.
 pub fn plain_to_der(plain: &[u8]) -> Option<Vec<u8>> {
-    if plain.is_empty() || plain.len() % 2 != 0 || plain.len() > 512 {
+    if plain.is_empty() || !plain.len().is_multiple_of(2) || plain.len() > 512 {
         return None;
     }
     let (r, s) = plain.split_at(plain.len() / 2);

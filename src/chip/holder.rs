@@ -1,0 +1,177 @@
+//! Who a card belongs to, taken only from data groups whose hash is the signed one.
+
+use super::compare::{same_name, sex_of};
+use super::dg13::Dg13;
+use super::mrz::Mrz;
+use super::reading::Reading;
+use super::verdict::Verdict;
+use jiff::civil::Date;
+use std::fmt;
+
+/// The holder's data. `Debug` shows which fields are there and never what they hold.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Holder {
+    /// 12-digit personal number, or the document number of a card without one.
+    pub number: Option<String>,
+    /// Full name as written on the card, or as transliterated in the machine readable zone.
+    pub name: Option<String>,
+    /// The name comes from the zone and fills it, so that its end may be cut off.
+    pub name_cut: bool,
+    /// Birth date.
+    pub birth: Option<Date>,
+    /// Sex.
+    pub sex: Option<Sex>,
+    /// Expiry date; `None` for the elderly, whose cards do not expire, too.
+    pub expiry: Option<Date>,
+    /// Nationality.
+    pub nationality: Option<String>,
+    /// Place of residence.
+    pub residence: Option<String>,
+    /// Issue date.
+    pub issued: Option<Date>,
+}
+
+/// Sex as cards state it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sex {
+    /// Nam.
+    Male,
+    /// Nữ.
+    Female,
+}
+
+impl Holder {
+    /// The holder as the intact data groups of a reading state it; DG13 comes first, DG1 fills the gaps. `None`
+    /// where neither is intact. The verdict must be the one on this reading.
+    pub fn of(reading: &Reading, verdict: &Verdict) -> Option<Self> {
+        let intact = |number| reading.dg(number).filter(|_| verdict.intact(number));
+        let dg13 = intact(13).and_then(|file| Dg13::parse(file).ok());
+        let mrz = intact(1).and_then(|file| Mrz::of_dg1(file).ok());
+        if dg13.is_none() && mrz.is_none() {
+            return None;
+        }
+        let today = verdict.judged_at.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let from_zone = mrz.map(|mrz| of_zone(&mrz, today)).unwrap_or_default();
+        Some(match dg13 {
+            Some(dg13) => over(of_dg13(&dg13), from_zone),
+            None => from_zone,
+        })
+    }
+}
+
+impl fmt::Debug for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Holder")
+            .field("number", &self.number.is_some())
+            .field("name", &self.name.is_some())
+            .field("birth", &self.birth.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// DG1 and DG13 both state something about the holder and do not agree.
+pub(crate) fn conflict(mrz: &Mrz, dg13: &Dg13, today: Date) -> bool {
+    fn differ<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+        matches!((a, b), (Some(a), Some(b)) if a != b)
+    }
+    let (zone, texts) = (of_zone(mrz, today), of_dg13(dg13));
+    // Without the full number in the optional data the zone holds its last nine digits.
+    let number = match (&zone.number, &texts.number) {
+        (Some(a), Some(b)) => a != b && !(a.len() == 9 && b.ends_with(a.as_str())),
+        _ => false,
+    };
+    let name = match (&zone.name, &texts.name) {
+        (Some(a), Some(b)) => !same_name(a, zone.name_cut, b, false),
+        _ => false,
+    };
+    number
+        || name
+        || differ(zone.birth, texts.birth)
+        || differ(zone.sex, texts.sex)
+        || differ(zone.expiry, texts.expiry)
+}
+
+fn of_zone(mrz: &Mrz, today: Date) -> Holder {
+    let twelve = mrz.optional.split(' ').next().filter(|o| is_personal(o) && o.ends_with(&mrz.number));
+    let number = twelve.unwrap_or(&mrz.number);
+    Holder {
+        number: Some(number.to_owned()).filter(|n| !n.is_empty()),
+        name: Some(mrz.name.clone()).filter(|n| !n.is_empty()),
+        name_cut: mrz.name_cut,
+        birth: mrz.birth_date(today),
+        sex: sex_of(&mrz.sex.to_string()),
+        expiry: mrz.expiry_date(today),
+        nationality: Some(mrz.nationality.clone()),
+        residence: None,
+        issued: None,
+    }
+}
+
+fn of_dg13(dg13: &Dg13) -> Holder {
+    let text = |id| dg13.text(id).map(str::to_owned);
+    Holder {
+        number: text(1),
+        name: text(2),
+        name_cut: false,
+        birth: dg13.text(3).and_then(parse_date),
+        sex: dg13.text(4).and_then(sex_of),
+        expiry: dg13.text(12).and_then(parse_date),
+        nationality: text(5),
+        residence: text(9),
+        issued: dg13.text(11).and_then(parse_date),
+    }
+}
+
+fn over(first: Holder, second: Holder) -> Holder {
+    Holder {
+        name_cut: first.name.is_none() && second.name_cut,
+        number: first.number.or(second.number),
+        name: first.name.or(second.name),
+        birth: first.birth.or(second.birth),
+        sex: first.sex.or(second.sex),
+        expiry: first.expiry.or(second.expiry),
+        nationality: first.nationality.or(second.nationality),
+        residence: first.residence.or(second.residence),
+        issued: first.issued.or(second.issued),
+    }
+}
+
+/// 12 digits.
+pub(crate) fn is_personal(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// `DDMMYYYY` or `DD/MM/YYYY` (also with dots or hyphens).
+pub(crate) fn parse_date(text: &str) -> Option<Date> {
+    let text = text.trim();
+    let digits: String = match text.len() {
+        8 => text.to_owned(),
+        10 if text.chars().enumerate().all(|(i, c)| matches!(i, 2 | 5) == matches!(c, '/' | '.' | '-')) => {
+            text.chars().filter(char::is_ascii_digit).collect()
+        }
+        _ => return None,
+    };
+    if digits.len() != 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Date::new(digits[4..].parse().ok()?, digits[2..4].parse().ok()?, digits[..2].parse().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_read_in_both_forms_and_only_where_they_exist() {
+        let day = Some(jiff::civil::date(1990, 1, 31));
+        assert_eq!(
+            (parse_date("31011990"), parse_date("31/01/1990"), parse_date(" 31-01-1990")),
+            (day, day, day)
+        );
+        for text in
+            ["31021990", "1990-01-31", "Không xác định", "", "3101199", "31/011/990", "à101990", "+1012000"]
+        {
+            assert_eq!(parse_date(text), None, "{text}");
+        }
+    }
+}
