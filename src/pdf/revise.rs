@@ -5,12 +5,14 @@
 //! chain is broken is refused with the place, since two programs that repair differently show different papers.
 
 mod filter;
+mod form;
 mod page;
 mod parse;
 mod tail;
 mod value;
 mod xref;
 
+pub use form::Field;
 pub use page::{Page, Rect};
 pub use tail::{Appended, Revision};
 pub use value::{Dict, ObjectId, Stream, Value, text_string};
@@ -345,6 +347,7 @@ pub const CODES: &[&Code] = &[
     &PAGE_TREE,
     &NO_SUCH_PAGE,
     &OFFSET_RANGE,
+    &FORM,
 ];
 
 /// No header at the first byte.
@@ -495,6 +498,16 @@ pub const OFFSET_RANGE: Code = Code {
     en: "the PDF is too large for another revision",
     remedy_vi: "Chia nhỏ tệp rồi ký",
     remedy_en: "split the file, then sign",
+};
+
+/// A form that is none.
+pub const FORM: Code = Code {
+    id: "PDF-065",
+    class: Class::Input,
+    vi: "Biểu mẫu hoặc danh sách chú thích trong tệp PDF bị hỏng",
+    en: "the form or the annotations of the PDF are broken",
+    remedy_vi: "Xuất lại PDF từ nguồn",
+    remedy_en: "export the PDF again from its source",
 };
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! An incremental update (ISO 32000-1, 7.5.6): what goes behind the last byte of a file.
 
 use super::value::{Dict, ObjectId, Value};
-use super::xref::{Entry, Kind, ends_cleanly};
+use super::xref::{Kind, ends_cleanly};
 use super::{Document, HYBRID, NO_STARTXREF, OFFSET_RANGE, XREF_BROKEN};
 use crate::digest::Sha256;
 use crate::fault::{Fault, Outcome};
@@ -111,17 +111,6 @@ impl<'d, 'a> Revision<'d, 'a> {
     /// The document this will be appended to.
     pub fn document(&self) -> &'d Document<'a> {
         self.document
-    }
-
-    /// An object as this revision leaves it: the content set here, else as it lies in the file.
-    ///
-    /// # Errors
-    /// As [`Document::get`].
-    pub fn id_of(&self, number: u32) -> ObjectId {
-        match self.document.entry(number) {
-            Some(Entry::At { generation, .. }) => ObjectId { number, generation },
-            _ => ObjectId::new(number),
-        }
     }
 }
 
