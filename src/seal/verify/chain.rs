@@ -427,12 +427,14 @@ pub const ANCHORS: Code = Code {
     remedy_en: "check the folder and the .pem and .crl files in it",
 };
 /// Nothing to trust.
-pub const NO_ANCHORS: Code = VerifyCode {
+pub const NO_ANCHORS: Code = Code {
     id: "VRFY-002",
+    class: Class::Setup,
     vi: "Chưa có chứng thư gốc tin cậy nên không kết luận được người ký là ai",
     en: "there is no trusted root, so who signed cannot be judged",
-}
-.code();
+    remedy_vi: "Chỉ tới thư mục chứng thư gốc bằng --anchors",
+    remedy_en: "point to the folder of trusted roots with --anchors",
+};
 /// No chain.
 pub const UNTRUSTED: Code = VerifyCode {
     id: "VRFY-003",

@@ -93,8 +93,11 @@ impl Step<'_, '_> {
         if first(old).is_some() && first(old) != first(new) {
             return Err(Fault::new(&ILLEGAL).detail("the trailer names another file identifier"));
         }
-        if old.get(b"Info") != new.get(b"Info") {
-            self.found.insert(Update::Metadata);
+        let (was, is) = (self.old.lookup(old, b"Info")?, self.new.lookup(new, b"Info")?);
+        let nothing = Dict::new();
+        let id = new.get(b"Info").and_then(Value::as_ref).unwrap_or(ObjectId::new(0));
+        if was != is {
+            self.info(id, was.as_dict().unwrap_or(&nothing), is.as_dict().unwrap_or(&nothing))?;
         }
         Ok(())
     }
@@ -127,7 +130,7 @@ impl Step<'_, '_> {
                     }
                 }
                 (b"Extensions", _, Some(is)) if self.new.resolve(is)?.as_dict().is_some() => {}
-                (b"Metadata", Some(_), Some(is)) => {
+                (b"Metadata", _, Some(is)) => {
                     let stream = self.new.resolve(is)?;
                     if !stream.as_dict().is_some_and(|d| d.is_name(b"Subtype", b"XML")) {
                         return Err(illegal(id, "the metadata was replaced"));
