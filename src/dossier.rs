@@ -31,6 +31,9 @@ pub struct Dossier {
     /// How many pages a separator or manifest says there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_pages: Option<u32>,
+    /// When it was received and is due, as the desk says.
+    #[serde(default)]
+    pub dates: Dates,
     /// What was typed at the desk about the applicant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applicant: Option<Applicant>,
@@ -74,6 +77,29 @@ pub struct Applicant {
     pub birth: Option<String>,
     /// `Nam` or `Nữ`.
     pub sex: Option<String>,
+    /// Phone number.
+    pub phone: Option<String>,
+}
+
+/// The dossier's clock, Unix seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dates {
+    /// `NgayTiepNhan`: when the office received it.
+    pub received: Option<i64>,
+    /// `NgayHenTra`: when the result is due.
+    pub due: Option<i64>,
+}
+
+impl Dates {
+    /// From two moments as slips write them, RFC 3339 with offset; `None` where one of them is no moment.
+    pub fn parse(received: Option<&str>, due: Option<&str>) -> Option<Self> {
+        let moment = |text: Option<&str>| match text {
+            None => Some(None),
+            Some(text) => text.parse::<jiff::Timestamp>().ok().map(|t| Some(t.as_second())),
+        };
+        Some(Dates { received: moment(received)?, due: moment(due)? })
+    }
 }
 
 /// `dossier.toml` in a folder.
@@ -86,6 +112,10 @@ pub struct DeskSlip {
     pub procedure: Option<String>,
     /// Office code.
     pub office: Option<String>,
+    /// When it was received, `2026-11-21T08:15:00+07:00`; the time of admission where it is left out.
+    pub received: Option<String>,
+    /// When the result is due.
+    pub due: Option<String>,
     /// What was typed about the applicant.
     pub applicant: Option<Applicant>,
 }
@@ -108,6 +138,10 @@ pub struct ResultSlip {
     pub symbol: Option<String>,
     /// When it was issued, `2026-11-23T09:00:00+07:00`.
     pub issued: Option<String>,
+    /// When the dossier was received.
+    pub received: Option<String>,
+    /// When the result was due.
+    pub due: Option<String>,
     /// Who receives it besides the portal.
     pub recipient: Option<Handle>,
     /// Who owns the result.

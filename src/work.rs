@@ -73,7 +73,7 @@ impl Work for StationWork {
     }
 
     async fn send(&self, parcel: &ParcelLease) -> ParcelSettlement {
-        self.courier.send(parcel.key.id, &parcel.body, parcel.attempts, parcel.first_at).await
+        self.courier.send(&parcel.recipient, parcel.key.id, &parcel.body, parcel.attempts, parcel.first_at).await
     }
 
     fn publish(&self, run: &RunView) -> Outcome<()> {

@@ -7,7 +7,7 @@ mod walk;
 
 use crate::blobs::Blobs;
 use crate::digest::Blake3;
-use crate::dossier::{DeskSlip, Dossier, FileRecord, ReadingRecord, ResultSlip};
+use crate::dossier::{Dates, DeskSlip, Dossier, FileRecord, ReadingRecord, ResultSlip};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pipeline::Batch;
 use serde::de::DeserializeOwned;
@@ -64,6 +64,7 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
         let (slip, bytes) = slip::<DeskSlip>(path, found)?;
         identity.push(bytes);
         dossier.code = slip.code;
+        dossier.dates = dates(slip.received.as_deref(), slip.due.as_deref(), found)?;
         dossier.procedure = slip.procedure;
         dossier.applicant = slip.applicant;
     }
@@ -73,6 +74,7 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
         dossier.code = Some(slip.dossier.clone());
         dossier.title = Some(slip.title.clone());
         dossier.procedure = Some(slip.procedure.clone());
+        dossier.dates = dates(slip.received.as_deref(), slip.due.as_deref(), found)?;
         dossier.slip = Some(slip);
     }
     if let Some(code) = &dossier.code {
@@ -89,6 +91,11 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
     }
     let parts: Vec<&[u8]> = identity.iter().map(Vec::as_slice).collect();
     Ok(Admitted { id: Blake3::of_parts("hoso run v1", &parts), dossier })
+}
+
+fn dates(received: Option<&str>, due: Option<&str>, found: &Found) -> Outcome<Dates> {
+    Dates::parse(received, due)
+        .ok_or_else(|| Fault::new(&BAD_SLIP).at(&found.source).detail("`received` or `due` is no moment"))
 }
 
 fn slip<T: DeserializeOwned>(path: &Path, found: &Found) -> Outcome<(T, Vec<u8>)> {

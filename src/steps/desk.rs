@@ -6,6 +6,7 @@ use crate::chip::Trust;
 use crate::clock::Clock;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::store::Log;
+use crate::profile::Procedures;
 use crate::seal::key::{KeyHandle, SoftKey, check_may_sign};
 use crate::seal::timestamp::{HttpTimestamp, TimestampSource};
 use crate::station::Station;
@@ -31,6 +32,7 @@ pub struct Desk {
     keys: Mutex<HashMap<String, Arc<SealKey>>>,
     trust: Mutex<Option<Arc<Trust>>>,
     log: Mutex<Option<Arc<Log>>>,
+    procedures: Mutex<Option<Arc<Procedures>>>,
 }
 
 /// A key that seals, and the name it shows.
@@ -54,6 +56,7 @@ impl Desk {
             keys: Mutex::default(),
             trust: Mutex::default(),
             log: Mutex::default(),
+            procedures: Mutex::default(),
         }
     }
 
@@ -113,6 +116,20 @@ impl Desk {
         let config = self.station.config.timestamp.as_ref().ok_or(&crate::station::MISFIT)?;
         let url = config.url.text(&self.station.root)?;
         Ok(Arc::new(HttpTimestamp::new(&url, self.runtime.clone())?))
+    }
+
+    /// The procedures that the station's profile knows, by code: `profiles/procedures.toml`.
+    ///
+    /// # Errors
+    /// `PROF-001` where the file has a mistake.
+    pub fn procedures(&self) -> Outcome<Arc<Procedures>> {
+        cached(&self.procedures, || Procedures::load(&self.station.path("profiles/procedures.toml")).map(Arc::new))
+    }
+
+    /// The name that the portal shows for who did something: the agency's for results, the officer's otherwise.
+    pub fn shown_signer(&self, result: bool) -> String {
+        let key = if result { "agency" } else { "officer" };
+        self.station.config.keys.get(key).map_or_else(|| self.station.config.name.clone(), |k| k.name.clone())
     }
 
     /// A recipient by its name in `hoso.toml`.

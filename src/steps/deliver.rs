@@ -1,0 +1,222 @@
+//! In: sealed and logged documents. Out: parcels for the outbox, each with its idempotency key; and, when the engine
+//! asks, one attempt at sending one of them. What can go wrong: a recipient that is silent, refuses, or answers without
+//! a receipt: never delivered, always tried again by the outbox's rules, and a dead letter says why.
+
+mod courier;
+
+pub use courier::Courier;
+
+use super::{Desk, StepOutput};
+use crate::deliver::outbox::delivery_id;
+use crate::deliver::portal::record::{
+    Channel, FiledAt, Handover, Identity, IdentityKind, Named, OwnerKind, Payment, PortalDossier, Progress, ResultPaper,
+    Reuse, Status, SubmittedPaper,
+};
+use crate::deliver::push::RecipientHandle;
+use crate::digest::{Digests, Sha256};
+use crate::dossier::{Applicant, Dossier, HandleKind};
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::pipeline::DeliverConfig;
+use crate::station::config::RecipientConfig;
+use serde::{Deserialize, Serialize};
+
+/// One thing for one recipient.
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    /// Made of sink, recipient, content and revision (delivery notes, section 2): the same thing has the same id.
+    pub id: Sha256,
+    /// Name in the station's configuration.
+    pub recipient: String,
+    body: Body,
+}
+
+/// What the courier needs; stored in the outbox.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Body {
+    /// The national sync contract.
+    Portal(Box<PortalDossier>),
+    /// Push v1.
+    Push {
+        /// The citizen's handle as the wallet knows it.
+        handle: String,
+        /// The sealed PDF.
+        document: Digests,
+    },
+}
+
+impl Parcel {
+    /// As the outbox keeps it.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.body).unwrap_or_default()
+    }
+}
+
+/// Makes the parcels of a dossier. A citizen without a wallet gets none, and that is said.
+///
+/// # Errors
+/// `STAT-003`, `STAT-004` for a recipient that is not configured; `STEP-050` for a dossier without a code.
+pub fn run(mut dossier: Dossier, config: &DeliverConfig, desk: &Desk) -> Outcome<StepOutput> {
+    let mut parcels = Vec::new();
+    for name in &config.to {
+        match desk.recipient(name)? {
+            RecipientConfig::Dvcqg { links, unit, .. } => parcels.push(portal(&dossier, name, links, unit, desk)?),
+            RecipientConfig::Push { handle_key, .. } => match wallet_handle(&dossier) {
+                Some(citizen) => {
+                    let key = handle_secret(&handle_key.text(&desk.station.root)?)?;
+                    let handle = RecipientHandle::derive(&key, &citizen)?;
+                    for (_, _, document) in dossier.outgoing() {
+                        let id = delivery_id(name, handle.as_str(), &document.sha256, 1);
+                        let body = Body::Push { handle: handle.as_str().into(), document: *document };
+                        parcels.push(Parcel { id, recipient: name.clone(), body });
+                    }
+                }
+                None => dossier.findings.push(Fault::new(&NO_WALLET).report()),
+            },
+        }
+    }
+    Ok(StepOutput::Send(dossier, parcels))
+}
+
+fn wallet_handle(dossier: &Dossier) -> Option<String> {
+    let recipient = dossier.slip.as_ref()?.recipient.as_ref()?;
+    (recipient.kind == HandleKind::Wallet).then(|| recipient.handle.clone()).flatten()
+}
+
+fn handle_secret(text: &str) -> Outcome<[u8; 32]> {
+    let mut key = [0u8; 32];
+    hex::decode_to_slice(text, &mut key)
+        .map_err(|_| Fault::new(&crate::station::NO_SECRET).at("handle-key").detail("not 64 hexadecimal digits"))?;
+    Ok(key)
+}
+
+fn portal(dossier: &Dossier, name: &str, links: &str, unit: &str, desk: &Desk) -> Outcome<Parcel> {
+    let code = dossier.code.clone().ok_or(&NO_CODE)?;
+    let record = portal_record(dossier, code, links, unit, desk)?;
+    let mut content = record.status.wire().to_owned();
+    for (_, _, document) in dossier.outgoing() {
+        content.push_str(&document.sha256.to_string());
+    }
+    let id = delivery_id(name, &record.code, &Sha256::of(content.as_bytes()), 1);
+    Ok(Parcel { id, recipient: name.to_owned(), body: Body::Portal(Box::new(record)) })
+}
+
+/// What the office knows, and nothing else: what the portal insists on and nobody said stops the sync by name.
+fn portal_record(dossier: &Dossier, code: String, links: &str, unit: &str, desk: &Desk) -> Outcome<PortalDossier> {
+    let slip = dossier.slip.as_ref();
+    let owner = slip.map(|s| &s.owner).or(dossier.applicant.as_ref()).cloned().unwrap_or_default();
+    let procedure = dossier.procedure.clone().unwrap_or_default();
+    let known = desk.procedures()?.get(&procedure).cloned().unwrap_or_default();
+    let link = |d: &Digests| format!("{}/{}", links.trim_end_matches('/'), d.sha256);
+    let short = |d: &Digests| d.sha256.to_string()[..16].to_owned();
+    let sealed_at = dossier.papers.iter().filter_map(|p| p.sealed.as_ref()).map(|s| s.at / 1000).max();
+    let event = |at, what: &str, status| Progress {
+        officer: desk.shown_signer(slip.is_some()),
+        title: None,
+        at,
+        department: None,
+        what: what.into(),
+        status,
+        started: None,
+        due: None,
+    };
+    let received = dossier.dates.received.or((slip.is_none()).then_some(dossier.received_at / 1000));
+    let (status, progress) = match sealed_at.filter(|_| slip.is_some()) {
+        Some(at) => (Status::Done, vec![event(at, "Ký số kết quả giải quyết", Status::Done)]),
+        None => (Status::Accepted, vec![event(dossier.received_at / 1000, "Tiếp nhận và số hóa hồ sơ", Status::Accepted)]),
+    };
+    let documents: Vec<Digests> = dossier.outgoing().map(|(_, _, d)| *d).collect();
+    Ok(PortalDossier {
+        code,
+        procedure: Named { code: procedure, name: known.name.clone() },
+        field: Named { code: known.field.clone(), name: known.field_name.clone() },
+        channel: Channel::Direct,
+        owner_number: owner.number.clone(),
+        owner_name: owner.name.clone(),
+        owner_kind: OwnerKind::Citizen,
+        account: None,
+        other: None,
+        email: None,
+        fax: None,
+        phone: owner.phone.clone(),
+        summary: dossier.title.clone().unwrap_or(known.name),
+        received,
+        due: dossier.dates.due,
+        status,
+        returned: None,
+        returned_how: None,
+        handover: Handover::Desk,
+        finished: sealed_at.filter(|_| slip.is_some()),
+        unit: unit.into(),
+        note: None,
+        filed_at: FiledAt::Local,
+        account_verified_by_vneid: false,
+        payment: Payment::None,
+        refused: None,
+        filed: received,
+        url: None,
+        papers: match slip {
+            Some(_) => Vec::new(),
+            None => documents.iter().enumerate().map(|(i, d)| submitted(i, d, short(d), link(d))).collect(),
+        },
+        results: match slip {
+            None => Vec::new(),
+            Some(slip) => documents
+                .iter()
+                .map(|d| ResultPaper {
+                    title: slip.title.clone(),
+                    component: None,
+                    id: short(d),
+                    link: link(d),
+                    result_code: slip.result_code.clone(),
+                })
+                .collect(),
+        },
+        fees: Vec::new(),
+        identities: identities(&owner),
+        progress,
+    })
+}
+
+fn submitted(index: usize, document: &Digests, id: String, link: String) -> SubmittedPaper {
+    SubmittedPaper {
+        id,
+        file_name: format!("giay-to-{:02}-{}.pdf", index + 1, &document.sha256.to_string()[..8]),
+        deleted: false,
+        component: None,
+        link,
+        digitised: true,
+        reuse: Reuse::No,
+        from_national_store: false,
+    }
+}
+
+fn identities(owner: &Applicant) -> Vec<Identity> {
+    let kind = |number: &String| match number.len() {
+        12 => Some(IdentityKind::Personal12),
+        9 => Some(IdentityKind::Old9),
+        _ => None,
+    };
+    owner.number.iter().filter_map(|n| Some(Identity { kind: kind(n)?, number: n.clone() })).collect()
+}
+
+/// A dossier without a code cannot be named to the portal.
+pub const NO_CODE: Code = Code {
+    id: "STEP-050",
+    class: Class::Input,
+    vi: "Hồ sơ chưa có mã nên không đồng bộ được",
+    en: "the dossier has no code, so it cannot be synced",
+    remedy_vi: "Đặt tờ bìa có mã hồ sơ hoặc ghi mã vào dossier.toml rồi đưa vào lại",
+    remedy_en: "add a cover sheet with the code or write it into dossier.toml, then hand it in again",
+};
+/// No wallet.
+pub const NO_WALLET: Code = Code {
+    id: "STEP-051",
+    class: Class::Person,
+    vi: "Công dân chưa có ví điện tử: trả kết quả bằng bản giấy và đường dẫn",
+    en: "the citizen has no e-wallet: hand over paper and a link",
+    remedy_vi: "In kết quả tại quầy",
+    remedy_en: "print the result at the desk",
+};
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&NO_CODE, &NO_WALLET];

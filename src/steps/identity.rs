@@ -1,0 +1,114 @@
+//! In: a dossier with at most one chip reading, the codes on its pages, what was typed. Out: a verdict, and the three
+//! sources held against each other field by field. What can go wrong: no reading, a reading that is malformed or
+//! disproved, sources that differ; the pipeline says what stops the dossier. Unknown never becomes proven.
+
+use super::Desk;
+use crate::chip::card_qr::CardQr;
+use crate::chip::compare::{Agreement, Typed, compare};
+use crate::chip::holder::Holder;
+use crate::chip::reason::Overall;
+use crate::chip::{Policy, Reading, verify};
+use crate::dossier::{Applicant, Dossier};
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::pipeline::{IdentityConfig, OnMismatch};
+use crate::scan::separate::{Role, role_of};
+
+/// Verifies and compares.
+///
+/// # Errors
+/// `STEP-040` without a reading and `STEP-041` with a disproved one, where the pipeline refuses those; `STEP-042`
+/// with more than one; those of [`Reading::parse`] for a file that is no reading; `BLOB-002`.
+pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk) -> Outcome<Dossier> {
+    let mut holder = None;
+    match dossier.readings.as_slice() {
+        [] if config.on_missing == OnMismatch::Refuse => return Err(Fault::new(&NO_READING)),
+        [] => {}
+        [one] => {
+            let bytes = desk.blobs.get(&one.digests.blake3)?;
+            let reading = Reading::parse(&bytes).map_err(|f| f.at(&one.name))?;
+            let now = jiff::Timestamp::from_millisecond(desk.clock.now_ms()).unwrap_or_default();
+            let verdict = verify(&reading, desk.trust()?.as_ref(), now, &Policy::default());
+            holder = Holder::of(&reading, &verdict);
+            dossier.verdict = Some(verdict);
+        }
+        several => return Err(Fault::new(&SEVERAL).detail(format!("{} readings", several.len()))),
+    }
+    let qr = card_qr(&dossier);
+    let typed = dossier.applicant.as_ref().map(typed);
+    dossier.comparisons = compare(holder.as_ref(), qr.as_ref(), typed.as_ref());
+    let differ: Vec<String> = dossier
+        .comparisons
+        .iter()
+        .filter(|c| c.outcome == Agreement::Differ)
+        .map(|c| format!("{:?}: {:?} / {:?}", c.field, c.left, c.right))
+        .collect();
+    if !differ.is_empty() {
+        dossier.findings.push(Fault::new(&DIFFER).detail(differ.join(", ")).report());
+    }
+    if let Some(verdict) = &dossier.verdict {
+        let disproved = matches!(verdict.overall, Overall::Forged(_) | Overall::Rejected(_));
+        if disproved && config.on_forged == OnMismatch::Refuse {
+            return Err(Fault::new(&DISPROVED).detail(format!("{} / {}", verdict.vi, verdict.en)));
+        }
+    }
+    Ok(dossier)
+}
+
+/// The first code on the pages that is a card's.
+fn card_qr(dossier: &Dossier) -> Option<CardQr> {
+    dossier
+        .pages
+        .iter()
+        .flat_map(|p| &p.codes)
+        .filter(|c| matches!(role_of(c.format, &c.text), Role::CardQr))
+        .find_map(|c| CardQr::parse(&c.bytes).ok())
+}
+
+fn typed(applicant: &Applicant) -> Typed {
+    Typed {
+        number: applicant.number.clone(),
+        name: applicant.name.clone(),
+        birth: applicant.birth.as_deref().and_then(crate::chip::holder::parse_date),
+        sex: applicant.sex.clone(),
+        expiry: None,
+    }
+}
+
+/// There is no reading.
+pub const NO_READING: Code = Code {
+    id: "STEP-040",
+    class: Class::Input,
+    vi: "Hồ sơ không có kết quả đọc thẻ",
+    en: "the dossier has no chip reading",
+    remedy_vi: "Đọc thẻ của người nộp rồi đưa hồ sơ vào lại",
+    remedy_en: "read the applicant's card and hand the dossier in again",
+};
+/// The reading is disproved.
+pub const DISPROVED: Code = Code {
+    id: "STEP-041",
+    class: Class::Input,
+    vi: "Kết quả đọc thẻ không đúng với chữ ký của cơ quan cấp thẻ",
+    en: "the chip reading contradicts what its issuer signed",
+    remedy_vi: "Đọc lại thẻ; nếu vẫn vậy thì báo công an, không tiếp nhận bằng thẻ này",
+    remedy_en: "read the card again; if it stays so, tell the police and do not accept this card",
+};
+/// Several readings.
+pub const SEVERAL: Code = Code {
+    id: "STEP-042",
+    class: Class::Input,
+    vi: "Có nhiều kết quả đọc thẻ cho một hồ sơ",
+    en: "there is more than one chip reading for one dossier",
+    remedy_vi: "Chỉ để lại kết quả đọc của người nộp, đặt tên theo mã hồ sơ nếu lô có nhiều hồ sơ",
+    remedy_en: "leave only the applicant's; name it after the dossier code where the batch holds several",
+};
+/// The sources differ.
+pub const DIFFER: Code = Code {
+    id: "STEP-043",
+    class: Class::Person,
+    vi: "Thông tin giữa thẻ, mã QR và phần nhập tay không khớp",
+    en: "chip, card QR and typed data differ",
+    remedy_vi: "Đối chiếu với thẻ trước mặt và sửa phần nhập tay",
+    remedy_en: "compare with the card at hand and mend what was typed",
+};
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&NO_READING, &DISPROVED, &SEVERAL, &DIFFER];
