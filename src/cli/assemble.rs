@@ -182,6 +182,9 @@ pub const UNWRITABLE: Code = Code {
     remedy_en: "check the folder, the permission to write and the free space",
 };
 
+/// Every fault of this door.
+pub const CODES: &[&Code] = &[&UNREADABLE, &UNWRITABLE, &SIGNED];
+
 #[cfg(test)]
 mod tests {
     use super::*;
