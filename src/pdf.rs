@@ -14,6 +14,13 @@ use crate::fault::Code;
 
 /// Every fault of this room.
 pub const CODES: &[&Code] = &[
+    &read::BROKEN,
+    &read::CUT,
+    &read::ENCRYPTED,
+    &read::NO_PAGES,
+    &read::TOO_MANY_PAGES,
+    &read::CONTENT,
+    &read::PIXELS,
     &font::NO_GLYPH,
     &font::CUT,
     &samples::PACKING,

@@ -1,10 +1,12 @@
 //! `hoso assemble`: page images in, one PDF/A-2b out, never half-made.
+//!
+//! One refused page refuses the whole: an archive that silently lacks a page is worse than none.
 
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::page::{Coding, Dpi, DpiSource, PageImage};
 use crate::pdf::archive::{self, ArchivePage, Archived, Metadata};
-use crate::pdf::{samples, wallet};
-use std::io::Write as _;
+use crate::pdf::wallet;
+use crate::scan::{self, Limits, Source};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Make a PDF/A-2b from page images, in the order given. The bytes of a scan go in unchanged.
@@ -28,6 +30,9 @@ pub struct Args {
     /// Time of making, RFC 3339; now without it. The same pages, title and time give the same bytes.
     #[arg(long, value_name = "TIME")]
     created: Option<jiff::Timestamp>,
+    /// Turn crooked pages straight where the lines on them show it (0.3° to 8°); the scan itself stays as it is.
+    #[arg(long)]
+    straighten: bool,
     /// `master` keeps the scan as it is; `wallet` makes a small copy, which never replaces the master.
     #[arg(long, value_enum, default_value_t = Profile::Master)]
     profile: Profile,
@@ -48,12 +53,9 @@ enum Profile {
 /// Assembles and reports.
 ///
 /// # Errors
-/// The first page that cannot be taken, with its file and page; [`UNREADABLE`], [`UNWRITABLE`].
+/// The first page that cannot be taken, with its file and page; [`UNREADABLE`], [`SIGNED`],
+/// [`UNWRITABLE`].
 pub fn run(args: &Args) -> Outcome<u8> {
-    let mut pages = Vec::new();
-    for path in &args.images {
-        pages.extend(open(path).map_err(|fault| fault.at(path.display()))?);
-    }
     let title = args.title.clone().unwrap_or_else(|| {
         args.output.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
     });
@@ -63,12 +65,15 @@ pub fn run(args: &Args) -> Outcome<u8> {
         creator_tool: "hoso assemble".to_owned(),
         dossier_code: args.dossier.clone(),
     };
+    // Pages are made one at a time, as the archive asks for them.
+    let mut count = 0;
+    let pages = args.images.iter().flat_map(|path| pages(path, args.straighten)).inspect(|_| count += 1);
     let archived = match args.profile {
-        Profile::Master => archive::assemble(&pages, &meta)?,
-        Profile::Wallet => wallet::assemble(&pages, &meta)?,
+        Profile::Master => archive::assemble_each(pages, &meta)?,
+        Profile::Wallet => wallet::assemble_each(pages, &meta)?,
     };
     write_whole(&args.output, &archived.bytes)?;
-    report(args, pages.len(), &archived);
+    report(args, count, &archived);
     Ok(0)
 }
 
@@ -95,24 +100,41 @@ fn report(args: &Args, pages: usize, archived: &Archived) {
     }
 }
 
-/// The pages of one input file.
-fn open(path: &Path) -> Outcome<Vec<ArchivePage>> {
-    let bytes = std::fs::read(path).map_err(|e| Fault::new(&UNREADABLE).detail(e.kind()))?;
-    let frame = samples::jpeg_frame(&bytes).ok_or_else(|| Fault::new(&UNREADABLE).detail("not a JPEG"))?;
-    let image = PageImage {
-        width: frame.width.into(),
-        height: frame.height.into(),
-        dpi: Dpi { x: 200.0, y: 200.0, source: DpiSource::Assumed },
-        turns: 0,
-        mirrored: false,
-        coding: Coding::Jpeg {
-            bytes,
-            components: frame.components,
-            inverted: frame.components == 4,
-            icc: None,
-        },
+/// The pages of one input file, each made when it is asked for.
+fn pages(path: &Path, straighten: bool) -> Box<dyn Iterator<Item = Outcome<ArchivePage>> + '_> {
+    let place = move |fault: Fault| fault.at(path.display());
+    match open(path) {
+        Err(fault) => Box::new(std::iter::once(Err(place(fault)))),
+        Ok(source) => {
+            let count = source.pages().len();
+            Box::new((1..=count).map(move |number| page(&source, number, straighten).map_err(place)))
+        }
+    }
+}
+
+fn open(path: &Path) -> Outcome<Source> {
+    let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind());
+    let limits = Limits::default();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(limits.file_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+    let source = scan::open(bytes, &limits)?;
+    if source.signed() {
+        return Err(Fault::new(&SIGNED));
+    }
+    Ok(source)
+}
+
+fn page(source: &Source, number: usize, straighten: bool) -> Outcome<ArchivePage> {
+    let image = source.page_image(number)?;
+    let skew_deg = if straighten {
+        let profile = scan::Profile::default();
+        let quality = scan::judge(&source.luma(number)?, source.upright_dpi(number)?, &profile);
+        if quality.skew_confidence >= profile.skew_confidence { quality.skew_deg } else { 0.0 }
+    } else {
+        0.0
     };
-    Ok(vec![ArchivePage { image, skew_deg: 0.0 }])
+    Ok(ArchivePage { image, skew_deg })
 }
 
 /// Writes beside the target and renames, so that the target is either the old file or the whole new one.
@@ -140,6 +162,16 @@ pub const UNREADABLE: Code = Code {
     remedy_en: "check the path and the permission to read",
 };
 
+/// A PDF that somebody has signed.
+pub const SIGNED: Code = Code {
+    id: "PDF-032",
+    class: Class::Input,
+    vi: "Tệp PDF đã có chữ ký số nên không được lập lại",
+    en: "the PDF carries a signature and must not be made anew",
+    remedy_vi: "Giữ nguyên tệp đã ký và nộp kèm hồ sơ",
+    remedy_en: "keep the signed file as it is and hand it in beside the others",
+};
+
 /// The output cannot be written.
 pub const UNWRITABLE: Code = Code {
     id: "PDF-031",
@@ -149,3 +181,47 @@ pub const UNWRITABLE: Code = Code {
     remedy_vi: "Kiểm tra thư mục, quyền ghi và chỗ trống trên đĩa",
     remedy_en: "check the folder, the permission to write and the free space",
 };
+
+/// Every fault of this door.
+pub const CODES: &[&Code] = &[&UNREADABLE, &UNWRITABLE, &SIGNED];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(images: Vec<PathBuf>, output: PathBuf) -> Args {
+        let created = Some(jiff::Timestamp::UNIX_EPOCH);
+        let profile = Profile::Master;
+        Args { images, output, title: None, dossier: None, created, straighten: false, profile, json: true }
+    }
+
+    fn jpeg(path: &Path) {
+        let samples =
+            crate::pdf::samples::Samples { bytes: vec![230; 4096], width: 64, height: 64, channels: 1 };
+        std::fs::write(path, crate::pdf::samples::encode_jpeg(&samples, 80).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_refused_page_leaves_the_old_output_and_no_remains() {
+        let dir = tempfile::tempdir().unwrap();
+        let (good, bad, out) = (dir.path().join("1.jpg"), dir.path().join("2.jpg"), dir.path().join("o.pdf"));
+        jpeg(&good);
+        std::fs::write(&bad, b"not a picture").unwrap();
+        assert_eq!(run(&args(vec![good.clone()], out.clone())), Ok(0));
+        let before = std::fs::read(&out).unwrap();
+        assert!(before.starts_with(b"%PDF-1.7"));
+        let fault = run(&args(vec![good, bad], out.clone())).unwrap_err();
+        assert!(fault.place.unwrap().ends_with("2.jpg"));
+        assert_eq!(std::fs::read(&out).unwrap(), before);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn an_output_folder_that_is_not_there_is_a_fault_of_the_setup() {
+        let dir = tempfile::tempdir().unwrap();
+        let page = dir.path().join("1.jpg");
+        jpeg(&page);
+        let fault = run(&args(vec![page], dir.path().join("none/o.pdf"))).unwrap_err();
+        assert_eq!(fault.code, &UNWRITABLE);
+    }
+}
