@@ -28,7 +28,6 @@ use tokio::sync::Mutex;
 use unicode_normalization::UnicodeNormalization;
 
 /// What a portal is set up with.
-#[derive(Debug)]
 pub struct Setup {
     /// Where it keeps what it took.
     pub state: PathBuf,
@@ -142,7 +141,7 @@ async fn integration(State(portal): State<Arc<Portal>>, request: Request) -> Res
         if !portal.dstcode_fits(&headers) || !portal.session_holds(&call).await {
             return json!({ "error_code": "9", "message": "Phiên làm việc không hợp lệ" });
         }
-        if !call["madonvi"].as_str().is_some_and(|unit| !unit.is_empty()) {
+        if call["madonvi"].as_str().is_none_or(str::is_empty) {
             return invalid("madonvi");
         }
         match call["service"].as_str() {
@@ -318,13 +317,9 @@ fn text<'a>(record: &'a Value, name: &str) -> &'a str {
 
 /// The first field of a dossier that breaks the contract.
 fn wrong_field(dossier: &Value) -> Option<String> {
-    let fields = dossier.as_object()?;
-    let strings = |record: &Value| {
-        record.as_object().and_then(|f| f.iter().find(|(_, v)| !v.is_string()).map(|f| f.0.clone()))
-    };
-    if let Some((name, _)) =
-        fields.iter().find(|(name, v)| !v.is_string() && !(v.is_array() && LISTS.contains(&name.as_str())))
-    {
+    let Some(fields) = dossier.as_object() else { return Some("data".into()) };
+    let fits = |name: &str, value: &Value| value.is_string() || (value.is_array() && LISTS.contains(&name));
+    if let Some((name, _)) = fields.iter().find(|(name, value)| !fits(name, value)) {
         return Some(name.clone());
     }
     if let Some(name) = OBLIGATORY.iter().find(|name| text(dossier, name).is_empty()) {
@@ -341,6 +336,10 @@ fn wrong_field(dossier: &Value) -> Option<String> {
     if too_long(dossier, "TrichYeuHoSo", wire::SUMMARY) {
         return Some("TrichYeuHoSo".into());
     }
+    let strings = |record: &Value| match record.as_object() {
+        Some(fields) => fields.iter().find(|(_, value)| !value.is_string()).map(|(name, _)| name.clone()),
+        None => Some("data".into()),
+    };
     let items = |name: &str| dossier[name].as_array().cloned().unwrap_or_default();
     for paper in items("TaiLieuNop") {
         let bad_flag = ["DuocSoHoa", "DuocLayTuKhoDMQG"]
@@ -623,6 +622,8 @@ mod tests {
             (json!(false), good.dossier.clone()),
             (json!("false"), good.dossier.clone()),
             (json!("True"), good.dossier.clone()),
+            (json!("False"), json!("x")),
+            (json!("False"), with("TaiLieuNop", json!(["x"]))),
             (json!("False"), with("TrichYeuHoSo", "x".repeat(1_001).into())),
             (json!("False"), with("TrangThaiHoSo", json!(9))),
             (json!("False"), with("TrangThaiHoSo", "11".into())),

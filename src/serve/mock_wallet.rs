@@ -227,7 +227,7 @@ fn acceptable(headers: &HeaderMap, id: &str, pdf: &[u8]) -> Result<(), (StatusCo
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-a-pdf"));
     }
     // A wallet that cannot open it cannot show it. The key stands in a trailer or a cross-reference dictionary.
-    if pdf.windows(9).any(|window| window == b"/Encrypt ") {
+    if pdf.windows(8).any(|window| window == b"/Encrypt") {
         return Err((StatusCode::UNPROCESSABLE_ENTITY, "encrypted"));
     }
     Ok(())
