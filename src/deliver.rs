@@ -29,6 +29,7 @@ pub const CODES: &[&Code] = &[
     &wire_key::KEY_UNREADABLE,
     &wire_key::KEY_KIND,
     &wire_key::SIGNING_FAILED,
+    &wire_key::KEY_NAME,
     &signature::MALFORMED,
     &signature::UNKNOWN_KEY,
     &signature::INVALID,

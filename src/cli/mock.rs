@@ -1,11 +1,245 @@
-//! (room)
-use crate::fault::Outcome;
-/// (commands)
+//! `hoso mock`: stand-ins of the outside world, for training and for trying a station out. They serve this machine only.
+
+use crate::deliver::wire_key::{SigningKey, VerifyingKey};
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::serve::loopback::Loopback;
+use crate::serve::mischief::{Fates, Mischief};
+use crate::serve::{effects, mock_portal, mock_wallet};
+use axum::Router;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Which part of the outside world.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command { /// (none)
- None }
-/// (run)
+pub enum Command {
+    /// A stand-in for the national portal's session adapter
+    #[command(after_help = PORTAL_EXAMPLE)]
+    Portal(Box<PortalArgs>),
+    /// A stand-in for a citizen's wallet that speaks push v1 and signs receipts
+    #[command(after_help = WALLET_EXAMPLE)]
+    Wallet(Box<WalletArgs>),
+}
+
+/// Where a stand-in listens and keeps what it took.
+#[derive(Debug, clap::Args)]
+pub struct Place {
+    /// Address on this machine; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Folder for what it takes; effects.jsonl has one line an effect, kept across restarts
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// Write the address into this file once it can be used
+    #[arg(long, value_name = "FILE")]
+    url_file: Option<PathBuf>,
+}
+
+/// `hoso mock portal`
+#[derive(Debug, clap::Args)]
+pub struct PortalArgs {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    mischief: Mischief,
+    /// The one account; for training only
+    #[arg(long, default_value = "tap-huan")]
+    username: String,
+    /// Its password; for training only, never use a true one here
+    #[arg(long, default_value = "tap-huan")]
+    password: String,
+    /// Insist on this dstcode header
+    #[arg(long, value_name = "CODE")]
+    dstcode: Option<String>,
+    /// How long a session lasts, seconds
+    #[arg(long, value_name = "S", default_value_t = 900)]
+    session_life: u64,
+    /// How many calls a session lasts
+    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    session_calls: u64,
+}
+
+/// `hoso mock wallet`
+#[derive(Debug, clap::Args)]
+pub struct WalletArgs {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    mischief: Mischief,
+    /// Private key that signs receipts, PEM; left out, one is minted in the state folder (receipt-key.pem, and
+    /// receipt-key.pub.pem for the station to pin)
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Certificate of that key, PEM; checked to belong to it
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Name of the receipt key, where stations know it by one
+    #[arg(long, value_name = "NAME")]
+    key_id: Option<String>,
+    /// Who may send: certificate or public key, PEM; with NAME= where requests call the key by a name. Repeatable
+    #[arg(long = "sender", value_name = "[NAME=]FILE", required = true)]
+    senders: Vec<String>,
+    /// Its name on receipts
+    #[arg(long, default_value = "ví tập huấn / training wallet")]
+    name: String,
+    /// Largest PDF it takes, bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    largest: usize,
+}
+
+/// Serves until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// none yet
-pub async fn run(_command: Command) -> Outcome<u8> { Ok(70) }
+/// A port, a key or a state folder that cannot be used.
+pub async fn run(command: Command) -> Outcome<u8> {
+    match command {
+        Command::Portal(args) => {
+            let loopback = Loopback::bind(args.place.listen).await?;
+            let setup = mock_portal::Setup {
+                state: args.place.state.clone(),
+                username: args.username,
+                password: args.password,
+                dstcode: args.dstcode,
+                session_life: Duration::from_secs(args.session_life),
+                session_calls: args.session_calls,
+            };
+            let router = mock_portal::router(setup, Fates::from(args.mischief))?;
+            serve(loopback, router, args.place.url_file.as_deref()).await
+        }
+        Command::Wallet(args) => {
+            let loopback = Loopback::bind(args.place.listen).await?;
+            let setup = mock_wallet::Setup {
+                base: loopback.url(),
+                state: args.place.state.clone(),
+                receipt_key: receipt_key(&args)?,
+                senders: args.senders.iter().map(|text| sender(text)).collect::<Outcome<_>>()?,
+                name: args.name,
+                largest: args.largest,
+            };
+            let router = mock_wallet::router(setup, Fates::from(args.mischief))?;
+            serve(loopback, router, args.place.url_file.as_deref()).await
+        }
+    }
+}
+
+/// Says where, and serves until it is told to stop.
+async fn serve(loopback: Loopback, router: Router, url_file: Option<&Path>) -> Outcome<u8> {
+    let url = loopback.url();
+    let stopped = stop_signal()?;
+    if let Some(path) = url_file {
+        write_whole(path, format!("{url}\n").as_bytes())?;
+    }
+    println!("listening {url}");
+    let _ = std::io::stdout().flush();
+    loopback.serve(router, stopped).await?;
+    Ok(0)
+}
+
+/// Ends with the first Ctrl-C or SIGTERM; both are watched from the moment this returns.
+fn stop_signal() -> Outcome<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let watch = |kind| signal(kind).map_err(|error| Fault::new(&NO_SIGNALS).detail(error.kind()));
+    let (mut interrupt, mut terminate) = (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// The key that was given, or the one that was minted when the state folder was new.
+fn receipt_key(args: &WalletArgs) -> Outcome<SigningKey> {
+    let named = |key: SigningKey| match &args.key_id {
+        Some(name) => key.named(name),
+        None => Ok(key),
+    };
+    if let Some(path) = &args.key {
+        let key = SigningKey::from_pem(&read(path)?).map_err(|fault| fault.at("--key"))?;
+        if let Some(cert) = &args.cert {
+            let certified = VerifyingKey::from_pem(&read(cert)?).map_err(|fault| fault.at("--cert"))?;
+            if certified.id() != key.id() {
+                return Err(Fault::new(&NOT_A_PAIR));
+            }
+        }
+        return named(key);
+    }
+    let path = args.place.state.join("receipt-key.pem");
+    if path.exists() {
+        return named(SigningKey::from_pem(&read(&path)?)?);
+    }
+    let unusable = |error: std::io::Error| Fault::new(&effects::STATE_UNUSABLE).detail(error.kind());
+    std::fs::create_dir_all(&args.place.state).map_err(unusable)?;
+    let key = SigningKey::mint()?;
+    write_whole(&args.place.state.join("receipt-key.pub.pem"), &key.public()?.pem()?)?;
+    write_whole(&path, &key.private_pem()?)?;
+    named(key)
+}
+
+fn sender(text: &str) -> Outcome<VerifyingKey> {
+    let (name, path) = match text.split_once('=') {
+        Some((name, path)) => (Some(name), path),
+        None => (None, text),
+    };
+    let key = VerifyingKey::from_pem(&read(Path::new(path))?).map_err(|fault| fault.at("--sender"))?;
+    match name {
+        Some(name) => key.named(name).map_err(|fault| fault.at("--sender")),
+        None => Ok(key),
+    }
+}
+
+fn read(path: &Path) -> Outcome<Vec<u8>> {
+    std::fs::read(path).map_err(|error| Fault::new(&UNREADABLE).detail(error.kind()).at(path.display()))
+}
+
+/// Written beside and renamed, so that whoever waits for the file never reads half of it; for its owner alone.
+fn write_whole(path: &Path, bytes: &[u8]) -> Outcome<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let unable = |error: std::io::Error| Fault::new(&UNREADABLE).detail(error.kind()).at(path.display());
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&part).map_err(unable)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(unable)?;
+    std::fs::rename(&part, path).map_err(unable)
+}
+
+const PORTAL_EXAMPLE: &str = "Example:
+  hoso mock portal --listen 127.0.0.1:8081 --state var/mock-portal --lose-answer-every 7";
+const WALLET_EXAMPLE: &str = "Example:
+  hoso mock wallet --listen 127.0.0.1:8082 --state var/mock-wallet --sender keys/push.pub.pem --fail-every 5";
+
+/// A file named on the command line that cannot be read or written.
+pub const UNREADABLE: Code = Code {
+    id: "MOCK-007",
+    class: Class::Setup,
+    vi: "Không đọc hoặc ghi được tệp đã nêu",
+    en: "a file named on the command line cannot be read or written",
+    remedy_vi: "Kiểm tra đường dẫn và quyền truy cập",
+    remedy_en: "check the path and its permissions",
+};
+
+/// A certificate of another key.
+pub const NOT_A_PAIR: Code = Code {
+    id: "MOCK-008",
+    class: Class::Setup,
+    vi: "Chứng thư không phải của khóa đã nêu",
+    en: "the certificate does not belong to the key",
+    remedy_vi: "Nêu đúng cặp --key và --cert",
+    remedy_en: "name a --key and --cert that belong together",
+};
+
+/// The operating system lets us watch no signals.
+pub const NO_SIGNALS: Code = Code {
+    id: "MOCK-009",
+    class: Class::Setup,
+    vi: "Không nhận được tín hiệu dừng của hệ điều hành",
+    en: "stop signals cannot be watched",
+    remedy_vi: "Chạy lại trong môi trường cho phép nhận tín hiệu",
+    remedy_en: "run it where signals can be received",
+};
+
+/// The faults of these commands; the rest of the room's are in [`crate::serve::CODES`].
+pub const CODES: &[&Code] = &[&UNREADABLE, &NOT_A_PAIR, &NO_SIGNALS];

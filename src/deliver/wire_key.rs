@@ -1,8 +1,8 @@
 //! Keys of the wire: what signs requests (RFC 9421) and receipts (RFC 7515), ECDSA P-256 or Ed25519.
 //!
 //! Both formats want the same 64 raw bytes: `r ‖ s`, 32 bytes each, for P-256 (RFC 9421 3.3.4, RFC 7518 3.4),
-//! the plain signature for Ed25519 (RFC 9421 3.3.6, RFC 8037 3.1). A key's identity is the SHA-256 of its
-//! SubjectPublicKeyInfo, so a name cannot be moved to another key.
+//! the plain signature for Ed25519 (RFC 9421 3.3.6, RFC 8037 3.1). A key is called by the SHA-256 of its
+//! SubjectPublicKeyInfo unless the other side knows it by another name.
 
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
@@ -131,12 +131,20 @@ impl SigningKey {
         Ok(raw)
     }
 
+    /// The same key under the name that the other side knows it by.
+    ///
+    /// # Errors
+    /// [`KEY_NAME`] unless it is 1 to 128 letters, digits, `-`, `_`, `.`, `:`, `/` or `@`.
+    pub fn named(self, id: &str) -> Outcome<Self> {
+        Ok(Self { id: name(id)?, ..self })
+    }
+
     /// Which algorithm it speaks.
     pub fn kind(&self) -> KeyKind {
         self.kind
     }
 
-    /// SHA-256 of the SubjectPublicKeyInfo, 64 hexadecimal digits.
+    /// Its name; unless it was [`named`](Self::named), SHA-256 of the SubjectPublicKeyInfo, 64 hexadecimal digits.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -189,12 +197,20 @@ impl VerifyingKey {
         self.key.public_key_to_pem().map_err(|_| Fault::new(&SIGNING_FAILED))
     }
 
+    /// The same key under the name that the other side knows it by.
+    ///
+    /// # Errors
+    /// [`KEY_NAME`] unless it is 1 to 128 letters, digits, `-`, `_`, `.`, `:`, `/` or `@`.
+    pub fn named(self, id: &str) -> Outcome<Self> {
+        Ok(Self { id: name(id)?, ..self })
+    }
+
     /// Which algorithm it speaks.
     pub fn kind(&self) -> KeyKind {
         self.kind
     }
 
-    /// SHA-256 of the SubjectPublicKeyInfo, 64 hexadecimal digits.
+    /// Its name; unless it was [`named`](Self::named), SHA-256 of the SubjectPublicKeyInfo, 64 hexadecimal digits.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -210,6 +226,11 @@ impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyingKey").field("id", &self.id).finish_non_exhaustive()
     }
+}
+
+fn name(id: &str) -> Outcome<String> {
+    let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/@".contains(&b));
+    if plain && (1..=128).contains(&id.len()) { Ok(id.to_owned()) } else { Err(Fault::new(&KEY_NAME)) }
 }
 
 fn kind_of<T: HasPublic>(key: &PKeyRef<T>) -> Outcome<KeyKind> {
@@ -250,6 +271,16 @@ pub const KEY_KIND: Code = Code {
     en: "the delivery key is of a kind that cannot be used",
     remedy_vi: "Dùng khóa ECDSA P-256 hoặc Ed25519",
     remedy_en: "use an ECDSA P-256 or an Ed25519 key",
+};
+
+/// A key's name that the wire cannot carry.
+pub const KEY_NAME: Code = Code {
+    id: "SEND-013",
+    class: Class::Setup,
+    vi: "Tên khóa không hợp lệ",
+    en: "the key's name is not valid",
+    remedy_vi: "Dùng 1 đến 128 chữ cái không dấu, chữ số hoặc các dấu - _ . : / @",
+    remedy_en: "use 1 to 128 letters, digits or the signs - _ . : / @",
 };
 
 /// OpenSSL refused to sign or to write a key.

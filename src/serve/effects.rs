@@ -156,7 +156,7 @@ mod tests {
         for _ in 0..200 {
             match EffectLog::open(folder) {
                 Err(fault) if fault.code == &STATE_IN_USE => {
-                    std::thread::sleep(std::time::Duration::from_millis(5))
+                    std::thread::sleep(std::time::Duration::from_millis(5));
                 }
                 opened => return opened.unwrap(),
             }

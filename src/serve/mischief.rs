@@ -1,5 +1,8 @@
 //! Failure on purpose: what a stand-in does wrong, and how often.
 
+use super::loopback::Cut;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -37,6 +40,33 @@ pub enum Fate {
     LoseAnswer,
     /// Done, answered with an empty JSON object.
     NoReceipt,
+}
+
+impl Fate {
+    /// The answer of a request that nothing is done for.
+    pub fn refusal(self) -> Option<Response> {
+        match self {
+            Fate::Fail => Some((StatusCode::INTERNAL_SERVER_ERROR, "failed on purpose").into_response()),
+            Fate::Html => Some(Html("<!doctype html><title>Bảo trì</title>").into_response()),
+            Fate::Fair | Fate::LoseAnswer | Fate::NoReceipt => None,
+        }
+    }
+
+    /// What is left of an answer once the work is done.
+    pub fn spoil(self, cut: Option<Cut>, answer: Response) -> Response {
+        match self {
+            Fate::LoseAnswer => {
+                if let Some(cut) = cut {
+                    cut.now();
+                }
+                (StatusCode::BAD_GATEWAY, "lost on purpose").into_response()
+            }
+            Fate::NoReceipt if answer.status().is_success() => {
+                ([(header::CONTENT_TYPE, "application/json")], "{}").into_response()
+            }
+            _ => answer,
+        }
+    }
 }
 
 /// Deals out fates, one a request.

@@ -5,7 +5,7 @@
 
 use super::effects::{self, EffectLog};
 use super::loopback::Cut;
-use super::mischief::{Fate, Fates};
+use super::mischief::Fates;
 use crate::deliver::receipt::{self, Facts};
 use crate::deliver::signature::{self, Message, Verified};
 use crate::deliver::wire_key::{SigningKey, VerifyingKey};
@@ -15,7 +15,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path as UrlPath, Request, State};
 use axum::http::{HeaderMap, StatusCode, header, request};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::put;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -142,12 +142,11 @@ async fn deliver(
 ) -> Response {
     let fate = wallet.fates.next().await;
     let cut = Cut::of(request.extensions());
-    let answer = match fate {
-        Fate::Fail => problem(StatusCode::INTERNAL_SERVER_ERROR, "failed"),
-        Fate::Html => Html("<!doctype html><title>Bảo trì</title>").into_response(),
-        Fate::Fair | Fate::LoseAnswer | Fate::NoReceipt => take(&wallet, &id, request).await,
-    };
-    spoil(fate, cut, answer)
+    if let Some(refusal) = fate.refusal() {
+        return refusal;
+    }
+    let answer = take(&wallet, &id, request).await;
+    fate.spoil(cut, answer)
 }
 
 async fn take(wallet: &Arc<Wallet>, id: &str, request: Request) -> Response {
@@ -164,8 +163,8 @@ async fn take(wallet: &Arc<Wallet>, id: &str, request: Request) -> Response {
     let Some(delivery_id) = exact_hex(id) else {
         return problem(StatusCode::UNPROCESSABLE_ENTITY, "delivery-id");
     };
-    if let Err(answer) = acceptable(&parts.headers, id, &pdf) {
-        return answer;
+    if let Err((status, what)) = acceptable(&parts.headers, id, &pdf) {
+        return problem(status, what);
     }
     let facts = Facts { delivery_id, sha256, size: pdf.len() as u64 };
     {
@@ -197,41 +196,39 @@ async fn ask(State(wallet): State<Arc<Wallet>>, UrlPath(id): UrlPath<String>, re
     let fate = wallet.fates.next().await;
     let cut = Cut::of(request.extensions());
     let (parts, _) = request.into_parts();
-    let answer = match fate {
-        Fate::Fail => problem(StatusCode::INTERNAL_SERVER_ERROR, "failed"),
-        Fate::Html => Html("<!doctype html><title>Bảo trì</title>").into_response(),
-        Fate::Fair | Fate::LoseAnswer | Fate::NoReceipt => match wallet.admit(&parts, signature::COVERED_GET)
-        {
-            Err(fault) => unsigned(&fault),
-            Ok(()) => {
-                let found = exact_hex(&id)
-                    .and_then(|id| wallet.kept().deliveries.get(&id).map(|kept| kept.1.clone()));
-                found.map_or_else(
-                    || problem(StatusCode::NOT_FOUND, "unknown"),
-                    |receipt| receipted(StatusCode::OK, receipt),
-                )
-            }
-        },
+    if let Some(refusal) = fate.refusal() {
+        return refusal;
+    }
+    let answer = match wallet.admit(&parts, signature::COVERED_GET) {
+        Err(fault) => unsigned(&fault),
+        Ok(()) => {
+            let found =
+                exact_hex(&id).and_then(|id| wallet.kept().deliveries.get(&id).map(|kept| kept.1.clone()));
+            found.map_or_else(
+                || problem(StatusCode::NOT_FOUND, "unknown"),
+                |receipt| receipted(StatusCode::OK, receipt),
+            )
+        }
     };
-    spoil(fate, cut, answer)
+    fate.spoil(cut, answer)
 }
 
 /// What must hold of a signed PUT besides its signature.
-fn acceptable(headers: &HeaderMap, id: &str, pdf: &[u8]) -> Result<(), Response> {
+fn acceptable(headers: &HeaderMap, id: &str, pdf: &[u8]) -> Result<(), (StatusCode, &'static str)> {
     if signature::single(headers, "idempotency-key") != Some(id) {
-        return Err(problem(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key"));
+        return Err((StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key"));
     }
     if signature::single(headers, "hoso-recipient").and_then(exact_hex).is_none() {
-        return Err(problem(StatusCode::UNPROCESSABLE_ENTITY, "recipient"));
+        return Err((StatusCode::UNPROCESSABLE_ENTITY, "recipient"));
     }
     let is_pdf =
         signature::single(headers, "content-type") == Some("application/pdf") && pdf.starts_with(b"%PDF-");
     if !is_pdf {
-        return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-a-pdf"));
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-a-pdf"));
     }
     // A wallet that cannot open it cannot show it. The key stands in a trailer or a cross-reference dictionary.
-    if pdf.windows(9).any(|window| window == b"/Encrypt ") {
-        return Err(problem(StatusCode::UNPROCESSABLE_ENTITY, "encrypted"));
+    if pdf.windows(8).any(|window| window == b"/Encrypt") {
+        return Err((StatusCode::UNPROCESSABLE_ENTITY, "encrypted"));
     }
     Ok(())
 }
@@ -265,22 +262,6 @@ fn problem(status: StatusCode, r#type: &str) -> Response {
     (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
 }
 
-/// Takes away what fate takes away after the work is done.
-fn spoil(fate: Fate, cut: Option<Cut>, answer: Response) -> Response {
-    match fate {
-        Fate::LoseAnswer => {
-            if let Some(cut) = cut {
-                cut.now();
-            }
-            problem(StatusCode::BAD_GATEWAY, "answer-lost")
-        }
-        Fate::NoReceipt if answer.status().is_success() => {
-            ([(header::CONTENT_TYPE, "application/json")], "{}").into_response()
-        }
-        _ => answer,
-    }
-}
-
 /// A wallet that would have to take deliveries from anyone, or from no one.
 pub const NO_SENDERS: Code = Code {
     id: "MOCK-006",
@@ -299,6 +280,7 @@ mod tests {
     use crate::deliver::outbox::{AttemptOutcome, Backoff, Decision, next_attempt};
     use crate::deliver::push::{Parcel, Probe, RecipientHandle, Sink, probe, push, push_again};
     use crate::serve::loopback::Loopback;
+    use crate::serve::mischief::Fate;
     use std::sync::OnceLock;
     use tokio::sync::oneshot;
 
