@@ -134,7 +134,7 @@ def box(root: Path, seed: str) -> None:
     put("h01_011.jpg", kept, 1, 1987, 11, "Quyết định giao đất làm nhà ở")
     whole = scan.jpeg(old(d, typed_page(d, k(12), "QUYẾT ĐỊNH", "31/QĐ-UB", 1991, DECISION), "12"), d, 66)
     put("h01_012.jpg", whole[:len(whole) * 3 // 5], 1, 1991, 12, "Quyết định giao đất, tệp hỏng")
-    put("h01_013.png", scan.palette_png(scan.photocopy(letter(150, k(13), LETTER[:5]).image, k(13), skew=-0.9), 150, 8), 1, 1993, 13, "Đơn viết tay, bản chụp 150 dpi")
+    put("h01_013.png", scan.palette_png(scan.photocopy(letter(150, k(13), LETTER[:5]).image, k(13), skew=-0.9), 150), 1, 1993, 13, "Đơn viết tay, bản chụp 150 dpi")
     put("h01_014.jpg", scan.jpeg(old(d, Sheet(d, k(14)), "14", stains=4), d, 60), 1, 1988, 14, "Tờ trắng, bìa lót")
     with open(root / "manifest.csv", "w", encoding="utf-8", newline="") as f:
         out = csv.writer(f, lineterminator="\n")

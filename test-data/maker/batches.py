@@ -1,10 +1,12 @@
 """The batches of the intake desk: which sheets, how scanned, in which files."""
 
+import datetime
 import io
 from collections.abc import Callable
 from pathlib import Path
 
 import img2pdf
+import pikepdf
 from PIL import Image
 
 from . import chip, forms, papers, scan
@@ -117,11 +119,13 @@ def desk(out: Path, seed: str, name: str, dpi: int, card_dpi: int, mixed: bool) 
 
 
 def pdf_of_scans(jpegs: list[bytes]) -> bytes:
-    import datetime
     day = datetime.datetime(2026, 11, 21, 8, 15, tzinfo=datetime.timezone.utc)
     out = io.BytesIO()
     img2pdf.convert(jpegs, outputstream=out, creationdate=day, moddate=day, producer="scanner", nodate=False)
-    return out.getvalue()
+    settled = io.BytesIO()
+    with pikepdf.open(out) as pdf:  # the converter draws a random identifier
+        pdf.save(settled, deterministic_id=True)
+    return settled.getvalue()
 
 
 def intake(root: Path, seed: str) -> None:
