@@ -2,7 +2,8 @@
 //!
 //! Bytes are named by digest and lie in the blobs. The record holds personal data and stays inside the station.
 
-use crate::chip::{Comparison, Verdict};
+use crate::chip::Verdict;
+use crate::chip::compare::Comparison;
 use crate::digest::{Blake3, Digests};
 use crate::fault::Report;
 use crate::page::Dpi;

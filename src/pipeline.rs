@@ -400,6 +400,20 @@ mod tests {
         assert!(faults.len() >= 2);
     }
 
+    /// `HOSO_UPDATE=1 cargo test` writes it anew.
+    #[test]
+    fn the_schema_in_the_repository_is_fresh_and_every_pipeline_is_sound() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines");
+        if std::env::var_os("HOSO_UPDATE").is_some() {
+            std::fs::write(format!("{folder}/schema.json"), Pipeline::schema()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(format!("{folder}/schema.json")).unwrap(), Pipeline::schema());
+        for name in ["intake-desk", "archive-backfill", "result-delivery"] {
+            let text = std::fs::read_to_string(format!("{folder}/{name}.toml")).unwrap();
+            assert_eq!(Pipeline::parse(name, &text).unwrap().name, name);
+        }
+    }
+
     #[test]
     fn steps_are_held_against_each_other() {
         let text = GOOD.replace("split = {}", "deliver = { to = [] }");

@@ -298,7 +298,8 @@ const UNKNOWN: &str = "unknown field";
 const REPEATED: &str = "duplicate field";
 const OVERSIZE: &str = "a file is larger than any chip file";
 /// All files at their caps in base64 stay below.
-const LARGEST_READING: usize = 8 << 20;
+/// The largest reading file, bytes.
+pub const LARGEST_READING: usize = 8 << 20;
 
 /// The file is not a reading.
 pub const NOT_A_READING: Code = Code {

@@ -47,6 +47,7 @@ pub fn run(args: &Args) -> Outcome<u8> {
     for (name, text) in PIPELINES {
         write_whole(&root.join("pipelines").join(name), text.as_bytes())?;
     }
+    write_whole(&root.join("profiles/procedures.toml"), PROCEDURES.as_bytes())?;
     let origin = format!("hoso.invalid/{}", args.office);
     if args.training {
         training::mint(&root.join("keys"), &root.join("anchors"), jiff::Timestamp::now())?;
@@ -82,6 +83,7 @@ fn write_secret(path: &Path, bytes: &[u8]) -> Outcome<()> {
 }
 
 const TRAINING: &str = include_str!("init/training.toml");
+const PROCEDURES: &str = include_str!("init/procedures.toml");
 const EMPTY: &str = include_str!("init/station.toml");
 
 /// There is a station already.

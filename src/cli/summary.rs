@@ -1,6 +1,7 @@
 //! What became of what was handed in: a row a dossier, and totals that add up.
 
 use super::table::Table;
+use crate::chip::Verdict;
 use crate::dossier::Dossier;
 use crate::fault::Report;
 use crate::ledger::{RunId, RunView, State};
@@ -132,6 +133,17 @@ impl Summary {
     }
 }
 
+/// A verdict in a cell: `genuine`, `unverifiable: no_anchor`, `forged: dg_hash`.
+fn conclusion(verdict: &Verdict) -> String {
+    let value = serde_json::to_value(verdict.overall).unwrap_or_default();
+    let text = |key: &str| value.get(key).and_then(|v| v.as_str()).map(str::to_owned);
+    match (text("class"), text("reason")) {
+        (Some(class), Some(reason)) => format!("{class}: {reason}"),
+        (Some(class), None) => class,
+        _ => "?".into(),
+    }
+}
+
 impl Row {
     fn new(view: RunView) -> Self {
         let dossier = serde_json::from_slice(&view.record).ok();
@@ -139,7 +151,7 @@ impl Row {
     }
 
     fn verdict(&self) -> String {
-        self.dossier.as_ref().and_then(|d| d.verdict.as_ref()).map_or_else(|| "-".into(), |v| v.short().to_owned())
+        self.dossier.as_ref().and_then(|d| d.verdict.as_ref()).map_or_else(|| "-".into(), conclusion)
     }
 
     fn pages(&self) -> usize {

@@ -6,7 +6,7 @@ use super::Desk;
 use crate::dossier::{Document, Dossier, Paper};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pdf::archive::{self, ArchivePage, Metadata};
-use crate::scan::{self, Limits, Source};
+use crate::scan::{self, Limits, Quality, Source};
 use std::collections::BTreeMap;
 
 /// Makes the document of every paper.
@@ -60,14 +60,6 @@ fn one_paper(dossier: &Dossier, paper: &Paper, open: &mut OpenFiles, desk: &Desk
     if let Some(file) = pages.first().and_then(|p| dossier.files.get(p.file)).filter(|f| f.kept.is_some()) {
         return Ok(Document { digests: file.digests, archived: false });
     }
-    let mut images = Vec::with_capacity(pages.len());
-    for page in pages {
-        let file = dossier.files.get(page.file).ok_or(&NO_PAGES)?;
-        let source = open.get(page.file, &file.digests.blake3, desk)?;
-        let image = source.page_image(page.number as usize).map_err(|f| f.at(&file.name))?;
-        let skew_deg = page.quality.as_ref().map_or(0.0, |q| q.straighten_deg());
-        images.push(ArchivePage { image, skew_deg });
-    }
     let created = jiff::Timestamp::from_millisecond(dossier.received_at).unwrap_or_default();
     let meta = Metadata {
         title: dossier.title.clone().unwrap_or_else(|| dossier.label().to_owned()),
@@ -75,9 +67,25 @@ fn one_paper(dossier: &Dossier, paper: &Paper, open: &mut OpenFiles, desk: &Desk
         creator_tool: concat!("hoso ", env!("CARGO_PKG_VERSION")).into(),
         dossier_code: dossier.code.clone(),
     };
-    let archived = archive::assemble(&images, &meta)?;
+    // One page at a time is in memory, whatever the paper's length.
+    let images = pages.into_iter().map(|page| {
+        let file = dossier.files.get(page.file).ok_or(&NO_PAGES)?;
+        let source = open.get(page.file, &file.digests.blake3, desk)?;
+        let image = source.page_image(page.number as usize).map_err(|f| f.at(&file.name))?;
+        Ok(ArchivePage { image, skew_deg: page.quality.as_ref().map_or(0.0, straighten_deg) })
+    });
+    let archived = archive::assemble_each(images, &meta)?;
     Ok(Document { digests: desk.blobs.put(&archived.bytes)?, archived: true })
 }
+
+/// How far a page is turned where that is sure. A page of handwriting or a map shows no lines to trust, and a wrong
+/// turn is worse than none.
+fn straighten_deg(quality: &Quality) -> f32 {
+    if quality.skew_confidence >= SURE { quality.skew_deg } else { 0.0 }
+}
+
+/// From this confidence on a page is straightened; the profile that flags skew asks for less.
+const SURE: f32 = 0.6;
 
 /// Files opened for this dossier, so that a file of many pages is read once; the last one is enough, since pages of
 /// a file follow each other.

@@ -57,15 +57,13 @@ fn one(batch: &Dossier, segment: &Segment, filled: usize, number: usize, config:
     keep_own(&mut dossier);
     dossier.readings = readings(batch, dossier.code.as_deref(), filled);
     for finding in &segment.findings {
-        let refuse = match finding.code {
-            separate::PAGE_COUNT => config.page_count == OnMismatch::Refuse,
-            separate::NO_CODE => dossier.code.is_none() && config.no_code == OnMismatch::Refuse,
-            separate::TWO_CODES => true,
-            _ => false,
-        };
-        if finding.code == separate::NO_CODE && dossier.code.is_some() {
+        let what = finding.code;
+        if what == &separate::NO_CODE && dossier.code.is_some() {
             continue;
         }
+        let refuse = (what == &separate::PAGE_COUNT && config.page_count == OnMismatch::Refuse)
+            || (what == &separate::NO_CODE && config.no_code == OnMismatch::Refuse)
+            || what == &separate::TWO_CODES;
         let report = finding.report();
         if refuse {
             dossier.refusal.get_or_insert_with(|| report.clone());

@@ -47,7 +47,7 @@ impl Courier {
         let rule = BreakerRule::default();
         let now = self.desk.clock.now_ms();
         let gate = self.breakers().entry(recipient.to_owned()).or_default().admit(&rule, now);
-        if let Gate::Closed { until } = gate {
+        if let Gate::Wait(until) = gate {
             let reason = Fault::new(&RESTING).at(recipient).report();
             return ParcelSettlement::Later { due: until, reason };
         }
