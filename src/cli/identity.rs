@@ -246,7 +246,8 @@ fn make(args: &ReadingArgs) -> Outcome<u8> {
     let reading = Reading::of_files(files).map_err(|fault| fault.at(args.from.display()))?;
     std::fs::write(&args.out, reading.to_json())
         .map_err(|e| Fault::new(&NOT_WRITTEN).at(args.out.display()).detail(e.kind()))?;
-    println!("{}: {:?}", args.out.display(), reading);
+    let sizes: Vec<String> = reading.files.iter().map(|(id, b)| format!("{id} {}", b.len())).collect();
+    println!("{}: {} byte", args.out.display(), sizes.join(", "));
     Ok(0)
 }
 
