@@ -406,4 +406,33 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_published_master_list_holds_under_the_signer_it_names() {
+        let shared = std::env::var("HOSO_SHARED_DATA")
+            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data").to_owned());
+        let path = std::path::Path::new(&shared).join("identity/master-list-de/DE_ML_2026-05-28.ml");
+        let Ok(bytes) = std::fs::read(&path) else {
+            eprintln!("skipped: no {}", path.display());
+            return;
+        };
+        let data = parse(&bytes, &Limits::default()).unwrap();
+        let signer = &data.signers[0];
+        let certificate = signer.certificate(&data.certificates).unwrap();
+        let content = data.econtent.as_deref().unwrap();
+        let check = signer.check_signature(certificate, "2.23.136.1.1.2", &[content]);
+        assert!(check.holds(), "{check:?}");
+        let mut list = der::only(content, 0x30).unwrap().reader();
+        list.expect(0x02).unwrap();
+        let mut members = list.expect(0x31).unwrap().reader();
+        let (mut count, mut explicit, mut named) = (0, 0, 0);
+        while !members.is_empty() {
+            let member = X509::from_der(members.expect(0x30).unwrap().raw).unwrap();
+            count += 1;
+            if let KeyFacts::Ec { curve, explicit: true, .. } = KeyFacts::of(&member) {
+                (explicit, named) = (explicit + 1, named + i32::from(curve.is_some()));
+            }
+        }
+        assert_eq!((count, explicit, named), (588, 160, 160));
+    }
 }

@@ -88,8 +88,8 @@ pub enum Odd {
     Weak,
 }
 
-/// What revocation lists say about a document signer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What revocation lists say about a document signer, the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Revocation {
     /// Not on the current list.

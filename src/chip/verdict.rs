@@ -427,7 +427,8 @@ impl<'a> Judge<'a> {
 
     fn note_chain(&mut self, chain: &Chain<'_>) {
         self.verdict.anchor = Some(AnchorId { file: chain.anchor.file.clone(), sha256: chain.anchor.sha256 });
-        self.verdict.revocation = Some(chain.revocation);
+        // Of several signers the worst counts.
+        self.verdict.revocation = self.verdict.revocation.max(Some(chain.revocation));
         for odd in &chain.odd {
             self.flag(match odd {
                 Odd::SignerExpired => Flag::DscExpired,
@@ -552,3 +553,6 @@ const CURVES: [&str; 13] = [
     "brainpoolP512r1",
     "brainpoolP512t1",
 ];
+
+#[cfg(test)]
+mod tests;

@@ -97,7 +97,9 @@ fn verify(args: &VerifyArgs) -> Outcome<u8> {
     let now = args.at.unwrap_or_else(jiff::Timestamp::now);
     let mut code = 0;
     for path in &args.readings {
-        let judged = read(path, 8 << 20).and_then(|json| Reading::parse(&json)).map(|reading| {
+        let judged =
+            read(path, 8 << 20).and_then(|json| Reading::parse(&json).map_err(|f| f.at(path.display())));
+        let judged = judged.map(|reading| {
             let verdict = chip::verify(&reading, &trust, now, &policy);
             let holder = Holder::of(&reading, &verdict);
             let table = compare(holder.as_ref(), qr.as_ref(), typed.as_ref());
@@ -117,7 +119,6 @@ fn verify(args: &VerifyArgs) -> Outcome<u8> {
             }
             Err(fault) => {
                 code = 1;
-                let fault = fault.at(path.display());
                 if args.json {
                     println!("{}", serde_json::json!({"file": path, "fault": fault.report()}));
                 } else {
@@ -246,7 +247,8 @@ fn make(args: &ReadingArgs) -> Outcome<u8> {
     let reading = Reading::of_files(files).map_err(|fault| fault.at(args.from.display()))?;
     std::fs::write(&args.out, reading.to_json())
         .map_err(|e| Fault::new(&NOT_WRITTEN).at(args.out.display()).detail(e.kind()))?;
-    println!("{}: {:?}", args.out.display(), reading);
+    let sizes: Vec<String> = reading.files.iter().map(|(id, b)| format!("{id} {}", b.len())).collect();
+    println!("{}: {} byte", args.out.display(), sizes.join(", "));
     Ok(0)
 }
 
