@@ -107,7 +107,7 @@ fn print(args: &Args, tail: &Tail) {
 }
 
 fn profile(name: &str) -> Outcome<SignatureProfile> {
-    if !Path::new(name).extension().is_some_and(|e| e == "toml") {
+    if Path::new(name).extension().is_none_or(|e| e != "toml") {
         return SignatureProfile::built_in(name);
     }
     let text = read(Path::new(name), MAX_P12)?;
