@@ -2,7 +2,7 @@
 //!
 //! A judge is looked for in `$HOSO_VENV/bin`, then on the path; where one is absent its part is skipped and says so.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use hoso::fault::Outcome;
 use hoso::seal::appearance::AppearanceFacts;
@@ -192,6 +192,32 @@ fn the_command_writes_a_whole_file_or_none() {
     let line: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((line["level"].as_str(), line["shown"]["page"].as_u64()), (Some("B-B"), Some(1)));
     judge(world, &output, 1, &["TRUSTED,UNTOUCHED"]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let pem = |name: &str| std::fs::read(world.dir.path().join(name)).unwrap();
+    let chain = [pem("tsa.pem"), pem("inter.pem")].concat();
+    let url = serve(&runtime, hoso::serve::mock_tsa::router(&pem("tsa.key"), &chain).unwrap());
+    let done = run(&["file:password", "--tsa", &url]);
+    assert!(done.status.success() && text(&done).contains("PAdES B-T"), "{}", text(&done));
+    let before = std::fs::read(&input).unwrap();
+    let over = Command::new(env!("CARGO_BIN_EXE_hoso"))
+        .current_dir(world.dir.path())
+        .args([
+            "sign",
+            "command.pdf",
+            "-o",
+            "./command.pdf",
+            "--p12",
+            "ec.p12",
+            "--password",
+            "file:password",
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(
+        (over.status.code(), std::fs::read(&input).unwrap()),
+        (Some(4), before),
+        "never over its input"
+    );
 }
 
 /// Asks every judge that is here about a file with `count` signatures; pyHanko has to say these words of each.
