@@ -174,3 +174,10 @@ fn real_files_are_read_object_by_object() {
         }
     }
 }
+
+#[test]
+fn what_is_written_again_reads_as_the_same_values() {
+    let text = b"<</M[0 0 595.2755906 842.0 -.5]/S(a\\n\\377)/N/A#20b/R 3 0 R/B true/Z null>>";
+    let value = Parser::new(text, 0).value().unwrap();
+    assert_eq!(Parser::new(&value.to_pdf(), 0).value().unwrap(), value);
+}
