@@ -183,9 +183,10 @@ fn form(
     revision.add_stream(dict, &miniz_oxide::deflate::compress_to_vec_zlib(content.as_bytes(), 9))
 }
 
-/// A number for a content stream: no exponent.
+/// A number for a content stream: no exponent, four decimals at most.
 fn n(x: f64) -> String {
-    String::from_utf8(Value::Real(x).to_pdf()).unwrap_or_default()
+    let text = format!("{x:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 const UPRIGHT: [i64; 6] = [1, 0, 0, 1, 0, 0];

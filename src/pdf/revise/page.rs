@@ -62,9 +62,10 @@ impl Rect {
         (cut.x0 < cut.x1 && cut.y0 < cut.y1).then_some(cut)
     }
 
-    /// As a PDF array.
+    /// As a PDF array, to a thousandth of a unit.
     pub fn to_value(&self) -> Value {
-        Value::Array([self.x0, self.y0, self.x1, self.y1].map(Value::Real).to_vec())
+        let corners = [self.x0, self.y0, self.x1, self.y1];
+        Value::Array(corners.map(|n| Value::Real((n * 1000.0).round() / 1000.0)).to_vec())
     }
 }
 

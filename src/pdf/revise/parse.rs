@@ -281,7 +281,7 @@ impl<'a> Parser<'a> {
             return Ok(Value::Int(n));
         }
         match text.parse::<f64>() {
-            Ok(x) if x.is_finite() => Ok(Value::Real(x)),
+            Ok(x) if x.abs() < MAX_REAL => Ok(Value::Real(x)),
             _ => Err(self.syntax("not a number")),
         }
     }
@@ -316,6 +316,8 @@ const MAX_DEPTH: usize = 64;
 const MAX_VALUES: usize = 1_000_000;
 const MAX_NAME: usize = 1024;
 const MAX_DIGITS: usize = 64;
+/// The largest real of ISO 32000-1, annex C, roughly.
+const MAX_REAL: f64 = 4e38;
 
 #[cfg(test)]
 mod tests {

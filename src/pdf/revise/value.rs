@@ -243,14 +243,11 @@ fn write_string(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// A number without exponent; PDF has none.
-pub(crate) fn real(x: f64) -> String {
-    if !x.is_finite() {
-        return "0".to_owned();
-    }
-    let text = format!("{x:.5}");
-    let short = text.trim_end_matches('0').trim_end_matches('.');
-    if short.is_empty() || short == "-0" { "0".to_owned() } else { short.to_owned() }
+/// The shortest digits that read back as the same real, without exponent (PDF has none) and never as an integer: an
+/// object that is written again must not differ from what an earlier signature covers.
+fn real(x: f64) -> String {
+    let text = if x.is_finite() { x.to_string() } else { "0".to_owned() };
+    if text.contains('.') { text } else { text + ".0" }
 }
 
 /// Text as a PDF text string: ASCII as it is, else UTF-16BE with its mark (ISO 32000-1, 7.9.2.2).
@@ -278,12 +275,16 @@ mod tests {
     }
 
     #[test]
-    fn reals_have_no_exponent_and_no_idle_zeros() {
-        assert_eq!(real(595.276), "595.276");
-        assert_eq!(real(1e-9), "0");
-        assert_eq!(real(-0.0), "0");
-        assert_eq!(real(1e20), "100000000000000000000");
-        assert_eq!(real(f64::NAN), "0");
+    fn reals_keep_every_digit_and_stay_reals() {
+        for (x, text) in [
+            (595.275_590_6, "595.2755906"),
+            (1.0, "1.0"),
+            (1e-9, "0.000000001"),
+            (1e20, "100000000000000000000.0"),
+        ] {
+            assert_eq!(real(x), text);
+        }
+        assert_eq!(real(f64::NAN), "0.0");
     }
 
     #[test]
