@@ -62,6 +62,11 @@ pub async fn run(args: Args) -> Outcome<u8> {
 }
 
 fn sign_file(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
+    if let (Ok(from), Ok(to)) = (args.input.canonicalize(), args.output.canonicalize())
+        && from == to
+    {
+        return Err(Fault::new(&SAME_FILE));
+    }
     let profile = profile(&args.profile)?;
     let password = password(&args.password)?;
     let key = SoftKey::from_pkcs12(&read(&args.p12, MAX_P12)?, &password)?;
@@ -107,7 +112,7 @@ fn print(args: &Args, tail: &Tail) {
 }
 
 fn profile(name: &str) -> Outcome<SignatureProfile> {
-    if !Path::new(name).extension().is_some_and(|e| e == "toml") {
+    if Path::new(name).extension().is_none_or(|e| e != "toml") {
         return SignatureProfile::built_in(name);
     }
     let text = read(Path::new(name), MAX_P12)?;
@@ -162,6 +167,9 @@ fn publish(path: &Path, parts: &[&[u8]]) -> Outcome<()> {
     })
 }
 
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&PASSWORD, &UNREADABLE, &UNWRITABLE, &SAME_FILE];
+
 const MAX_P12: u64 = 1 << 20;
 const MAX_IMAGE: u64 = 4 << 20;
 const MAX_PDF: u64 = 2 << 30;
@@ -194,4 +202,14 @@ pub const UNWRITABLE: Code = Code {
     en: "the signed file cannot be written",
     remedy_vi: "Kiểm tra dung lượng đĩa và quyền ghi của thư mục",
     remedy_en: "check the free space and the folder's permissions",
+};
+
+/// Output and input are one file.
+pub const SAME_FILE: Code = Code {
+    id: "SEAL-053",
+    class: Class::Setup,
+    vi: "Tệp kết quả trùng với bản gốc",
+    en: "the output is the input",
+    remedy_vi: "Chọn tên khác cho tệp đã ký; bản gốc không bao giờ bị ghi đè",
+    remedy_en: "choose another name; an original is never overwritten",
 };

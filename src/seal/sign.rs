@@ -350,3 +350,141 @@ pub const HOLE: Code = Code {
     remedy_vi: "Thử lại; nếu vẫn lỗi thì báo người bảo trì",
     remedy_en: "try again, then report it to the maintainers",
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::key::CERT_EXPIRED;
+    use crate::seal::training::{Minted, Usage};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A page with indirect `/Annots` and `/Fields`, so that only those arrays may be written again.
+    fn paper() -> Vec<u8> {
+        let mut out = b"%PDF-1.7\n".to_vec();
+        let mut offsets = Vec::new();
+        let bodies = [
+            "<</Type/Catalog/Pages 2 0 R/AcroForm 5 0 R>>",
+            "<</Type/Pages/Kids[3 0 R]/Count 1/MediaBox[0 0 595 842]>>",
+            "<</Type/Page/Parent 2 0 R/Annots 4 0 R>>",
+            "[]",
+            "<</Fields 6 0 R/SigFlags 3>>",
+            "[]",
+        ];
+        for (i, body) in bodies.iter().enumerate() {
+            offsets.push(out.len());
+            out.extend_from_slice(format!("{} 0 obj\n{body}\nendobj\n", i + 1).as_bytes());
+        }
+        let xref = out.len();
+        out.extend_from_slice(b"xref\n0 7\n0000000000 65535 f\r\n");
+        for offset in offsets {
+            out.extend_from_slice(format!("{offset:010} 00000 n\r\n").as_bytes());
+        }
+        out.extend_from_slice(
+            format!("trailer\n<</Size 7/Root 1 0 R>>\nstartxref\n{xref}\n%%EOF").as_bytes(),
+        );
+        out
+    }
+
+    fn seal(pdf: &[u8], profile: &str, tsa: Option<&dyn TimestampSource>) -> Outcome<Sealed> {
+        let key = Minted::new("ec", Usage::Sign).soft_key();
+        let facts = AppearanceFacts { name: "Nguyễn Thị Huệ".into(), ..Default::default() };
+        sign(pdf, &SignatureProfile::built_in(profile)?, &key, tsa, Timestamp::now(), &facts)
+    }
+
+    /// Gives tokens of one length and counts how often it was asked.
+    struct Fake(usize, AtomicUsize);
+
+    impl TimestampSource for Fake {
+        fn stamp(&self, _: &Sha256) -> Outcome<Vec<u8>> {
+            let asked = self.1.fetch_add(1, Ordering::Relaxed);
+            Ok(crate::der::octet_string(&vec![7; self.0 * (asked + 1)]))
+        }
+    }
+
+    #[test]
+    fn the_original_stays_and_only_the_arrays_are_written_again() {
+        let pdf = paper();
+        let sealed = seal(&pdf, "intake_scan", None).unwrap();
+        assert!(sealed.bytes.starts_with(&pdf));
+        let document = Document::open(&sealed.bytes).unwrap();
+        let mut again: Vec<u32> = document.sections()[0].entries.iter().map(|(n, _)| *n).collect();
+        again.retain(|n| *n < 7);
+        assert_eq!(again, [4, 6]);
+        let twice = seal(&sealed.bytes, "invisible", None).unwrap();
+        assert!(twice.bytes.starts_with(&sealed.bytes));
+        assert_eq!(twice.seal.field, "Signature2");
+        assert_eq!(Document::open(&twice.bytes).unwrap().fields().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn the_signed_range_is_everything_but_the_contents_token() {
+        let sealed = seal(&paper(), "invisible", None).unwrap();
+        let document = Document::open(&sealed.bytes).unwrap();
+        let field = document.fields().unwrap().remove(0);
+        let Value::Dict(signature) = document.resolve(&field.value.unwrap()).unwrap() else { panic!() };
+        let range: Vec<usize> = signature
+            .get(b"ByteRange")
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|n| n.as_int().unwrap() as usize)
+            .collect();
+        assert_eq!((range[0], range[2] + range[3]), (0, sealed.bytes.len()));
+        let token = &sealed.bytes[range[1]..range[2]];
+        assert_eq!((token[0], token[token.len() - 1], token.len() % 2), (b'<', b'>', 0));
+        assert!(token[1..token.len() - 1].iter().all(u8::is_ascii_hexdigit));
+        let signed = [&sealed.bytes[..range[1]], &sealed.bytes[range[2]..]].concat();
+        assert_eq!(Sha256::of(&signed), sealed.seal.digest);
+        let cms = signature.get(b"Contents").unwrap().as_string().unwrap();
+        let data = crate::cms::parse_padded(cms, &crate::der::Limits::default()).unwrap();
+        let signer = &data.signers[0];
+        let certificate = signer.certificate(&data.certificates).unwrap();
+        assert!(signer.check_signature(certificate, &data.econtent_type, &[&signed]).holds());
+    }
+
+    #[test]
+    fn a_large_token_is_given_one_more_try_and_an_endless_one_is_refused() {
+        let fits = Fake(9_000, AtomicUsize::new(0));
+        // The second token is twice as large: the room of the second try is measured on the first.
+        assert_eq!(seal(&paper(), "invisible", Some(&fits)).unwrap_err().code.id, HOLE.id);
+        assert_eq!(fits.1.load(Ordering::Relaxed), 2);
+        struct Steady(AtomicUsize);
+        impl TimestampSource for Steady {
+            fn stamp(&self, _: &Sha256) -> Outcome<Vec<u8>> {
+                self.0.fetch_add(1, Ordering::Relaxed);
+                Ok(crate::der::octet_string(&[7; 20_000]))
+            }
+        }
+        let steady = Steady(AtomicUsize::new(0));
+        let sealed = seal(&paper(), "invisible", Some(&steady)).unwrap();
+        assert_eq!((sealed.seal.level, steady.0.load(Ordering::Relaxed)), (Level::BT, 2));
+    }
+
+    #[test]
+    fn a_file_that_is_certified_against_changes_is_refused() {
+        for (level, refused) in [(1, true), (2, false), (3, false)] {
+            let pdf = paper();
+            let document = Document::open(&pdf).unwrap();
+            let mut revision = Revision::new(&document).unwrap();
+            let certified = format!(
+                "<</Type/Sig/Reference[<</TransformMethod/DocMDP/TransformParams<</P {level}/V/1.2>>>>]>>"
+            );
+            let certified = revision.add(certified.into_bytes());
+            let catalog = format!("<</Type/Catalog/Pages 2 0 R/Perms<</DocMDP {certified}>>>>");
+            revision.set(ObjectId::new(1), catalog.into_bytes());
+            let whole = [pdf.as_slice(), &revision.finish().unwrap().bytes].concat();
+            let sealed = seal(&whole, "invisible", None);
+            assert_eq!(sealed.err().map(|f| f.code.id), refused.then_some(LOCKED.id), "P={level}");
+        }
+    }
+
+    #[test]
+    fn an_expired_certificate_signs_nothing() {
+        let key = Minted::new("ec", Usage::Sign).soft_key();
+        let late = Timestamp::now() + jiff::SignedDuration::from_hours(24 * 40);
+        let profile = SignatureProfile::built_in("invisible").unwrap();
+        let refused = sign(&paper(), &profile, &key, None, late, &AppearanceFacts::default());
+        assert_eq!(refused.unwrap_err().code.id, CERT_EXPIRED.id);
+    }
+}

@@ -200,7 +200,7 @@ fn names_its_certificate(signer: &cms::SignerInfo, certificate: &X509) -> bool {
 }
 
 /// Whether a certificate's extended key usage is critical and timeStamping alone (RFC 3161, 2.3).
-fn stamps_only(certificate: &X509) -> bool {
+pub(crate) fn stamps_only(certificate: &X509) -> bool {
     let Ok(parts) = Parts::of(certificate) else { return false };
     let Some(usage) = parts.extension("2.5.29.37") else { return false };
     let only = || {
@@ -212,7 +212,7 @@ fn stamps_only(certificate: &X509) -> bool {
 }
 
 /// id-ct-TSTInfo.
-pub(crate) const TST_INFO: &str = "1.2.840.113549.1.9.16.1.4";
+const TST_INFO: &str = "1.2.840.113549.1.9.16.1.4";
 const MAX_REPLY: usize = 64 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -162,7 +162,7 @@ fn runs(entries: &BTreeMap<u32, (u16, usize)>) -> Vec<(u32, Vec<(u16, usize)>)> 
     for (&number, &entry) in entries {
         match runs.last_mut() {
             Some((first, run)) if u64::from(*first) + run.len() as u64 == u64::from(number) => {
-                run.push(entry)
+                run.push(entry);
             }
             _ => runs.push((number, vec![entry])),
         }

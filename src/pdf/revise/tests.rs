@@ -119,6 +119,20 @@ fn encrypted_and_hybrid_files_are_refused_with_their_own_reasons() {
     let mut bad = bytes.clone();
     bad.splice(at..at, b"/Encrypt 9 0 R".iter().copied());
     assert_eq!(Document::open(&bad).err().unwrap().code.id, ENCRYPTED.id);
+
+    let table = Document::open(&bytes).unwrap().sections()[0].offset;
+    let extra =
+        b"9 0 obj <</Type/XRef/Size 8/W[1 2 1]/Index[7 1]/Length 4>>stream\n\x02\0\x05\0\nendstream endobj\n";
+    let mut bad = bytes.clone();
+    bad.splice(at..at, format!("/XRefStm {table}").bytes());
+    bad.splice(table..table, extra.iter().copied());
+    let moved = format!("startxref\n{}\n%%EOF", table + extra.len());
+    let start = bad.windows(9).rposition(|w| w == b"startxref").unwrap();
+    bad.splice(start.., moved.bytes());
+    let document = Document::open(&bad).unwrap();
+    assert_eq!(document.sections()[0].kind, Kind::Hybrid);
+    assert_eq!(document.entry(7), Some(Entry::In { stream: 5, index: 0 }));
+    assert_eq!(Revision::new(&document).err().unwrap().code.id, HYBRID.id);
 }
 
 #[test]
