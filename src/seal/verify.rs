@@ -194,7 +194,7 @@ pub fn verify_pdf(bytes: &[u8], anchors: &Anchors, now: Timestamp) -> PdfReport 
     // Newest first: a trusted document time stamp proves that what it covers existed at its time.
     let mut known = Moment { at: now, proven: false };
     for (range, field) in ranged.into_iter().rev() {
-        let judged = judge(&document, &field, range, &enclosed, anchors, known);
+        let judged = judge(&document, &field, range, &By { enclosed: &enclosed, anchors, known });
         let stamped = judged.timestamp.as_ref().and_then(TimestampReport::proven_time);
         if judged.kind == SignatureKind::DocumentTimestamp
             && judged.is_proven()
@@ -208,13 +208,18 @@ pub fn verify_pdf(bytes: &[u8], anchors: &Anchors, now: Timestamp) -> PdfReport 
     report
 }
 
+/// What everything is judged by: what comes along with the file, whom to trust, and when.
+struct By<'a> {
+    enclosed: &'a Enclosed,
+    anchors: &'a Anchors,
+    known: Moment,
+}
+
 fn judge(
     document: &Document<'_>,
     field: &SignatureField,
     range: Outcome<fields::Coverage>,
-    enclosed: &Enclosed,
-    anchors: &Anchors,
-    known: Moment,
+    by: &By<'_>,
 ) -> SignatureReport {
     let dict = &field.dict;
     let filter = dict.get(b"SubFilter").and_then(Value::as_name).unwrap_or_default();
@@ -255,12 +260,10 @@ fn judge(
             let parts = range.parts(document.bytes());
             let contents = dict.get(b"Contents").and_then(Value::as_string).unwrap_or_default();
             match filter {
-                b"ETSI.RFC3161" => stamp(&mut report, contents, &parts, enclosed, anchors, known),
-                b"ETSI.CAdES.detached" => {
-                    sign(&mut report, contents, &parts, Level::BB, enclosed, anchors, known)
-                }
+                b"ETSI.RFC3161" => judge_stamp(&mut report, contents, &parts, by),
+                b"ETSI.CAdES.detached" => judge_signature(&mut report, contents, &parts, Level::BB, by),
                 b"adbe.pkcs7.detached" => {
-                    sign(&mut report, contents, &parts, Level::Pkcs7, enclosed, anchors, known);
+                    judge_signature(&mut report, contents, &parts, Level::Pkcs7, by);
                 }
                 _ => report.problems.push(finding(&SUB_FILTER)),
             }
@@ -273,14 +276,12 @@ fn judge(
     report
 }
 
-fn sign(
+fn judge_signature(
     report: &mut SignatureReport,
     contents: &[u8],
     parts: &[&[u8]],
     level: Level,
-    enclosed: &Enclosed,
-    anchors: &Anchors,
-    known: Moment,
+    by: &By<'_>,
 ) {
     let judged = signer::judge(contents, parts, level == Level::BB);
     report.level = level;
@@ -288,17 +289,17 @@ fn sign(
     report.problems.extend(judged.problems);
     let Some((data, certificate)) = judged.signed else { return };
     report.signer = Some(chain::common_name(&certificate));
-    let mut enclosed = enclosed.clone();
+    let mut enclosed = by.enclosed.clone();
     enclosed.certificates.extend(data.certificates.iter().cloned());
     enclosed.crls.extend(data.crls.iter().cloned());
-    let mut moment = known;
+    let mut moment = by.known;
     let tokens: Vec<_> =
         data.signers.iter().flat_map(|s| s.unsigned.iter()).filter(|a| a.oid == TIME_STAMP).collect();
     if let [token] = &tokens[..]
         && let [value] = &token.values[..]
         && let Some(signer) = data.signers.first()
     {
-        let stamp = token::judge(value, &[&signer.signature], &enclosed, anchors, known.at);
+        let stamp = token::judge(value, &[&signer.signature], &enclosed, by.anchors, by.known.at);
         if stamp.ok && level == Level::BB {
             report.level = Level::BT;
         }
@@ -317,7 +318,7 @@ fn sign(
     } else if !tokens.is_empty() {
         report.problems.push(finding(&MANY_STAMPS));
     }
-    report.chain = chain::judge(&certificate, &enclosed, anchors, moment, Purpose::Document);
+    report.chain = chain::judge(&certificate, &enclosed, by.anchors, moment, Purpose::Document);
     if report.chain.revocation == Revocation::Unknown {
         report.not_checked.push(
             "chứng thư có bị thu hồi không (không có danh sách thu hồi dùng được) / revocation (no usable list)".to_owned(),
@@ -331,14 +332,7 @@ fn sign(
     }
 }
 
-fn stamp(
-    report: &mut SignatureReport,
-    contents: &[u8],
-    parts: &[&[u8]],
-    enclosed: &Enclosed,
-    anchors: &Anchors,
-    known: Moment,
-) {
+fn judge_stamp(report: &mut SignatureReport, contents: &[u8], parts: &[&[u8]], by: &By<'_>) {
     report.level = Level::Dts;
     let token = crate::der::normalise_prefix(contents, &crate::der::Limits::default());
     let token = match token {
@@ -348,7 +342,7 @@ fn stamp(
             return;
         }
     };
-    let stamp = token::judge(&token, parts, enclosed, anchors, known.at);
+    let stamp = token::judge(&token, parts, by.enclosed, by.anchors, by.known.at);
     report.integrity = if stamp.ok {
         Integrity::Intact
     } else if stamp.problems.iter().any(|p| p.code == token::TOKEN_OTHER.id) {
@@ -663,3 +657,6 @@ pub const MANY_STAMPS: Code = VerifyCode {
     en: "the signature carries several time stamps",
 }
 .code();
+
+#[cfg(test)]
+mod tests;

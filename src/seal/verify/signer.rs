@@ -53,6 +53,9 @@ pub(super) fn judge(contents: &[u8], over: &[&[u8]], pades: bool) -> Judged {
         problems.push(finding(&CMS_NO_CERTIFICATE));
         return judged;
     };
+    if frame(&der).is_none_or(|hashes| hashes != [signer.digest]) {
+        problems.push(finding(&CMS_ATTRIBUTES));
+    }
     if signer.digest.is_weak() || signer.signature_alg.hash().is_weak() {
         problems.push(finding(&CMS_WEAK_HASH));
     }
@@ -90,6 +93,30 @@ pub(super) fn judge(contents: &[u8], over: &[&[u8]], pades: bool) -> Judged {
     }
     judged.signed = Some((data, certificate));
     judged
+}
+
+/// What no signature covers and no reader needs, and which must be right all the same: version numbers (RFC 5652 5.1
+/// and 5.3) and the list of hashes, which is given back.
+fn frame(der: &[u8]) -> Option<Vec<Hash>> {
+    let mut info = der::only(der, 0x30).ok()?.reader();
+    info.expect(0x06).ok()?;
+    let mut fields = info.expect(0xa0).ok()?.reader().expect(0x30).ok()?.reader();
+    let version = fields.expect(0x02).ok()?.number().ok()?;
+    let mut hashes = Vec::new();
+    let mut list = fields.expect(0x31).ok()?.reader();
+    while !list.is_empty() {
+        hashes.push(Hash::read(&list.expect(0x30).ok()?).ok()?);
+    }
+    let mut signer = None;
+    while !fields.is_empty() {
+        let field = fields.read_tlv().ok()?;
+        signer = (field.tag == 0x31).then_some(field);
+    }
+    let mut signer = signer?.reader().expect(0x30).ok()?.reader();
+    let signer_version = signer.expect(0x02).ok()?.number().ok()?;
+    let by_key = signer.peek() == Some(0x80);
+    let fits = matches!((signer_version, by_key), (1, false) | (3, true)) && matches!(version, 1 | 3..=5);
+    fits.then_some(hashes)
 }
 
 /// The signing-certificate attribute (RFC 5035) must be there once and name this certificate by hash. The older form
