@@ -42,7 +42,7 @@ else:
     now = datetime.datetime.fromtimestamp(ask["now"])
     HTTPMessageSigner(signature_algorithm=algorithm, key_resolver=Keys()).sign(
         message, key_id=ask["keyid"], created=now, expires=now + datetime.timedelta(seconds=300),
-        nonce="from-python", covered_component_ids=tuple(ask["covered"]))
+        nonce="from-python", covered_component_ids=tuple(ask["covered"]), use_existing_digest=True)
     print(json.dumps({"headers": dict(message.headers)}))
 "#;
 
