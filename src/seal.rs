@@ -1,8 +1,44 @@
-//! (room)
+//! Seals on paper: PAdES signatures (EN 319 142-1, levels B-B and B-T) that are appended, never woven in, the time
+//! stamps over them, what a person sees of them, and their verification.
+
+pub mod appearance;
+pub mod authority;
 pub mod key;
+pub mod profile;
+pub mod sign;
 pub mod signed_data;
 pub mod timestamp;
-pub mod appearance;
-pub mod sign;
+#[cfg(test)]
+pub(crate) mod training;
 pub mod verify;
-pub mod authority;
+
+use crate::fault::Code;
+
+/// Every code of this room.
+pub const CODES: &[&Code] = &[
+    &key::P12_BROKEN,
+    &key::P12_PASSWORD,
+    &key::P12_CIPHER,
+    &key::KEY_WEAK,
+    &key::KEY_KIND,
+    &key::KEY_MISMATCH,
+    &key::CERT_EXPIRED,
+    &key::CERT_NOT_YET,
+    &key::CERT_USAGE,
+    &key::SIGNING,
+    &timestamp::SILENT,
+    &timestamp::REPLY_BROKEN,
+    &timestamp::REJECTED,
+    &timestamp::OTHER_QUESTION,
+    &timestamp::REPLY_SIGNATURE,
+    &timestamp::NOT_AN_AUTHORITY,
+    &timestamp::ADDRESS,
+    &authority::SETUP,
+    &sign::LOCKED,
+    &sign::HOLE,
+    &profile::UNKNOWN_PROFILE,
+    &profile::BROKEN_PROFILE,
+    &appearance::NO_ROOM,
+    &appearance::TEXT_TOO_LONG,
+    &appearance::PICTURE,
+];
