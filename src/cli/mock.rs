@@ -4,7 +4,7 @@ use crate::deliver::wire_key::{SigningKey, VerifyingKey};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::serve::loopback::Loopback;
 use crate::serve::mischief::{Fates, Mischief};
-use crate::serve::{effects, mock_portal, mock_wallet};
+use crate::serve::{effects, mock_portal, mock_tsa, mock_wallet};
 use axum::Router;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -20,6 +20,9 @@ pub enum Command {
     /// A stand-in for a citizen's wallet that speaks push v1 and signs receipts
     #[command(after_help = WALLET_EXAMPLE)]
     Wallet(Box<WalletArgs>),
+    /// A stand-in for a time stamp authority (RFC 3161); it keeps nothing
+    #[command(after_help = TSA_EXAMPLE)]
+    Tsa(TsaArgs),
 }
 
 /// Where a stand-in listens and keeps what it took.
@@ -88,6 +91,23 @@ pub struct WalletArgs {
     largest: usize,
 }
 
+/// `hoso mock tsa`
+#[derive(Debug, clap::Args)]
+pub struct TsaArgs {
+    /// Address on this machine; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Write the address into this file once it can be used
+    #[arg(long, value_name = "FILE")]
+    url_file: Option<PathBuf>,
+    /// Private key that signs time stamps, PEM
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Its certificate and those above it, PEM, its own first
+    #[arg(long, value_name = "FILE")]
+    cert: PathBuf,
+}
+
 /// Serves until Ctrl-C or SIGTERM.
 ///
 /// # Errors
@@ -119,6 +139,12 @@ pub async fn run(command: Command) -> Outcome<u8> {
             };
             let router = mock_wallet::router(setup, Fates::from(args.mischief))?;
             serve(loopback, router, args.place.url_file.as_deref()).await
+        }
+        Command::Tsa(args) => {
+            let loopback = Loopback::bind(args.listen).await?;
+            let key = zeroize::Zeroizing::new(read(&args.key)?);
+            let router = mock_tsa::router(&key, &read(&args.cert)?)?;
+            serve(loopback, router, args.url_file.as_deref()).await
         }
     }
 }
@@ -208,6 +234,8 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Outcome<()> {
 
 const PORTAL_EXAMPLE: &str = "Example:
   hoso mock portal --listen 127.0.0.1:8081 --state var/mock-portal --lose-answer-every 7";
+const TSA_EXAMPLE: &str = "Example:
+  hoso mock tsa --listen 127.0.0.1:8083 --key keys/tsa.key.pem --cert keys/tsa.cert.pem";
 const WALLET_EXAMPLE: &str = "Example:
   hoso mock wallet --listen 127.0.0.1:8082 --state var/mock-wallet --sender keys/push.pub.pem --fail-every 5";
 

@@ -1,2 +1,3 @@
 //! Every integration test in one binary: one link.
+mod http_signature_judge;
 mod seal_judges;
