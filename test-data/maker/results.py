@@ -54,9 +54,9 @@ def _page(number: str, head: str, sub: str, body: list[str], table: list[list[st
         for c, cell in enumerate(row):
             pdf.set_xy(25 + [0, 15, 75][c], y + r * 8)
             pdf.cell([15, 60, 90][c], 8, cell, border=1)
-    put(105, 212, 85, "CHỦ TỊCH", 13, "B")
-    put(105, 254, 85, "Trịnh Khắc Nghiệm", 13, "B")
-    put(20, 282, 170, "Tài liệu mẫu để thử phần mềm - mọi người và số liệu đều hư cấu", 7.5, "I")
+    put(105, 230, 85, "CHỦ TỊCH", 13, "B")
+    put(105, 272, 85, "Trịnh Khắc Nghiệm", 13, "B")
+    put(20, 287, 170, "Tài liệu mẫu để thử phần mềm - mọi người và số liệu đều hư cấu", 7.5, "I")
     return bytes(pdf.output())
 
 
