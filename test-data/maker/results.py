@@ -12,8 +12,10 @@ from fpdf import FPDF
 from pikepdf import pdfa
 
 from .fonts import path
-from .people import CASES, OFFICE, Case
+from .people import CASES, Case
 
+FIELDS = {"khai_sinh": ("G15-HT01", "Hộ tịch"), "hon_nhan": ("G15-HT01", "Hộ tịch"),
+          "ho_kinh_doanh": ("G05-KD02", "Thành lập và hoạt động của hộ kinh doanh")}
 WHEN = datetime.datetime(2026, 11, 23, 9, 0, tzinfo=datetime.timezone(datetime.timedelta(hours=7)))
 
 
@@ -52,9 +54,9 @@ def _page(number: str, head: str, sub: str, body: list[str], table: list[list[st
         for c, cell in enumerate(row):
             pdf.set_xy(25 + [0, 15, 75][c], y + r * 8)
             pdf.cell([15, 60, 90][c], 8, cell, border=1)
-    put(105, 212, 85, "CHỦ TỊCH", 13, "B")
-    put(105, 254, 85, "Trịnh Khắc Nghiệm", 13, "B")
-    put(20, 282, 170, "Tài liệu mẫu để thử phần mềm - mọi người và số liệu đều hư cấu", 7.5, "I")
+    put(105, 230, 85, "CHỦ TỊCH", 13, "B")
+    put(105, 272, 85, "Trịnh Khắc Nghiệm", 13, "B")
+    put(20, 287, 170, "Tài liệu mẫu để thử phần mềm - mọi người và số liệu đều hư cấu", 7.5, "I")
     return bytes(pdf.output())
 
 
@@ -109,10 +111,13 @@ def write(root: Path) -> None:
         verdict = pdfa.validate_written(target, "2b")
         if not verdict.passed:
             raise SystemExit(f"{target} is not PDF/A-2b: {list(verdict.findings)}")
-        # a handle is what the recipient knows the case by; it must not name the person
-        handle = "cong-dich-vu-cong" if kind == "portal" else f"vi-{case.serial:04d}"
+        number, procedure = case.procedure
+        field, field_name = FIELDS[case.kind]
+        # 64 digits that say nothing of the person; left out where no wallet is known
+        wallet = f'wallet = "{hashlib.sha256(f"sample wallet {case.serial}".encode()).hexdigest()}"\n' if kind == "wallet" else ""
+        p = case.who
         (root / f"{name}.toml").write_text(
-            f'dossier = "{case.code}"\noffice = "{OFFICE}"\nprocedure = "{case.procedure[0]}"\ntitle = "{title}"\n'
-            f'result_code = "{code}"\nsymbol = "{symbol}"\nissued = "{WHEN.isoformat()}"\n\n'
-            f'[recipient]\nkind = "{kind}"\nhandle = "{handle}"\n\n[owner]\nnumber = "{case.who.number}"\nname = "{case.who.name}"\n',
-            encoding="utf-8")
+            f'code = "{case.code}"\nprocedure = "{number}"\nprocedure_name = "{procedure}"\nfield = "{field}"\nfield_name = "{field_name}"\n'
+            f'title = "{title}"\nresult_code = "{code}"\nsymbol = "{symbol}"\n{wallet}'
+            f'received = "2026-11-21T08:15:00+07:00"\ndue = "2026-11-24T15:00:00+07:00"\n\n'
+            f'[owner]\nname = "{p.name}"\nnumber = "{p.number}"\nbirth = "{p.birth}"\nsex = "{p.sex}"\n', encoding="utf-8")
