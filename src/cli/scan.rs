@@ -184,7 +184,8 @@ fn page(source: &Source, info: &PageInfo, profile: &Profile) -> Outcome<PageLine
         contrast: quality.map(|q| q.contrast),
         flags,
         searched: judged.as_ref().map(|(.., codes)| codes.searched),
-        barcodes: judged.map_or_else(Vec::new, |(.., codes)| codes.codes.into_iter().map(Found::from).collect()),
+        barcodes: judged
+            .map_or_else(Vec::new, |(.., codes)| codes.codes.into_iter().map(Found::from).collect()),
         sha256: String::new(),
         blake3: String::new(),
         ms: 0.0,
