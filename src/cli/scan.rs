@@ -3,6 +3,7 @@
 use crate::digest::Digests;
 use crate::fault::{Class, Code, Fault, Outcome, Report};
 use crate::page::{Dpi, DpiSource};
+use crate::scan::barcode::{self, Barcode, Format, PageCodes, Policy, Searched};
 use crate::scan::quality::{Flag, Profile, Quality};
 use crate::scan::{Limits, PageInfo, Source, open, quality, source};
 use serde::Serialize;
@@ -59,10 +60,27 @@ struct PageLine {
     sharpness: Option<f32>,
     contrast: Option<f32>,
     flags: Vec<Flag>,
-    barcodes: Vec<serde_json::Value>,
+    barcodes: Vec<Found>,
+    /// How the page was searched for barcodes.
+    searched: Option<Searched>,
     sha256: String,
     blake3: String,
     ms: f64,
+}
+
+/// A barcode, its corners in pixels of the upright page.
+#[derive(Serialize)]
+struct Found {
+    format: Format,
+    text: String,
+    corners: [[f32; 2]; 4],
+    module_px: f32,
+}
+
+impl From<Barcode> for Found {
+    fn from(code: Barcode) -> Self {
+        Found { format: code.format, text: code.text, corners: code.corners, module_px: code.module_px }
+    }
 }
 
 /// Judges every file; refused ones are reported in their place.
@@ -135,24 +153,27 @@ fn file(path: &Path, limits: &Limits, profile: &Profile, mut say: impl FnMut(Lin
 }
 
 fn page(source: &Source, info: &PageInfo, profile: &Profile) -> Outcome<PageLine> {
-    let judged: Option<(u32, u32, Quality)> = match info.foreign {
+    let judged: Option<(u32, u32, Quality, PageCodes)> = match info.foreign {
         Some(_) => None,
         None => {
             let luma = source.luma(info.number)?;
             let dpi = source.upright_dpi(info.number)?;
             let quality = quality::judge(&luma, dpi, profile);
-            Some((luma.width as u32, luma.height as u32, quality))
+            let assumed = dpi.source == DpiSource::Assumed;
+            let codes = barcode::read_page(&luma, (!assumed).then_some(dpi.x.min(dpi.y)), &Policy::default());
+            Some((luma.width as u32, luma.height as u32, quality, codes))
         }
     };
-    let mut flags: Vec<Flag> = judged.as_ref().map(|(.., q)| q.flags.clone()).unwrap_or_default();
+    let mut flags: Vec<Flag> = judged.as_ref().map(|(_, _, q, _)| q.flags.clone()).unwrap_or_default();
     flags.extend(info.foreign.map(Flag::foreign));
     flags.extend(source.signed().then(Flag::signed));
-    let quality = judged.as_ref().map(|(.., q)| q);
+    let quality = judged.as_ref().map(|(_, _, q, _)| q.clone());
+    let quality = quality.as_ref();
     Ok(PageLine {
         file: String::new(),
         page: info.number,
         width: judged.as_ref().map_or(info.width, |(w, ..)| *w),
-        height: judged.as_ref().map_or(info.height, |(_, h, _)| *h),
+        height: judged.as_ref().map_or(info.height, |(_, h, ..)| *h),
         dpi: source::upright(info.dpi, info.turns),
         coding: info.coding,
         skew_deg: quality.map(|q| q.skew_deg),
@@ -162,7 +183,9 @@ fn page(source: &Source, info: &PageInfo, profile: &Profile) -> Outcome<PageLine
         sharpness: quality.map(|q| q.sharpness),
         contrast: quality.map(|q| q.contrast),
         flags,
-        barcodes: Vec::new(),
+        searched: judged.as_ref().map(|(.., codes)| codes.searched),
+        barcodes: judged
+            .map_or_else(Vec::new, |(.., codes)| codes.codes.into_iter().map(Found::from).collect()),
         sha256: String::new(),
         blake3: String::new(),
         ms: 0.0,

@@ -37,6 +37,8 @@ pub struct Head {
     adobe_at: Option<usize>,
     /// Where the component ids of SOF and of all SOS markers lie.
     ids: Vec<(usize, u8)>,
+    /// Where the end marker lies.
+    end: usize,
 }
 
 /// Reads the markers up to the end of the picture and checks that it has an end.
@@ -51,6 +53,7 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
     let mut head: Option<Head> = None;
     let mut extras = Extras::default();
     let mut scans = 0usize;
+    let mut sent = Sent::default();
     loop {
         let marker = reader.next()?;
         match marker {
@@ -61,7 +64,10 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
         }
         let (start, body) = reader.segment()?;
         match marker {
-            0xC0..=0xC2 if head.is_none() => head = Some(frame(start, body)?),
+            0xC0..=0xC2 if head.is_none() => {
+                head = Some(frame(start, body)?);
+                sent.progressive = marker == 0xC2;
+            }
             0xC0..=0xC2 => return Err(Fault::new(&BROKEN).detail("two frames")),
             0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCC..=0xCF => {
                 return Err(Fault::new(&CODING).detail(coding_name(marker)));
@@ -78,6 +84,7 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
                 head.ids.extend(
                     (0..count).filter_map(|i| body.get(1 + 2 * i).map(|&id| (start + 1 + 2 * i, id))),
                 );
+                sent.scan(body);
                 reader.skip_entropy();
             }
             0xE0 => extras.jfif(body),
@@ -91,6 +98,11 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
     }
     let mut head = head.ok_or_else(|| Fault::new(&BROKEN).detail("no frame"))?;
     extras.into_head(&mut head);
+    head.end = reader.at - 2;
+    let first = usize::from(head.components);
+    if let Some(missing) = sent.missing(&head.ids[..first]) {
+        return Err(Fault::new(&CUT).detail(format!("the {missing} of a component never come")));
+    }
     Ok(head)
 }
 
@@ -144,6 +156,17 @@ fn rgb(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Vec<u8>> {
 }
 
 fn decode(bytes: &[u8], head: &Head, to: ColorSpace, limits: &Limits) -> Outcome<Vec<u8>> {
+    // Given the end marker, the decoder would go on with zeros where the picture's data end before it, and
+    // say nothing; without it, strict decoding ends with an error. Very narrow pictures are the exception:
+    // their last rows are fewer bits than the decoder reads ahead.
+    let cut = bytes.get(..head.end).unwrap_or(bytes);
+    match decode_exactly(cut, head, to, limits) {
+        Err(_) if head.width < NARROW => decode_exactly(bytes, head, to, limits),
+        decoded => decoded,
+    }
+}
+
+fn decode_exactly(bytes: &[u8], head: &Head, to: ColorSpace, limits: &Limits) -> Outcome<Vec<u8>> {
     let options = DecoderOptions::default()
         .set_max_width(limits.side as usize)
         .set_max_height(limits.side as usize)
@@ -173,6 +196,51 @@ fn patched(bytes: &[u8], changes: &[(usize, u8)]) -> Vec<u8> {
         }
     }
     copy
+}
+
+/// Which coefficients of which component the scans have sent in full (G.1.1.1).
+#[derive(Default)]
+struct Sent {
+    progressive: bool,
+    /// Component id and one bit for each of its 64 coefficients.
+    complete: Vec<(u8, u64)>,
+}
+
+impl Sent {
+    fn scan(&mut self, body: &[u8]) {
+        let count = body.first().map_or(0, |&n| usize::from(n));
+        let tail = body.get(1 + 2 * count..).unwrap_or(&[]);
+        let band = match (self.progressive, tail) {
+            (false, _) => u64::MAX,
+            // The lowest bit of the band's coefficients comes with Al = 0.
+            (true, &[from, to, ahal, ..]) if from <= to && to < 64 && ahal & 0x0F == 0 => {
+                (u64::MAX >> (63 - to)) & (u64::MAX << from)
+            }
+            _ => 0,
+        };
+        for i in 0..count {
+            if let Some(&id) = body.get(1 + 2 * i) {
+                match self.complete.iter_mut().find(|(known, _)| *known == id) {
+                    Some((_, bits)) => *bits |= band,
+                    None => self.complete.push((id, band)),
+                }
+            }
+        }
+    }
+
+    /// What no scan has sent: every component needs its mean values, the first all its detail.
+    fn missing(&self, ids: &[(usize, u8)]) -> Option<&'static str> {
+        for (i, (_, id)) in ids.iter().enumerate() {
+            let bits = self.complete.iter().find(|(known, _)| known == id).map_or(0, |(_, bits)| *bits);
+            if bits & 1 == 0 {
+                return Some("mean values");
+            }
+            if i == 0 && bits != u64::MAX {
+                return Some("details");
+            }
+        }
+        None
+    }
 }
 
 /// A walk over marker segments (B.1.1.2).
@@ -266,6 +334,7 @@ fn frame(start: usize, body: &[u8]) -> Outcome<Head> {
         rgb_ids: ids.iter().map(|(_, id)| *id).eq(*b"RGB"),
         adobe_at: None,
         ids,
+        end: 0,
     })
 }
 
@@ -334,6 +403,9 @@ impl<'a> Extras<'a> {
         }
     }
 }
+
+/// A row of blocks of this width has more bits than the decoder reads ahead (8 bytes).
+const NARROW: u32 = 256;
 
 /// Progressive files have about ten; each one costs a pass over the whole picture.
 const MAX_SCANS: usize = 64;
