@@ -213,7 +213,7 @@ impl Cell {
 }
 
 /// Least density of edges (sum of both differences over the contrast) at cells of 16 pixels.
-const EDGE_DENSITY: f32 = 0.24;
+const EDGE_DENSITY: f32 = 0.12;
 /// Smaller regions are noise.
 const LEAST_CELLS: usize = 4;
 /// Cells added on each side, for the quiet zone.

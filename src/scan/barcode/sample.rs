@@ -162,7 +162,6 @@ fn code_128(text: &str) -> Vec<bool> {
             row.extend(vec![at % 2 == 0; usize::from(width - b'0')]);
         }
     }
-    row.extend([true, true]);
     row
 }
 
@@ -183,7 +182,7 @@ fn code_39(text: &str) -> Vec<bool> {
     row
 }
 
-/// Widths of bars and spaces (ISO/IEC 15417), start B at 104, stop without its last bar at 106.
+/// Widths of bars and spaces (ISO/IEC 15417), start B at 104, stop with its last bar at 106.
 const CODE_128: [&str; 107] = [
     "212222", "222122", "222221", "121223", "121322", "131222", "122213", "122312", "132212", "221213",
     "221312", "231212", "112232", "122132", "122231", "113222", "123122", "123221", "223211", "221132",
