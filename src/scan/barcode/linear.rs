@@ -31,7 +31,8 @@ pub(crate) fn read(luma: &Luma, region: &Region, formats: &[Format], effort: &mu
     // A disagreement at one place is settled by the number of rows; a tie by nobody.
     let settled = |hit: &&Hit| {
         let rivals = hits.iter().filter(|other| other.text != hit.text && other.overlaps(hit));
-        (hit.format != Format::Code39 || (hit.rows >= 2 && hit.text.len() >= 3)) && rivals.map(|r| r.rows).max().unwrap_or(0) < hit.rows
+        (hit.format != Format::Code39 || (hit.rows >= 2 && hit.text.len() >= 3))
+            && rivals.map(|r| r.rows).max().unwrap_or(0) < hit.rows
     };
     let code = |hit: &Hit| {
         let (y0, y1) = (hit.y0 as f32, hit.y1 as f32);
@@ -63,7 +64,13 @@ impl Hit {
 }
 
 /// A code of bars from its place `[x0, y0, x1, y1]` in a patch where its bars are upright.
-pub(crate) fn barcode(patch: &Patch, format: Format, text: String, place: [f32; 4], backwards: bool) -> Barcode {
+pub(crate) fn barcode(
+    patch: &Patch,
+    format: Format,
+    text: String,
+    place: [f32; 4],
+    backwards: bool,
+) -> Barcode {
     let [x0, y0, x1, y1] = place;
     let corners = if backwards {
         [[x1, y1], [x0, y1], [x0, y0], [x1, y0]]
@@ -139,7 +146,8 @@ fn sweep(patch: &Patch, band: usize, formats: &[Format], effort: &mut Effort, hi
                 let Some((format, text, from, to, backwards)) = decode_row(&row, formats) else { break };
                 any = true;
                 clear(&mut row, from, to);
-                let native = |x: usize| ((x as f32 - QUIET as f32) / SCALE as f32).clamp(0.0, patch.width as f32);
+                let native =
+                    |x: usize| ((x as f32 - QUIET as f32) / SCALE as f32).clamp(0.0, patch.width as f32);
                 let (x0, x1) = (native(from), native(to));
                 let (y0, y1) = extent(patch, x0 as usize, x1 as usize, y);
                 note(hits, Hit { format, text, rows: 1, x0, x1, y0, y1, backwards });
@@ -209,8 +217,8 @@ fn bits(profile: &[f32], sharpen: f32) -> BitArray {
             let t = (part as f32 + 0.5) / SCALE as f32 - 0.5;
             let (from, t) = if t < 0.0 { (i - 1, t + 1.0) } else { (i, t) };
             let (a, b, c, d) = (at(from - 1), at(from), at(from + 1), at(from + 2));
-            let value = b
-                + 0.5 * t * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)));
+            let value =
+                b + 0.5 * t * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)));
             if value < level {
                 row.set(QUIET + i as usize * SCALE + part);
             }

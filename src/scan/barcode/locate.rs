@@ -110,7 +110,12 @@ impl Grid {
                 let below = &luma.data[(y + 1) * width..(y + 2) * width];
                 for (at, cell) in line.iter_mut().enumerate() {
                     let from = at * side;
-                    cell.take(&here[from..from + side], &here[from + 1..=from + side], &below[from..from + side], threshold);
+                    cell.take(
+                        &here[from..from + side],
+                        &here[from + 1..=from + side],
+                        &below[from..from + side],
+                        threshold,
+                    );
                 }
             }
         }

@@ -74,7 +74,9 @@ fn has_solid_sides(patch: &Patch, region: &Region) -> bool {
 
 fn longest_runs(patch: &Patch, rows: bool) -> usize {
     let mut longest = 0;
-    lines(patch, rows, 1, |runs| longest = runs.iter().skip(1).step_by(2).copied().max().unwrap_or(0).max(longest));
+    lines(patch, rows, 1, |runs| {
+        longest = runs.iter().skip(1).step_by(2).copied().max().unwrap_or(0).max(longest)
+    });
     longest
 }
 
@@ -111,7 +113,8 @@ fn matches<'a>(runs: &[usize], want: impl ExactSizeIterator<Item = &'a f32> + Cl
         return false;
     }
     let unit = runs.iter().sum::<usize>() as f32 / want.clone().sum::<f32>();
-    unit >= 1.0 && runs.iter().zip(want).all(|(run, want)| (*run as f32 - want * unit).abs() < (0.7 * unit).max(1.1))
+    unit >= 1.0
+        && runs.iter().zip(want).all(|(run, want)| (*run as f32 - want * unit).abs() < (0.7 * unit).max(1.1))
 }
 
 /// Run lengths of every `step`th row or column, the first run white (perhaps of no length).

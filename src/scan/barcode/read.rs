@@ -110,7 +110,8 @@ fn qr(patch: &Patch) -> Option<Barcode> {
         && let [bottom_left, top_left, top_right, ..] = detected.getPoints()
     {
         let size = detected.getBits().getWidth() as f32;
-        let (tl, tr, bl) = ([top_left.x, top_left.y], [top_right.x, top_right.y], [bottom_left.x, bottom_left.y]);
+        let (tl, tr, bl) =
+            ([top_left.x, top_left.y], [top_right.x, top_right.y], [bottom_left.x, bottom_left.y]);
         let at = |u: f32, v: f32| {
             let axis = |i: usize| tl[i] + u * (tr[i] - tl[i]) + v * (bl[i] - tl[i]);
             patch.to_page([axis(0), axis(1)])
@@ -139,7 +140,9 @@ fn qr(patch: &Patch) -> Option<Barcode> {
 }
 
 fn generic(patch: &Patch, format: Format, hints: DecodeHints, reader: &mut impl Reader) -> Option<Barcode> {
-    let result = reader.decode_with_hints(&mut BinaryBitmap::new(HybridBinarizer::new(source(patch)?)), &hints).ok()?;
+    let result = reader
+        .decode_with_hints(&mut BinaryBitmap::new(HybridBinarizer::new(source(patch)?)), &hints)
+        .ok()?;
     let text = result.getText().to_owned();
     if text.is_empty() {
         return None;
