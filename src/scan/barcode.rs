@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The formats that are looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub enum Format {
     /// QR Code, ISO/IEC 18004.
     QRCode,
@@ -109,7 +111,7 @@ impl Default for Policy {
             whole_below_px: 2_000_000,
             expected: false,
             max_regions: 24,
-            max_effort_px: 12_000_000,
+            max_effort_px: 5_000_000,
         }
     }
 }
@@ -251,7 +253,6 @@ mod tests {
     use super::*;
     use qrcode::EcLevel;
     use std::path::PathBuf;
-    use std::time::Instant;
 
     fn texts(page: &PageCodes) -> Vec<(Format, &str)> {
         page.codes.iter().map(|code| (code.format, code.text.as_str())).collect()
@@ -292,7 +293,7 @@ mod tests {
         for (seed, degrees) in [(1, 0.0), (2, 2.0), (3, -5.0), (4, 90.0), (5, 180.0)] {
             let mut sheet = Sheet::a4(200, seed);
             let wanted = [
-                (Format::Code128, "H49.12.5-250914-0042", [600.0, 300.0], 2.6),
+                (Format::Code128, "H49.12.5-250914-0042", [600.0, 420.0], 2.6),
                 (Format::QRCode, "hoso:1;d=H49.12.5-250914-0042", [300.0, 800.0], 3.0),
                 (Format::Code39, "HOSO-SEP-5", [900.0, 1300.0], 2.6),
             ];
@@ -301,15 +302,25 @@ mod tests {
             }
             let page = read_page(&sheet.scanned(), Some(200.0), &Policy::default());
             let found = texts(&page);
-            let missed: Vec<_> = wanted.iter().filter(|w| !found.contains(&(w.0, w.1))).map(|w| w.0).collect();
-            eprintln!("{degrees}: found {} missed {missed:?}", found.len());
+            let missed: Vec<_> =
+                wanted.iter().filter(|w| !found.contains(&(w.0, w.1))).map(|w| w.0).collect();
+            eprintln!("{degrees}: missed {missed:?} {:?}", page.codes);
             assert!(found.iter().all(|f| wanted.iter().any(|w| (w.0, w.1) == *f)), "{found:?}");
         }
     }
 
+    /// Milliseconds this thread has run, where the system tells; waiting for a core does not count.
+    fn ran() -> f64 {
+        let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+        let nanos = stat.split(' ').next().and_then(|first| first.parse::<f64>().ok());
+        nanos.unwrap_or_default() / 1e6
+    }
+
     fn shared(folder: &str) -> Option<PathBuf> {
-        let base = std::env::var_os("HOSO_SHARED_DATA")
-            .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")), PathBuf::from);
+        let base = std::env::var_os("HOSO_SHARED_DATA").map_or_else(
+            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")),
+            PathBuf::from,
+        );
         let path = base.join(folder);
         if !path.is_dir() {
             eprintln!("skipped: no shared data beside the checkout");
@@ -336,35 +347,95 @@ mod tests {
     #[test]
     fn photographs_that_nobody_here_took() {
         for folder in ["qrcode-3", "code128-1", "code39-1", "pdf417-1", "datamatrix-1", "falsepositives-2"] {
-            let (mut hits, mut wrong, mut all, mut slowest) = (0, Vec::new(), 0, 0);
-            let started = Instant::now();
+            let (mut hits, mut wrong, mut all, mut slowest) = (0, Vec::new(), 0, 0f64);
+            let started = ran();
             for (name, luma, text) in pictures(&format!("barcodes/{folder}")) {
-                let start = Instant::now();
+                let start = ran();
                 let page = read_page(&luma, None, &Policy::default());
-                slowest = slowest.max(start.elapsed().as_millis());
+                slowest = slowest.max(ran() - start);
                 all += 1;
                 for code in &page.codes {
                     if Some(&code.text) == text.as_ref() {
                         hits += 1;
                     } else {
-                        wrong.push((name.file_name().unwrap().to_owned(), code.format, code.text.clone(), text.clone()));
+                        wrong.push((
+                            name.file_name().unwrap().to_owned(),
+                            code.format,
+                            code.text.clone(),
+                            text.clone(),
+                        ));
                     }
                 }
             }
-            let took = started.elapsed().as_millis();
-            eprintln!("{folder}: {hits} of {all}, {took} ms, slowest {slowest} ms, wrong {wrong:#?}");
+            let took = ran() - started;
+            eprintln!("{folder}: {hits} of {all}, {took:.0} ms, slowest {slowest:.0} ms, wrong {wrong:#?}");
+        }
+    }
+
+    #[test]
+    #[ignore = "profile"]
+    fn zz_profile() {
+        let mut all = pictures("scans");
+        all.extend(pictures("barcodes/falsepositives-2").into_iter().take(3));
+        all.push((PathBuf::from("synthetic"), Sheet::a4(200, 77).scanned(), None));
+        for (name, luma, _) in all {
+            let t = ran();
+            let map = locate::survey(&luma, None);
+            let survey = ((ran() - t) * 1000.0) as i64;
+            let t = ran();
+            let triples = finder::triples(&luma, map.threshold);
+            let find = ((ran() - t) * 1000.0) as i64;
+            let t = ran();
+            for x in &triples {
+                finder::read(&luma, x);
+            }
+            let fread = ((ran() - t) * 1000.0) as i64;
+            let name = name.file_name().unwrap().to_owned();
+            eprintln!("{name:?} survey {survey} triples {} {find} read {fread}", triples.len());
+            if luma.data.len() < 2_000_000 {
+                let patch = Patch::whole(&luma);
+                for f in Format::ALL {
+                    let t = ran();
+                    read::decode(&patch, f, true);
+                    let one = ((ran() - t) * 1000.0) as i64;
+                    read::whole(&patch, f, false);
+                    let all = ((ran() - t) * 1000.0) as i64 - one;
+                    eprintln!("   {f}: {one} whole {all}");
+                }
+            }
+            for r in map.regions.iter().take(24) {
+                let mut e = Effort { left: usize::MAX / 2 };
+                let t = ran();
+                linear::read(&luma, r, &Format::ALL, &mut e);
+                let l = ((ran() - t) * 1000.0) as i64;
+                let t = ran();
+                matrix::read(&luma, r, &Format::ALL, &mut e);
+                let m = ((ran() - t) * 1000.0) as i64;
+                eprintln!(
+                    "   {:?} {}x{} cells {} linear {l} matrix {m}",
+                    r.kind,
+                    r.x1 - r.x0,
+                    r.y1 - r.y0,
+                    r.cells
+                );
+            }
         }
     }
 
     #[test]
     fn real_scans_stay_cheap() {
         for (name, luma, _) in pictures("scans") {
-            let start = Instant::now();
+            let start = ran();
             let page = read_page(&luma, None, &Policy::default());
-            let took = start.elapsed().as_millis();
+            let took = ran() - start;
             let regions = locate::survey(&luma, None).regions.len();
             let name = name.file_name().unwrap().to_owned();
-            eprintln!("{name:?} {}x{} {regions} regions {took} ms {:?}", luma.width, luma.height, texts(&page));
+            eprintln!(
+                "{name:?} {}x{} {regions} regions {took:.0} ms {:?}",
+                luma.width,
+                luma.height,
+                texts(&page)
+            );
         }
     }
 }

@@ -81,7 +81,9 @@ fn triple(corner: &Pattern, one: &Pattern, other: &Pattern) -> Option<Triple> {
 
 /// Reads the code that a triple proposes.
 pub fn read(luma: &Luma, triple: &Triple) -> Option<Barcode> {
-    let span = (length(sub(triple.top_right, triple.top_left)) + length(sub(triple.bottom_left, triple.top_left))) / 2.0;
+    let span = (length(sub(triple.top_right, triple.top_left))
+        + length(sub(triple.bottom_left, triple.top_left)))
+        / 2.0;
     let guess = ((span / triple.module + 7.0 - 17.0) / 4.0).round() as i32;
     let mut sizes: Vec<(f32, usize)> = (guess - 3..=guess + 3)
         .filter(|version| (1..=40).contains(version))
@@ -116,7 +118,8 @@ fn read_grid(luma: &Luma, warp: &Warp) -> Option<Barcode> {
             }
             if let Some((text, bytes)) = read::qr_bits(&bits) {
                 let end = size as f32 - 0.5;
-                let corners = [[-0.5, -0.5], [end, -0.5], [end, end], [-0.5, end]].map(|[c, r]| warp.at(c, r));
+                let corners =
+                    [[-0.5, -0.5], [end, -0.5], [end, end], [-0.5, end]].map(|[c, r]| warp.at(c, r));
                 let module_px = length(sub(warp.top_right, warp.top_left)) / (size as f32 - 7.0);
                 return Some(Barcode { format: Format::QRCode, text, bytes, corners, module_px });
             }
@@ -271,7 +274,8 @@ fn local_mean(values: &[f32], size: usize) -> Vec<f32> {
         let (y0, y1) = (y.saturating_sub(5), (y + 6).min(size));
         for x in 0..size {
             let (x0, x1) = (x.saturating_sub(5), (x + 6).min(size));
-            let sum = sums[y1 * side + x1] - sums[y0 * side + x1] - sums[y1 * side + x0] + sums[y0 * side + x0];
+            let sum =
+                sums[y1 * side + x1] - sums[y0 * side + x1] - sums[y1 * side + x0] + sums[y0 * side + x0];
             out.push((sum / ((y1 - y0) * (x1 - x0)) as f64) as f32);
         }
     }

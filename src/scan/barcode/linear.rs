@@ -22,7 +22,7 @@ pub(crate) fn read(luma: &Luma, region: &Region, formats: &[Format], effort: &mu
     let angle = cut.directions().gradient;
     let straight = if angle.abs() > 0.004 { cut.turned(angle) } else { cut };
     let mut hits: Vec<Hit> = Vec::new();
-    for band in [3, 9, 21] {
+    for band in [9, 3, 21] {
         sweep(&straight, band, &formats, effort, &mut hits);
         if hits.iter().any(|hit| hit.rows >= 2) {
             break;
@@ -31,9 +31,14 @@ pub(crate) fn read(luma: &Luma, region: &Region, formats: &[Format], effort: &mu
     // A disagreement at one place is settled by the number of rows; a tie by nobody.
     let settled = |hit: &&Hit| {
         let rivals = hits.iter().filter(|other| other.text != hit.text && other.overlaps(hit));
-        (hit.format != Format::Code39 || hit.rows >= 2) && rivals.map(|r| r.rows).max().unwrap_or(0) < hit.rows
+        (hit.format != Format::Code39 || (hit.rows >= 2 && hit.text.len() >= 3))
+            && rivals.map(|r| r.rows).max().unwrap_or(0) < hit.rows
     };
-    hits.iter().filter(settled).map(|hit| hit.barcode(&straight)).collect()
+    let code = |hit: &Hit| {
+        let (y0, y1) = (hit.y0 as f32, hit.y1 as f32);
+        barcode(&straight, hit.format, hit.text.clone(), [hit.x0, y0, hit.x1, y1], hit.backwards)
+    };
+    hits.iter().filter(settled).map(code).collect()
 }
 
 /// A text read from some rows.
@@ -44,39 +49,82 @@ struct Hit {
     rows: usize,
     x0: f32,
     x1: f32,
-    y0: f32,
-    y1: f32,
+    /// First row of its bars.
+    y0: usize,
+    /// One past the last.
+    y1: usize,
     backwards: bool,
 }
 
 impl Hit {
     fn overlaps(&self, other: &Hit) -> bool {
         let across = self.x0.max(other.x0) < self.x1.min(other.x1);
-        across && self.y0.max(other.y0) <= self.y1.min(other.y1)
+        across && self.y0.max(other.y0) < self.y1.min(other.y1)
     }
+}
 
-    fn barcode(&self, patch: &Patch) -> Barcode {
-        let Hit { x0, x1, y0, y1, .. } = *self;
-        let corners = if self.backwards {
-            [[x1, y1], [x0, y1], [x0, y0], [x1, y0]]
-        } else {
-            [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
-        };
-        let characters = self.text.chars().count() as f32;
-        // Code 128 has 11 modules a symbol plus 35 around them, pairs of digits share one; Code 39 has 13 to 16.
-        let modules = match self.format {
-            Format::Code128 if self.text.bytes().all(|b| b.is_ascii_digit()) => 5.5 * characters + 35.0,
-            Format::Code128 => 11.0 * characters + 35.0,
-            _ => 14.5 * (characters + 2.0),
-        };
-        Barcode {
-            format: self.format,
-            text: self.text.clone(),
-            bytes: self.text.clone().into_bytes(),
-            corners: corners.map(|c| patch.to_page(c)),
-            module_px: (x1 - x0) / modules * patch.scale(),
+/// A code of bars from its place `[x0, y0, x1, y1]` in a patch where its bars are upright.
+pub(crate) fn barcode(
+    patch: &Patch,
+    format: Format,
+    text: String,
+    place: [f32; 4],
+    backwards: bool,
+) -> Barcode {
+    let [x0, y0, x1, y1] = place;
+    let corners = if backwards {
+        [[x1, y1], [x0, y1], [x0, y0], [x1, y0]]
+    } else {
+        [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
+    };
+    let characters = text.chars().count() as f32;
+    // Code 128 has 11 modules a symbol plus 35 around them, pairs of digits share one; Code 39 has 13 to 16.
+    let modules = match format {
+        Format::Code128 if text.bytes().all(|b| b.is_ascii_digit()) => 5.5 * characters + 35.0,
+        Format::Code128 => 11.0 * characters + 35.0,
+        _ => 14.5 * (characters + 2.0),
+    };
+    let module_px = (x1 - x0) / modules * patch.scale();
+    let bytes = text.clone().into_bytes();
+    Barcode { format, text, bytes, corners: corners.map(|c| patch.to_page(c)), module_px }
+}
+
+/// The rows above and below `y` that show the same bars between `x0` and `x1`: first, and one past the last.
+pub(crate) fn extent(patch: &Patch, x0: usize, x1: usize, y: usize) -> (usize, usize) {
+    let row = |y: usize| patch.data.get(y * patch.width + x0..y * patch.width + x1.min(patch.width));
+    let walk = |step: isize| {
+        let (mut edge, mut at, mut misses) = (y, y, 0);
+        let mut model = row(y);
+        while let Some(next) = at.checked_add_signed(step).filter(|next| *next < patch.height) {
+            let here = row(next);
+            let alike = matches!((model, here), (Some(a), Some(b)) if correlation(a, b) > 0.5);
+            if alike {
+                (edge, model, misses) = (next, here, 0);
+            } else {
+                misses += 1;
+                if misses > 3 {
+                    break;
+                }
+            }
+            at = next;
         }
+        edge
+    };
+    (walk(-1), walk(1) + 1)
+}
+
+fn correlation(a: &[u8], b: &[u8]) -> f32 {
+    let n = a.len().min(b.len()).max(1) as f32;
+    let mean = |v: &[u8]| v.iter().map(|p| u32::from(*p)).sum::<u32>() as f32 / n;
+    let (ma, mb) = (mean(a), mean(b));
+    let (mut ab, mut aa, mut bb) = (0f32, 1f32, 1f32);
+    for (p, q) in a.iter().zip(b) {
+        let (p, q) = (f32::from(*p) - ma, f32::from(*q) - mb);
+        ab += p * q;
+        aa += p * p;
+        bb += q * q;
     }
+    ab / (aa * bb).sqrt()
 }
 
 /// Reads bands of rows from top to bottom.
@@ -85,10 +133,12 @@ fn sweep(patch: &Patch, band: usize, formats: &[Format], effort: &mut Effort, hi
     for index in 0..bands {
         let y = patch.height * (2 * index + 1) / (2 * bands);
         let (y0, y1) = (y.saturating_sub(band / 2), (y + band / 2 + 1).min(patch.height));
-        let profile = profile(patch, y0, y1);
-        if !has_bars(&profile) || !effort.spend(patch.width * 4) {
+        // Text and tables wash out where bars do not.
+        let wide = profile(patch, y.saturating_sub(10), (y + 11).min(patch.height));
+        if !has_bars(&wide) || !effort.spend(patch.width * 4) {
             continue;
         }
+        let profile = profile(patch, y0, y1);
         for sharpen in [0.0, 0.6] {
             let mut row = bits(&profile, sharpen);
             let mut any = false;
@@ -96,21 +146,11 @@ fn sweep(patch: &Patch, band: usize, formats: &[Format], effort: &mut Effort, hi
                 let Some((format, text, from, to, backwards)) = decode_row(&row, formats) else { break };
                 any = true;
                 clear(&mut row, from, to);
-                let native = |x: usize| (x as f32 - QUIET as f32) / SCALE as f32;
-                note(
-                    hits,
-                    Hit {
-                        format,
-                        text,
-                        rows: 1,
-                        x0: native(from),
-                        x1: native(to),
-                        y0: y0 as f32,
-                        y1: y1 as f32,
-                        backwards,
-                    },
-                    patch.height as f32 * 1.5 / bands as f32 + band as f32,
-                );
+                let native =
+                    |x: usize| ((x as f32 - QUIET as f32) / SCALE as f32).clamp(0.0, patch.width as f32);
+                let (x0, x1) = (native(from), native(to));
+                let (y0, y1) = extent(patch, x0 as usize, x1 as usize, y);
+                note(hits, Hit { format, text, rows: 1, x0, x1, y0, y1, backwards });
             }
             if any {
                 break;
@@ -119,20 +159,12 @@ fn sweep(patch: &Patch, band: usize, formats: &[Format], effort: &mut Effort, hi
     }
 }
 
-/// Joins a hit to the same text just above it.
-fn note(hits: &mut Vec<Hit>, hit: Hit, reach: f32) {
-    let same = |old: &&mut Hit| {
-        old.format == hit.format
-            && old.text == hit.text
-            && old.x0.max(hit.x0) < old.x1.min(hit.x1)
-            && hit.y0 <= old.y1 + reach
-            && hit.y1 + reach >= old.y0
-    };
-    match hits.iter_mut().find(same) {
+/// Joins a hit to the same text on the same bars.
+fn note(hits: &mut Vec<Hit>, hit: Hit) {
+    match hits.iter_mut().find(|old| old.format == hit.format && old.text == hit.text && old.overlaps(&hit)) {
         Some(old) => {
             old.rows += 1;
-            old.y0 = old.y0.min(hit.y0);
-            old.y1 = old.y1.max(hit.y1);
+            (old.y0, old.y1) = (old.y0.min(hit.y0), old.y1.max(hit.y1));
         }
         None => hits.push(hit),
     }
@@ -185,8 +217,8 @@ fn bits(profile: &[f32], sharpen: f32) -> BitArray {
             let t = (part as f32 + 0.5) / SCALE as f32 - 0.5;
             let (from, t) = if t < 0.0 { (i - 1, t + 1.0) } else { (i, t) };
             let (a, b, c, d) = (at(from - 1), at(from), at(from + 1), at(from + 2));
-            let value = b
-                + 0.5 * t * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)));
+            let value =
+                b + 0.5 * t * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)));
             if value < level {
                 row.set(QUIET + i as usize * SCALE + part);
             }

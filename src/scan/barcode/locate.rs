@@ -110,7 +110,12 @@ impl Grid {
                 let below = &luma.data[(y + 1) * width..(y + 2) * width];
                 for (at, cell) in line.iter_mut().enumerate() {
                     let from = at * side;
-                    cell.take(&here[from..from + side], &here[from + 1..=from + side], &below[from..from + side], threshold);
+                    cell.take(
+                        &here[from..from + side],
+                        &here[from + 1..=from + side],
+                        &below[from..from + side],
+                        threshold,
+                    );
                 }
             }
         }
@@ -213,7 +218,7 @@ impl Cell {
 }
 
 /// Least density of edges (sum of both differences over the contrast) at cells of 16 pixels.
-const EDGE_DENSITY: f32 = 0.24;
+const EDGE_DENSITY: f32 = 0.12;
 /// Smaller regions are noise.
 const LEAST_CELLS: usize = 4;
 /// Cells added on each side, for the quiet zone.

@@ -22,8 +22,13 @@ pub(crate) fn read(luma: &Luma, region: &Region, formats: &[Format], effort: &mu
 }
 
 fn read_one(cut: &Patch, region: &Region, formats: &[Format], effort: &mut Effort) -> Option<Barcode> {
+    let directions = cut.directions();
+    // Bars of a PDF417 know which way is up better than its grid does.
+    let angle = if directions.coherence > 0.5 { directions.gradient } else { directions.grid };
+    let straight = (angle.abs() > 0.01).then(|| cut.turned(angle));
+    let best = straight.as_ref().unwrap_or(cut);
     let formats: Vec<Format> =
-        formats.iter().copied().filter(|f| !f.is_linear() && could_be(*f, cut, region)).collect();
+        formats.iter().copied().filter(|f| !f.is_linear() && could_be(*f, best, region)).collect();
     if formats.is_empty() {
         return None;
     }
@@ -32,37 +37,106 @@ fn read_one(cut: &Patch, region: &Region, formats: &[Format], effort: &mut Effor
             effort.spend(patch.data.len()).then(|| read::decode(patch, *format, false)).flatten()
         })
     };
-    if let Some(code) = tries(cut) {
+    if let Some(code) = tries(best) {
         return Some(code);
     }
-    let directions = cut.directions();
-    // Bars of a PDF417 know which way is up better than its grid does.
-    let angle = if directions.coherence > 0.5 { directions.gradient } else { directions.grid };
-    let straight = (angle.abs() > 0.01).then(|| cut.turned(angle));
-    if let Some(straight) = &straight
-        && let Some(code) = tries(straight)
+    if straight.is_some()
+        && let Some(code) = tries(cut)
     {
         return Some(code);
     }
     if cut.data.len() > MOST_DOUBLED {
         return None;
     }
-    let best = straight.as_ref().unwrap_or(cut);
-    if let Some(code) = tries(&best.doubled()) {
-        return Some(code);
-    }
-    tries(&best.blurred().doubled())
+    tries(&best.doubled()).or_else(|| tries(&best.blurred().doubled()))
 }
 
-/// Cheap reasons why a region cannot hold a format.
-fn could_be(format: Format, cut: &Patch, region: &Region) -> bool {
-    let (wide, tall) = (cut.width / region.cell, cut.height / region.cell);
+/// Cheap reasons why a straightened region cannot hold a format: most regions are bold print.
+fn could_be(format: Format, patch: &Patch, region: &Region) -> bool {
+    let (wide, tall) = ((region.x1 - region.x0) / region.cell, (region.y1 - region.y0) / region.cell);
     match format {
-        // 4 mm to 60 mm with the padding of both sides; a code touching others makes a larger region.
-        Format::DataMatrix => wide.max(tall) <= 40 && wide.max(tall) <= 6 * wide.min(tall),
-        Format::PDF417 => wide.max(tall) >= 10,
-        Format::QRCode => wide.min(tall) >= 4,
+        // Up to 70 mm with the padding of both sides; a code that touches others makes a larger region.
+        Format::DataMatrix => wide.max(tall) <= 40 && has_solid_sides(patch, region),
+        Format::PDF417 => wide.max(tall) >= 8 && has_guard(patch),
+        Format::QRCode => wide.min(tall) >= 5 && has_finder(patch),
         Format::Code128 | Format::Code39 => false,
+    }
+}
+
+/// Two solid sides of a Data Matrix: a dark run along some row and one along some column, each of a good part of
+/// what the region holds.
+fn has_solid_sides(patch: &Patch, region: &Region) -> bool {
+    let padding = 4 * region.cell;
+    let core = (region.x1 - region.x0).min(region.y1 - region.y0).saturating_sub(padding).max(region.cell);
+    let least = core * 2 / 5;
+    longest_runs(patch, true) >= least && longest_runs(patch, false) >= least
+}
+
+fn longest_runs(patch: &Patch, rows: bool) -> usize {
+    let mut longest = 0;
+    lines(patch, rows, 1, |runs| {
+        longest = runs.iter().skip(1).step_by(2).copied().max().unwrap_or(0).max(longest)
+    });
+    longest
+}
+
+/// The guards 8:1:1:1:1:1:1:3 or 7:1:1:3:1:1:1:2:1 of a PDF417 along rows or columns, either way round.
+fn has_guard(patch: &Patch) -> bool {
+    const START: [f32; 8] = [8.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 3.0];
+    const STOP: [f32; 9] = [7.0, 1.0, 1.0, 3.0, 1.0, 1.0, 1.0, 2.0, 1.0];
+    [true, false].iter().any(|rows| {
+        let mut found = 0;
+        lines(patch, *rows, 3, |runs| {
+            let guard = |runs: &[usize]| {
+                let like = |want: &[f32]| matches(runs, want.iter()) || matches(runs, want.iter().rev());
+                like(&START) || like(&STOP)
+            };
+            found += usize::from(runs.windows(8).any(guard) || runs.windows(9).any(guard));
+        });
+        found >= 2
+    })
+}
+
+/// A run of 1:1:3:1:1 on at least two rows.
+fn has_finder(patch: &Patch) -> bool {
+    const FINDER: [f32; 5] = [1.0, 1.0, 3.0, 1.0, 1.0];
+    let mut found = 0;
+    lines(patch, true, 2, |runs| {
+        let finder = |runs: &[usize]| matches(runs, FINDER.iter());
+        found += usize::from(runs.windows(5).skip(1).step_by(2).any(finder));
+    });
+    found >= 4
+}
+
+fn matches<'a>(runs: &[usize], want: impl ExactSizeIterator<Item = &'a f32> + Clone) -> bool {
+    if runs.len() != want.len() {
+        return false;
+    }
+    let unit = runs.iter().sum::<usize>() as f32 / want.clone().sum::<f32>();
+    unit >= 1.0
+        && runs.iter().zip(want).all(|(run, want)| (*run as f32 - want * unit).abs() < (0.7 * unit).max(1.1))
+}
+
+/// Run lengths of every `step`th row or column, the first run white (perhaps of no length).
+fn lines(patch: &Patch, rows: bool, step: usize, mut take: impl FnMut(&[usize])) {
+    let (count, length) = if rows { (patch.height, patch.width) } else { (patch.width, patch.height) };
+    let mut runs: Vec<usize> = Vec::new();
+    for line in (0..count).step_by(step) {
+        let (start, stride) = if rows { (line * patch.width, 1) } else { (line, patch.width) };
+        runs.clear();
+        runs.push(0);
+        let (mut dark, mut at) = (false, start);
+        for _ in 0..length {
+            if (patch.data[at] < 128) != dark {
+                dark = !dark;
+                runs.push(0);
+            }
+            if let Some(run) = runs.last_mut() {
+                *run += 1;
+            }
+            at += stride;
+        }
+        take(&runs);
     }
 }
 

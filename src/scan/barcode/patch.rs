@@ -135,9 +135,8 @@ impl Patch {
             return;
         }
         let span = u32::from(high - low);
-        let table: Vec<u8> = (0..=255u8)
-            .map(|v| (u32::from(v.saturating_sub(low)).min(span) * 255 / span) as u8)
-            .collect();
+        let table: Vec<u8> =
+            (0..=255u8).map(|v| (u32::from(v.saturating_sub(low)).min(span) * 255 / span) as u8).collect();
         self.data.iter_mut().for_each(|p| *p = table[usize::from(*p)]);
     }
 
@@ -179,7 +178,8 @@ impl Patch {
             let at = y * self.width;
             for x in 1..self.width.saturating_sub(1) {
                 let gx = f32::from(self.data[at + x + 1]) - f32::from(self.data[at + x - 1]);
-                let gy = f32::from(self.data[at + x + self.width]) - f32::from(self.data[at + x - self.width]);
+                let gy =
+                    f32::from(self.data[at + x + self.width]) - f32::from(self.data[at + x - self.width]);
                 let (gx2, gy2, gxy) = (gx * gx, gy * gy, gx * gy);
                 xx += f64::from(gx2);
                 yy += f64::from(gy2);

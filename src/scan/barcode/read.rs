@@ -1,10 +1,10 @@
 //! One decoder on one picture: the decoder library behind caps and a guard against its panics.
 
 use super::patch::Patch;
-use super::{Barcode, Format};
-use rxing::common::{BitMatrix, DetectorRXingResult, GlobalHistogramBinarizer, HybridBinarizer};
+use super::{Barcode, Format, linear};
+use rxing::common::{BitMatrix, DetectorRXingResult, HybridBinarizer};
 use rxing::datamatrix::DataMatrixReader;
-use rxing::oned::{Code39Reader, Code128Reader};
+use rxing::oned::{Code39Reader, Code128Reader, OneDReader};
 use rxing::pdf417::PDF417Reader;
 use rxing::qrcode::cpp_port::detector::{FindFinderPatterns, GenerateFinderPatternSets, SampleQR};
 use rxing::qrcode::decoder::qrcode_decoder;
@@ -22,53 +22,61 @@ pub(crate) fn decode(patch: &Patch, format: Format, hard: bool) -> Option<Barcod
     }
     guarded(|| match format {
         Format::QRCode => qr(patch),
-        Format::Code128 => generic(patch, format, hints(hard), &mut Code128Reader),
-        Format::Code39 => generic(patch, format, hints(hard), &mut Code39Reader::default()),
+        Format::Code128 | Format::Code39 => bars(patch, format),
         Format::PDF417 => generic(patch, format, hints(hard), &mut PDF417Reader),
         Format::DataMatrix => generic(patch, format, hints(hard), &mut DataMatrixReader),
     })
 }
 
-/// One format on a whole picture with the retries that pay there: stretched, inverted, turned, doubled.
-/// `quick` leaves out the expensive ones.
+/// One format on a whole picture, with the retries that pay there. `quick` leaves them out.
 pub(crate) fn whole(patch: &Patch, format: Format, quick: bool) -> Option<Barcode> {
-    if let Some(code) = decode(patch, format, true) {
-        return confirmed(patch, code);
-    }
-    if quick {
+    if patch.data.len() > MOST_PIXELS {
         return None;
     }
-    let small = patch.data.len() < 700_000;
-    let mut tries: Vec<Patch> = Vec::new();
-    match format {
-        Format::QRCode | Format::DataMatrix => {
-            tries.push(patch.inverted());
-            if small {
-                tries.push(patch.doubled());
-            }
-            tries.push(patch.blurred());
-        }
-        Format::PDF417 => tries.push(patch.turned(std::f32::consts::FRAC_PI_2)),
-        Format::Code128 | Format::Code39 => {
-            if small {
-                tries.push(patch.doubled());
-            }
-        }
+    if format.is_linear() {
+        let upright = guarded(|| bars(patch, format));
+        return upright.or_else(|| guarded(|| bars(&patch.turned(std::f32::consts::FRAC_PI_2), format)));
     }
-    tries.iter().find_map(|patch| confirmed(patch, decode(patch, format, true)?))
-}
-
-/// Code 39 has no check digit: a whole picture must say it twice, under two thresholds, or be long.
-fn confirmed(patch: &Patch, code: Barcode) -> Option<Barcode> {
-    if code.format != Format::Code39 || code.text.len() >= 6 {
+    if let Some(code) = decode(patch, format, true) {
         return Some(code);
     }
-    let again = guarded(|| {
-        let mut bitmap = BinaryBitmap::new(GlobalHistogramBinarizer::new(source(patch)?));
-        let result = Code39Reader::default().decode_with_hints(&mut bitmap, &hints(true)).ok()?;
-        (result.getText() == code.text).then_some(())
-    });
-    again.map(|()| code)
+    if quick || format == Format::PDF417 {
+        return None;
+    }
+    if let Some(code) = decode(&patch.inverted(), format, false) {
+        return Some(code);
+    }
+    if patch.data.len() > MOST_DOUBLED {
+        return None;
+    }
+    decode(&patch.doubled(), format, true).or_else(|| decode(&patch.blurred(), format, false))
+}
+
+/// A code of bars anywhere in a picture, its bars upright.
+fn bars(patch: &Patch, format: Format) -> Option<Barcode> {
+    let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source(patch)?));
+    let result = match format {
+        Format::Code128 => Code128Reader._do_decode(&mut bitmap, &hints(true)),
+        _ => Code39Reader::default()._do_decode(&mut bitmap, &hints(true)),
+    }
+    .ok()?;
+    let text = result.getText().to_owned();
+    let [a, b, ..] = result.getPoints() else { return None };
+    let backwards = result.getRXingResultMetadata().contains_key(&RXingResultMetadataType::ORIENTATION);
+    let last = patch.width as f32 - 1.0;
+    // The library halves the place where a Code 39 ends, before it turns the row around.
+    let end = match (format, backwards) {
+        (Format::Code39, false) => b.x * 2.0,
+        (Format::Code39, true) => last - (last - b.x) * 2.0,
+        _ => b.x,
+    };
+    let (x0, x1) = (a.x.min(end).clamp(0.0, last), a.x.max(end).clamp(0.0, last));
+    let (y0, y1) = linear::extent(patch, x0 as usize, x1 as usize, a.y as usize);
+    let height = (y1 - y0) as f32;
+    if format == Format::Code39 && !(text.len() >= 3 && height >= 8.0 && height > 0.03 * (x1 - x0)) {
+        return None;
+    }
+    Some(linear::barcode(patch, format, text, [x0, y0 as f32, x1, y1 as f32], backwards))
 }
 
 /// The text and bytes of a sampled QR grid.
@@ -102,7 +110,8 @@ fn qr(patch: &Patch) -> Option<Barcode> {
         && let [bottom_left, top_left, top_right, ..] = detected.getPoints()
     {
         let size = detected.getBits().getWidth() as f32;
-        let (tl, tr, bl) = ([top_left.x, top_left.y], [top_right.x, top_right.y], [bottom_left.x, bottom_left.y]);
+        let (tl, tr, bl) =
+            ([top_left.x, top_left.y], [top_right.x, top_right.y], [bottom_left.x, bottom_left.y]);
         let at = |u: f32, v: f32| {
             let axis = |i: usize| tl[i] + u * (tr[i] - tl[i]) + v * (bl[i] - tl[i]);
             patch.to_page([axis(0), axis(1)])
@@ -131,41 +140,21 @@ fn qr(patch: &Patch) -> Option<Barcode> {
 }
 
 fn generic(patch: &Patch, format: Format, hints: DecodeHints, reader: &mut impl Reader) -> Option<Barcode> {
-    let result = reader.decode_with_hints(&mut BinaryBitmap::new(HybridBinarizer::new(source(patch)?)), &hints).ok()?;
+    let result = reader
+        .decode_with_hints(&mut BinaryBitmap::new(HybridBinarizer::new(source(patch)?)), &hints)
+        .ok()?;
     let text = result.getText().to_owned();
     if text.is_empty() {
         return None;
     }
     let bytes = segments(&result).filter(|s| covers(s, &text)).unwrap_or_else(|| text.clone().into_bytes());
     let points: Vec<[f32; 2]> = result.getPoints().iter().map(|p| [p.x, p.y]).collect();
-    let corners = match (format, &points[..]) {
-        (Format::Code128 | Format::Code39, [a, b, ..]) => linear_corners(patch, format, *a, *b, &result),
-        (_, [_, _, _, ..]) => bounding(&points),
-        _ => bounding(&[[0.0, 0.0], [patch.width as f32, patch.height as f32]]),
+    let corners = match points.len() {
+        0..=2 => bounding(&[[0.0, 0.0], [patch.width as f32, patch.height as f32]]),
+        _ => bounding(&points),
     };
     let corners = corners.map(|c| patch.to_page(c));
     Some(Barcode { format, text, bytes, corners, module_px: 0.0 })
-}
-
-/// A row tells where bars begin and end, not how high they are: a band around the row that was read. The library
-/// halves the end of a Code 39, so that its band runs to the end of the picture here.
-fn linear_corners(patch: &Patch, format: Format, a: [f32; 2], b: [f32; 2], result: &RXingResult) -> [[f32; 2]; 4] {
-    let turned = matches!(
-        result.getRXingResultMetadata().get(&RXingResultMetadataType::ORIENTATION),
-        Some(RXingResultMetadataValue::Orientation(90 | 270))
-    );
-    let (width, height) = (patch.width as f32, patch.height as f32);
-    if format == Format::Code39 {
-        return if turned {
-            bounding(&[[a[0] - 40.0, 0.0], [a[0] + 40.0, height]])
-        } else {
-            bounding(&[[0.0, a[1] - 40.0], [width, a[1] + 40.0]])
-        };
-    }
-    let (x0, x1) = (a[0].min(b[0]), a[0].max(b[0]));
-    let (y0, y1) = (a[1].min(b[1]), a[1].max(b[1]));
-    let half = (0.12 * (x1 - x0).max(y1 - y0)).max(8.0);
-    if turned { bounding(&[[x0 - half, y0], [x1 + half, y1]]) } else { bounding(&[[x0, y0 - half], [x1, y1 + half]]) }
 }
 
 fn segments(result: &RXingResult) -> Option<Vec<u8>> {
@@ -200,5 +189,7 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok().flatten()
 }
 
+/// Larger pictures are not enlarged.
+const MOST_DOUBLED: usize = 150_000;
 /// Larger pictures never reach the library.
 const MOST_PIXELS: usize = 40_000_000;

@@ -21,8 +21,7 @@ pub(crate) struct Place {
 }
 
 /// A made-up card text of the size that cards have.
-pub(crate) const CARD: &str =
-    "001090123456|012345678|NGUYỄN THỊ HỒNG ÁNH|01011990|Nữ|Số 12 ngõ 34 Phường Trường Thi, Thành phố Vinh, Nghệ An|15042021";
+pub(crate) const CARD: &str = "001090123456|012345678|NGUYỄN THỊ HỒNG ÁNH|01011990|Nữ|Số 12 ngõ 34 Phường Trường Thi, Thành phố Vinh, Nghệ An|15042021";
 
 impl Sheet {
     /// An empty page of paper.
@@ -86,7 +85,8 @@ impl Sheet {
                     if u < -4.0 || v < -4.0 || u >= columns + 4.0 || v >= rows + 4.0 {
                         continue;
                     }
-                    let on = u >= 0.0 && v >= 0.0 && u < columns && v < rows && modules[v as usize][u as usize];
+                    let on =
+                        u >= 0.0 && v >= 0.0 && u < columns && v < rows && modules[v as usize][u as usize];
                     sum += if on { 45.0 } else { 235.0 };
                     n += 1.0;
                 }
@@ -162,7 +162,6 @@ fn code_128(text: &str) -> Vec<bool> {
             row.extend(vec![at % 2 == 0; usize::from(width - b'0')]);
         }
     }
-    row.extend([true, true]);
     row
 }
 
@@ -183,7 +182,7 @@ fn code_39(text: &str) -> Vec<bool> {
     row
 }
 
-/// Widths of bars and spaces (ISO/IEC 15417), start B at 104, stop without its last bar at 106.
+/// Widths of bars and spaces (ISO/IEC 15417), start B at 104, stop with its last bar at 106.
 const CODE_128: [&str; 107] = [
     "212222", "222122", "222221", "121223", "121322", "131222", "122213", "122312", "132212", "221213",
     "221312", "231212", "112232", "122132", "122231", "113222", "123122", "123221", "223211", "221132",
@@ -200,8 +199,7 @@ const CODE_128: [&str; 107] = [
 
 /// Nine elements a character, 1 = wide, the first bar highest (ISO/IEC 16388).
 const CODE_39: [u16; 43] = [
-    0x034, 0x121, 0x061, 0x160, 0x031, 0x130, 0x070, 0x025, 0x124, 0x064, 0x109, 0x049, 0x148, 0x019,
-    0x118, 0x058, 0x00d, 0x10c, 0x04c, 0x01c, 0x103, 0x043, 0x142, 0x013, 0x112, 0x052, 0x007, 0x106,
-    0x046, 0x016, 0x181, 0x0c1, 0x1c0, 0x091, 0x190, 0x0d0, 0x085, 0x184, 0x0c4, 0x0a8, 0x0a2, 0x08a,
-    0x02a,
+    0x034, 0x121, 0x061, 0x160, 0x031, 0x130, 0x070, 0x025, 0x124, 0x064, 0x109, 0x049, 0x148, 0x019, 0x118,
+    0x058, 0x00d, 0x10c, 0x04c, 0x01c, 0x103, 0x043, 0x142, 0x013, 0x112, 0x052, 0x007, 0x106, 0x046, 0x016,
+    0x181, 0x0c1, 0x1c0, 0x091, 0x190, 0x0d0, 0x085, 0x184, 0x0c4, 0x0a8, 0x0a2, 0x08a, 0x02a,
 ];
