@@ -2,9 +2,9 @@
 
 What is counted: user + system CPU seconds of the command and of every child that it waited for (wait4), median of the
 runs, the tools taking turns within a run. Peak memory is the largest sum over the command and all its children of what
-lies in memory, looked at fifty times a second (wait4's own figure starts at the size of whoever started it). Pages are made before the
-clock starts and read once, so that nobody pays for a cold disk. ocrmypdf takes PDF: the PDF it gets is made by
-img2pdf before its clock starts. Nobody does OCR.
+lies in memory, looked at fifty times a second (wait4's own figure starts at the size of whoever started it). Pages are
+made before the clock starts and read once, so that nobody pays for a cold disk. ocrmypdf takes PDF: the PDF it gets is
+made by img2pdf before its clock starts. Nobody does OCR.
 
 The work is not the same, and the table says so: hoso admits, judges pages, reads barcodes, divides, makes PDF/A-2b,
 signs and logs; ocrmypdf makes PDF/A of ready PDFs; img2pdf only wraps the JPEGs.
