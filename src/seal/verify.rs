@@ -5,6 +5,7 @@
 //! listed as not checked, and what cannot be read is not good.
 
 pub mod chain;
+pub mod coverage;
 pub mod fields;
 pub mod signer;
 pub mod token;
@@ -14,7 +15,7 @@ pub use chain::{Anchors, ChainReport, Revocation, Trust};
 pub use token::TimestampReport;
 
 use crate::fault::{Class, Code, Fault, Outcome, Report};
-use crate::pdf::revise::{Document, Kind, Value};
+use crate::pdf::revise::{Document, Value};
 use chain::{Enclosed, Moment, Purpose};
 use fields::SignatureField;
 use jiff::Timestamp;
@@ -250,7 +251,7 @@ fn judge(
     match range {
         Err(fault) => report.problems.push(fault.report()),
         Ok(range) => {
-            match cover(document, field, &range) {
+            match coverage::cover(document, field, &range) {
                 Ok((class, updates)) => (report.coverage, report.updates) = (class, updates),
                 Err((class, fault)) => {
                     report.coverage = class;
@@ -361,78 +362,6 @@ fn judge_stamp(report: &mut SignatureReport, contents: &[u8], parts: &[&[u8]], b
         }
     }
     report.timestamp = Some(stamp);
-}
-
-/// The class of a signature's coverage, and what came after it.
-fn cover(
-    document: &Document<'_>,
-    field: &SignatureField,
-    range: &fields::Coverage,
-) -> Result<(CoverageClass, BTreeSet<Update>), (CoverageClass, Fault)> {
-    let partial = |fault: Fault| (CoverageClass::Partial, fault);
-    let illegal = |fault: Fault| (CoverageClass::IllegalUpdates, fault);
-    let bytes = document.bytes();
-    let signed = bytes.get(..range.end).unwrap_or_default();
-    if !signed.trim_ascii_end().ends_with(b"%%EOF") {
-        return Err(partial(Fault::new(&NOT_A_REVISION).detail("no %%EOF at its end")));
-    }
-    let revision = Document::open(signed).map_err(partial)?;
-    let newest = revision.sections().first().map(|s| s.offset);
-    let chain: Vec<usize> = document.sections().iter().map(|s| s.offset).collect();
-    let base = chain.iter().position(|o| Some(*o) == newest);
-    let base =
-        base.ok_or_else(|| illegal(Fault::new(&NOT_A_REVISION).detail("the file no longer builds on it")))?;
-    let older = revision.sections().iter().map(|s| s.offset);
-    if !chain.iter().skip(base).copied().eq(older) {
-        return Err(illegal(Fault::new(&NOT_A_REVISION).detail("the file no longer builds on it")));
-    }
-    if document.sections().iter().any(|s| s.kind == Kind::Hybrid) {
-        return Err(partial(Fault::new(&HYBRID)));
-    }
-    let own = revision.get(field.object).map_err(partial)?;
-    let now = document.get(field.object).map_err(partial)?;
-    if own != now {
-        return Err(illegal(Fault::new(&updates::ILLEGAL).at(format!("object {}", field.object))));
-    }
-    let mut found = BTreeSet::new();
-    if base == 0 {
-        let rest = bytes.get(range.end..).unwrap_or_default();
-        return match rest {
-            [] => Ok((CoverageClass::Whole, found)),
-            rest if rest.len() <= 8 && rest.trim_ascii().is_empty() => Ok((CoverageClass::Whole, found)),
-            _ => Ok((CoverageClass::TrailingBytes, found)),
-        };
-    }
-    if base > MAX_REVISIONS {
-        return Err(illegal(Fault::new(&updates::TOO_MANY).detail(format!("{base} updates"))));
-    }
-    let mut before = revision;
-    for index in (0..base).rev() {
-        let offset = chain.get(index).copied().unwrap_or_default();
-        if offset < range.end {
-            return Err(illegal(
-                Fault::new(&NOT_A_REVISION).detail("an update that stands before the signature's end"),
-            ));
-        }
-        let after = Document::open_at_section(bytes, offset).map_err(illegal)?;
-        found.extend(updates::compare(&before, &after).map_err(illegal)?);
-        before = after;
-    }
-    if updates::certified(document, field).map_err(illegal)? == Some(1)
-        && (found.contains(&Update::Signature) || found.contains(&Update::VisibleSignature))
-    {
-        return Err(illegal(
-            Fault::new(&updates::ILLEGAL).detail("certified against any change, then signed again"),
-        ));
-    }
-    if !ends_with_revision(bytes) {
-        return Ok((CoverageClass::TrailingBytes, found));
-    }
-    Ok((CoverageClass::WholeRevision, found))
-}
-
-fn ends_with_revision(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_end().ends_with(b"%%EOF")
 }
 
 /// Certificates and lists of the DSS: claims that help to find the way.
@@ -557,7 +486,6 @@ fn finding(code: &'static Code) -> Report {
 
 const TIME_STAMP: &str = "1.2.840.113549.1.9.16.2.14";
 const MAX_SIGNATURES: usize = 64;
-const MAX_REVISIONS: usize = 200;
 const MAX_DSS: usize = 64;
 const MAX_DSS_STREAM: usize = 4 << 20;
 
@@ -597,8 +525,8 @@ pub const CODES: &[&Code] = &[
     &SHARED,
     &SUB_FILTER,
     &TRAILING,
-    &NOT_A_REVISION,
-    &HYBRID,
+    &coverage::NOT_A_REVISION,
+    &coverage::HYBRID,
     &MANY_STAMPS,
 ];
 
@@ -634,20 +562,6 @@ pub const TRAILING: Code = VerifyCode {
     id: "VRFY-046",
     vi: "Có dữ liệu lạ sau phần kết thúc của tài liệu",
     en: "there are foreign bytes after the end of the document",
-}
-.code();
-/// The signed range is not a revision.
-pub const NOT_A_REVISION: Code = VerifyCode {
-    id: "VRFY-047",
-    vi: "Phần được ký không phải là một phiên bản trọn vẹn của tài liệu",
-    en: "what was signed is not a whole revision of the document",
-}
-.code();
-/// Hybrid.
-pub const HYBRID: Code = VerifyCode {
-    id: "VRFY-048",
-    vi: "Tệp có hai bảng tham chiếu song song, mỗi phần mềm có thể hiển thị một khác",
-    en: "the file has two cross-reference tables side by side, so that programs may show different papers",
 }
 .code();
 /// Several time stamps on one signature.

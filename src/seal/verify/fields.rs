@@ -40,7 +40,7 @@ impl Coverage {
 pub(super) fn signature_fields(document: &Document<'_>) -> Outcome<Vec<SignatureField>> {
     let mut found = Vec::new();
     for node in field_nodes(document)? {
-        if !node.kind.as_ref().is_some_and(|k| k == b"Sig") {
+        if node.kind.as_deref() != Some(b"Sig") {
             continue;
         }
         let (object, dict) = match node.dict.get(b"V") {

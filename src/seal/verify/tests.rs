@@ -278,7 +278,8 @@ fn every_other_update_after_a_signature_is_illegal_and_names_its_object() {
     let page = "/Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots 8 0 R/Resources<</Font<</F1 10 0 R>>/XObject<</X 40 0 R>>>>";
     let free_text = "<</Type/Annot/Subtype/FreeText/Rect[72 690 300 720]/Contents(khac)>>".to_owned();
     let fields = "[7 0 R 9 0 R 21 0 R";
-    let cases: Vec<(&str, Vec<(u32, String)>, &str)> = vec![
+    type Case<'a> = (&'a str, Vec<(u32, String)>, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         ("black box on the page", vec![(4, stream("0 0 595 842 re f"))], "object 4 0"),
         ("new content stream", vec![(3, format!("<<{page}/Contents[4 0 R 30 0 R]>>")), (30, stream("f"))], "object 3 0"),
         ("another page", vec![(2, "<</Type/Pages/Kids[3 0 R 30 0 R]/Count 2>>".into()), (30, format!("<<{page}/Contents 4 0 R>>"))], "object 2 0"),

@@ -157,6 +157,9 @@ pub(super) fn crl(issuer: &Holder, revoked: &[(&X509, i64)], days: i64, extensio
     der::sequence(&[&tbs, &algorithm, &der::tlv(3, &[&[0], &signature[..]].concat())])
 }
 
+/// Makes a time stamp token over a signature.
+pub(super) type Stamp<'a> = dyn Fn(&[u8]) -> Vec<u8> + 'a;
+
 /// How a CMS is to be made wrong; the default is right.
 #[derive(Clone)]
 pub(super) struct Shape<'a> {
@@ -169,7 +172,7 @@ pub(super) struct Shape<'a> {
     pub(super) sha1: bool,
     pub(super) indefinite: bool,
     pub(super) padding: &'a [u8],
-    pub(super) stamp: Option<&'a dyn Fn(&[u8]) -> Vec<u8>>,
+    pub(super) stamp: Option<&'a Stamp<'a>>,
     pub(super) above: Vec<X509>,
     pub(super) content_type: &'a [u64],
 }
