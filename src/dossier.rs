@@ -10,6 +10,7 @@ use crate::page::Dpi;
 use crate::scan::barcode::Barcode;
 use crate::scan::quality::Quality;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One dossier, or a batch that has not been divided into dossiers yet.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct Dossier {
     /// What was typed at the desk about the applicant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applicant: Option<Applicant>,
+    /// What was typed at the desk, by dossier code, until the batch is divided.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slips: BTreeMap<String, DeskSlip>,
     /// What the office says of a result that goes out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slip: Option<ResultSlip>,
@@ -103,8 +107,8 @@ impl Dates {
     }
 }
 
-/// `dossier.toml` in a folder.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// `dossier.toml` in a folder, or `<dossier code>.dossier.toml` where the folder holds several dossiers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeskSlip {
     /// Dossier code, where the desk has given one.
@@ -126,47 +130,29 @@ pub struct DeskSlip {
 #[serde(deny_unknown_fields)]
 pub struct ResultSlip {
     /// Dossier code.
-    pub dossier: String,
-    /// Office that resolved it.
-    pub office: String,
+    pub code: String,
     /// Procedure code, e.g. `1.001193`.
     pub procedure: String,
+    /// What the procedure is called; the station's catalogue fills it in where it is left out, and the field too.
+    pub procedure_name: Option<String>,
+    /// Code of the procedure's field.
+    pub field: Option<String>,
+    /// What the field is called.
+    pub field_name: Option<String>,
     /// What the result is called.
     pub title: String,
     /// Code of the result type, e.g. `KQ.G15.000031`.
     pub result_code: String,
     /// Number and symbol on the paper.
     pub symbol: Option<String>,
-    /// When it was issued, `2026-11-23T09:00:00+07:00`.
-    pub issued: Option<String>,
-    /// When the dossier was received.
+    /// The citizen's stable handle at the wallet, 64 hexadecimal digits; left out for a citizen without a wallet.
+    pub wallet: Option<String>,
+    /// When the dossier was received, `2026-11-21T08:15:00+07:00`.
     pub received: Option<String>,
     /// When the result was due.
     pub due: Option<String>,
-    /// Who receives it besides the portal.
-    pub recipient: Option<Handle>,
     /// Who owns the result.
     pub owner: Applicant,
-}
-
-/// Where a citizen receives things.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Handle {
-    /// `wallet`, or `none` for a citizen without one.
-    pub kind: HandleKind,
-    /// The citizen's stable handle at the wallet; it leaves the house only as a keyed digest.
-    pub handle: Option<String>,
-}
-
-/// What kind of recipient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HandleKind {
-    /// An e-wallet that speaks push v1.
-    Wallet,
-    /// None: link, QR and paper.
-    None,
 }
 
 /// A file as it came.
@@ -266,6 +252,15 @@ pub struct SealedDocument {
 }
 
 impl Dossier {
+    /// Takes over what was typed at the desk; `None` where a date in it is no moment.
+    pub fn apply(&mut self, slip: DeskSlip) -> Option<()> {
+        self.dates = Dates::parse(slip.received.as_deref(), slip.due.as_deref())?;
+        self.code = slip.code.or(self.code.take());
+        self.procedure = slip.procedure;
+        self.applicant = slip.applicant;
+        Some(())
+    }
+
     /// What a clerk calls it: its code, or the batch it came as.
     pub fn label(&self) -> &str {
         self.code.as_deref().unwrap_or(&self.batch)

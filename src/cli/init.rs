@@ -56,9 +56,6 @@ pub fn run(args: &Args) -> Outcome<u8> {
     } else {
         write_secret(&root.join("keys/log.key"), &Signer::generate(&origin)?.to_pem()?)?;
     }
-    let mut handle_key = [0u8; 32];
-    openssl::rand::rand_bytes(&mut handle_key).map_err(|_| Fault::new(&UNWRITABLE))?;
-    write_secret(&root.join("keys/handle.key"), hex::encode(handle_key).as_bytes())?;
     let pem = fs::read(root.join("keys/log.key")).map_err(|e| Fault::new(&UNWRITABLE).detail(e.kind()))?;
     let verifier = Signer::from_pem(&origin, &pem)?.verifier();
     let name = format!("{}.vkey", Blake3::of(origin.as_bytes()).short());

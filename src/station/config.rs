@@ -92,8 +92,6 @@ pub enum RecipientConfig {
         receipt_key: String,
         /// The key that signs our requests, PEM.
         key: Reference,
-        /// Secret shared with the receiver, 32 bytes in hexadecimal digits: citizens' handles travel only as keyed digests.
-        handle_key: Reference,
     },
 }
 

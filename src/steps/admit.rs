@@ -60,18 +60,19 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
         identity.push(digests.blake3.0.to_vec());
         dossier.readings.push(ReadingRecord { name, digests });
     }
-    if let Some(path) = &found.desk_slip {
+    for (code, path) in &found.desk_slips {
         let (slip, bytes) = slip::<DeskSlip>(path, found)?;
         identity.push(bytes);
-        dossier.code = slip.code;
-        dossier.dates = dates(slip.received.as_deref(), slip.due.as_deref(), found)?;
-        dossier.procedure = slip.procedure;
-        dossier.applicant = slip.applicant;
+        dates(slip.received.as_deref(), slip.due.as_deref(), found)?;
+        match code {
+            None => drop(dossier.apply(slip)),
+            Some(code) => drop(dossier.slips.insert(code.clone(), slip)),
+        }
     }
     if let Some(path) = &found.result_slip {
         let (slip, bytes) = slip::<ResultSlip>(path, found)?;
         identity.push(bytes);
-        dossier.code = Some(slip.dossier.clone());
+        dossier.code = Some(slip.code.clone());
         dossier.title = Some(slip.title.clone());
         dossier.procedure = Some(slip.procedure.clone());
         dossier.dates = dates(slip.received.as_deref(), slip.due.as_deref(), found)?;

@@ -14,7 +14,7 @@ use crate::deliver::portal::record::{
 };
 use crate::deliver::push::RecipientHandle;
 use crate::digest::{Digests, Sha256};
-use crate::dossier::{Applicant, Dossier, HandleKind};
+use crate::dossier::{Applicant, Dossier};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pipeline::DeliverConfig;
 use crate::station::config::RecipientConfig;
@@ -61,10 +61,9 @@ pub fn run(mut dossier: Dossier, config: &DeliverConfig, desk: &Desk) -> Outcome
     for name in &config.to {
         match desk.recipient(name)? {
             RecipientConfig::Dvcqg { links, unit, .. } => parcels.push(portal(&dossier, name, links, unit, desk)?),
-            RecipientConfig::Push { handle_key, .. } => match wallet_handle(&dossier) {
-                Some(citizen) => {
-                    let key = handle_secret(&handle_key.text(&desk.station.root)?)?;
-                    let handle = RecipientHandle::derive(&key, &citizen)?;
+            RecipientConfig::Push { .. } => match dossier.slip.as_ref().and_then(|s| s.wallet.as_deref()) {
+                Some(handle) => {
+                    let handle = RecipientHandle::parse(handle)?;
                     for (_, _, document) in dossier.outgoing() {
                         let id = delivery_id(name, handle.as_str(), &document.sha256, 1);
                         let body = Body::Push { handle: handle.as_str().into(), document: *document };
@@ -76,18 +75,6 @@ pub fn run(mut dossier: Dossier, config: &DeliverConfig, desk: &Desk) -> Outcome
         }
     }
     Ok(StepOutput::Send(dossier, parcels))
-}
-
-fn wallet_handle(dossier: &Dossier) -> Option<String> {
-    let recipient = dossier.slip.as_ref()?.recipient.as_ref()?;
-    (recipient.kind == HandleKind::Wallet).then(|| recipient.handle.clone()).flatten()
-}
-
-fn handle_secret(text: &str) -> Outcome<[u8; 32]> {
-    let mut key = [0u8; 32];
-    hex::decode_to_slice(text, &mut key)
-        .map_err(|_| Fault::new(&crate::station::NO_SECRET).at("handle-key").detail("not 64 hexadecimal digits"))?;
-    Ok(key)
 }
 
 fn portal(dossier: &Dossier, name: &str, links: &str, unit: &str, desk: &Desk) -> Outcome<Parcel> {
@@ -106,7 +93,12 @@ fn portal_record(dossier: &Dossier, code: String, links: &str, unit: &str, desk:
     let slip = dossier.slip.as_ref();
     let owner = slip.map(|s| &s.owner).or(dossier.applicant.as_ref()).cloned().unwrap_or_default();
     let procedure = dossier.procedure.clone().unwrap_or_default();
-    let known = desk.procedures()?.get(&procedure).cloned().unwrap_or_default();
+    let mut known = desk.procedures()?.get(&procedure).cloned().unwrap_or_default();
+    if let Some(slip) = slip {
+        known.name = slip.procedure_name.clone().unwrap_or(known.name);
+        known.field = slip.field.clone().unwrap_or(known.field);
+        known.field_name = slip.field_name.clone().unwrap_or(known.field_name);
+    }
     let link = |d: &Digests| format!("{}/{}", links.trim_end_matches('/'), d.sha256);
     let short = |d: &Digests| d.sha256.to_string()[..16].to_owned();
     let sealed_at = dossier.papers.iter().filter_map(|p| p.sealed.as_ref()).map(|s| s.at / 1000).max();

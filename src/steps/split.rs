@@ -25,7 +25,7 @@ pub fn run(mut batch: Dossier, config: &SplitConfig) -> StepOutput {
     let mut children = Vec::with_capacity(segments.len());
     for segment in &segments {
         if segment.pages.is_empty() {
-            batch.findings.extend(segment.findings.iter().map(|f| f.report()));
+            batch.findings.extend(segment.findings.iter().cloned());
             continue;
         }
         children.push(one(&batch, segment, filled, children.len() + 1, config));
@@ -55,20 +55,23 @@ fn one(batch: &Dossier, segment: &Segment, filled: usize, number: usize, config:
         dossier.papers.extend(assemble::group_papers(batch, pages));
     }
     keep_own(&mut dossier);
+    if let Some(slip) = dossier.code.as_ref().and_then(|code| batch.slips.get(code)) {
+        // Its dates were read when the batch was admitted.
+        let _ = dossier.apply(slip.clone());
+    }
     dossier.readings = readings(batch, dossier.code.as_deref(), filled);
     for finding in &segment.findings {
-        let what = finding.code;
-        if what == &separate::NO_CODE && dossier.code.is_some() {
+        let is = |code: &Code| finding.code == code.id;
+        if is(&separate::NO_CODE) && dossier.code.is_some() {
             continue;
         }
-        let refuse = (what == &separate::PAGE_COUNT && config.page_count == OnMismatch::Refuse)
-            || (what == &separate::NO_CODE && config.no_code == OnMismatch::Refuse)
-            || what == &separate::TWO_CODES;
-        let report = finding.report();
+        let refuse = (is(&separate::PAGE_COUNT) && config.page_count == OnMismatch::Refuse)
+            || (is(&separate::NO_CODE) && config.no_code == OnMismatch::Refuse)
+            || is(&separate::TWO_CODES);
         if refuse {
-            dossier.refusal.get_or_insert_with(|| report.clone());
+            dossier.refusal.get_or_insert_with(|| finding.clone());
         }
-        dossier.findings.push(report);
+        dossier.findings.push(finding.clone());
     }
     dossier
 }

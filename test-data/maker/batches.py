@@ -70,6 +70,7 @@ def batch_1(out: Path, seed: str) -> None:
             else:
                 put(sheet, key)
             before = sheet
+    slips(out, ("1-1", "1-2", "1-3"))
 
 
 def batch_2(out: Path, seed: str) -> None:
@@ -86,6 +87,7 @@ def batch_2(out: Path, seed: str) -> None:
         pages += [(make(dpi, f"{seed}/{name}/{part}"), f"{seed}/{name}/{part}") for part, make in parts]
     (out / "fax_20261121_0815.tif").write_bytes(scan.g4_tiff(
         [scan.bilevel(s.image, k, skew=skew(k) * 0.7, threshold=168) for s, k in pages], dpi))
+    slips(out, ("2-1", "2-2"))
 
 
 def desk(out: Path, seed: str, name: str, dpi: int, card_dpi: int, mixed: bool) -> None:
@@ -112,10 +114,22 @@ def desk(out: Path, seed: str, name: str, dpi: int, card_dpi: int, mixed: bool) 
                 d, k, ["Xin làm 02 bản sao trích lục", "khai sinh, trả qua bưu điện."]))]:
             jpegs.append(scan.jpeg(colour(200, make(200, f"{key}/{part}"), f"{key}/{part}"), 200))
         (out / "p06.pdf").write_bytes(pdf_of_scans(jpegs))
+    (out / "dossier.toml").write_text(slip(case), encoding="utf-8")
+
+
+def slip(case: Case) -> str:
+    """What the clerk typed when the dossier got its code."""
     p = case.who
-    (out / "dossier.toml").write_text(
-        f'procedure = "{case.procedure[0]}"\noffice = "{OFFICE}"\n\n[applicant]\nname = "{p.name}"\nnumber = "{p.number}"\n'
-        f'birth = "{p.birth}"\nsex = "{p.sex}"\n', encoding="utf-8")
+    return (f'procedure = "{case.procedure[0]}"\noffice = "{OFFICE}"\n'
+            f'received = "2026-11-21T08:15:00+07:00"\ndue = "2026-11-24T15:00:00+07:00"\n\n'
+            f'[applicant]\nname = "{p.name}"\nnumber = "{p.number}"\nbirth = "{p.birth}"\nsex = "{p.sex}"\n'
+            f'phone = "{p.phone}"\n')
+
+
+def slips(out: Path, names: tuple[str, ...]) -> None:
+    """One slip a dossier, named after its code, where a batch holds several."""
+    for name in names:
+        (out / f"{CASES[name].code}.dossier.toml").write_text(slip(CASES[name]), encoding="utf-8")
 
 
 def pdf_of_scans(jpegs: list[bytes]) -> bytes:

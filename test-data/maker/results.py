@@ -120,4 +120,4 @@ def write(root: Path) -> None:
             f'code = "{case.code}"\nprocedure = "{number}"\nprocedure_name = "{procedure}"\nfield = "{field}"\nfield_name = "{field_name}"\n'
             f'title = "{title}"\nresult_code = "{code}"\nsymbol = "{symbol}"\n{wallet}'
             f'received = "2026-11-21T08:15:00+07:00"\ndue = "2026-11-24T15:00:00+07:00"\n\n'
-            f'[owner]\nname = "{p.name}"\nnumber = "{p.number}"\nbirth = "{p.birth}"\nsex = "{p.sex}"\n', encoding="utf-8")
+            f'[owner]\nname = "{p.name}"\nnumber = "{p.number}"\nbirth = "{p.birth}"\nsex = "{p.sex}"\nphone = "{p.phone}"\n', encoding="utf-8")

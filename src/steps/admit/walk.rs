@@ -19,13 +19,15 @@ pub struct Found {
     pub files: Vec<PathBuf>,
     /// Chip readings.
     pub readings: Vec<PathBuf>,
-    /// `dossier.toml`.
-    pub desk_slip: Option<PathBuf>,
+    /// `dossier.toml`, and `<dossier code>.dossier.toml` with its code.
+    pub desk_slips: Vec<(Option<String>, PathBuf)>,
     /// `NAME.toml` beside `NAME.pdf`.
     pub result_slip: Option<PathBuf>,
     /// What the manifest says.
     pub line: Option<Line>,
 }
+
+const SLIP: &str = "dossier.toml";
 
 pub(super) fn find(input: &Path, batch: Batch) -> Outcome<Vec<Outcome<Found>>> {
     let kind = fs::metadata(input).map_err(|e| unreadable(input, &e))?;
@@ -69,8 +71,10 @@ fn one_folder(folder: &Path, root: &Path, source: String, below: &mut Vec<PathBu
             below.push(path);
         } else if name.ends_with(".reading.json") {
             found.readings.push(path);
-        } else if name == "dossier.toml" {
-            found.desk_slip = Some(path);
+        } else if name == SLIP {
+            found.desk_slips.push((None, path));
+        } else if let Some(code) = name.strip_suffix(SLIP).and_then(|n| n.strip_suffix('.')) {
+            found.desk_slips.push((Some(code.to_owned()), path));
         } else if name != manifest::NAME {
             found.files.push(path);
         }
