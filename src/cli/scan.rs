@@ -40,7 +40,7 @@ enum Line {
         file: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         page: Option<usize>,
-        error: Report,
+        error: Box<Report>,
     },
 }
 
@@ -123,7 +123,7 @@ fn file(path: &Path, limits: &Limits, profile: &Profile, mut say: impl FnMut(Lin
     let refuse = |page: Option<usize>, fault: &Fault| Line::Refused {
         file: name.clone(),
         page,
-        error: fault.report(),
+        error: Box::new(fault.report()),
     };
     let start = Instant::now();
     let opened = read(path, limits).and_then(|bytes| {

@@ -38,8 +38,8 @@ impl Mark {
     }
 }
 
-/// A pixel is inked from this share of missing light on (0.15).
-pub(super) const INKED: u8 = 38;
+/// A pixel is inked from this share of missing light on (0.12).
+pub(super) const INKED: u8 = 30;
 /// Side of the squares whose brightest tenth is taken for paper.
 const TILE: usize = 32;
 
