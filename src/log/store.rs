@@ -133,10 +133,11 @@ impl Log {
             self.extend("leaves", &entries)?;
             self.refresh(&mut state)?;
         }
+        let tiles = Tiles::new(&self.folder, &state.edge);
         statements
             .iter()
             .zip(places)
-            .map(|(statement, place)| self.receipt(&state, statement, place))
+            .map(|(statement, place)| self.receipt(&state, &tiles, statement, place))
             .collect()
     }
 
@@ -161,7 +162,7 @@ impl Log {
             }
         }
         let (statement, place) = found.ok_or(&NOT_LOGGED)?;
-        self.receipt(&state, &statement, place)
+        self.receipt(&state, &Tiles::new(&self.folder, &state.edge), &statement, place)
     }
 
     /// The proof that the log of `old` leaves grew into the log of now.
@@ -173,7 +174,7 @@ impl Log {
         if old > state.edge.size() {
             return Err(Fault::new(&NOT_LOGGED).detail(format!("{old} leaves of {}", state.edge.size())));
         }
-        tree::consistency_proof(&Tiles { folder: &self.folder, edge: &state.edge }, old, state.edge.size())
+        tree::consistency_proof(&Tiles::new(&self.folder, &state.edge), old, state.edge.size())
     }
 
     /// Reads the folder from its leaves again, writes all tiles again, and says how many leaves there are.
@@ -297,7 +298,7 @@ impl Log {
         let root = if size == edge.size() {
             tree::root(edge, size)?
         } else {
-            tree::root(&Tiles { folder: &self.folder, edge }, size)?
+            tree::root(&Tiles::new(&self.folder, edge), size)?
         };
         if root == signed.checkpoint.root {
             return Ok(());
@@ -333,10 +334,15 @@ impl Log {
         Ok(Some(Head { note, checkpoint }))
     }
 
-    fn receipt(&self, state: &State, statement: &Statement, index: u64) -> Outcome<Receipt> {
+    fn receipt(
+        &self,
+        state: &State,
+        tiles: &Tiles<'_>,
+        statement: &Statement,
+        index: u64,
+    ) -> Outcome<Receipt> {
         let head = state.head.as_ref().ok_or(&CHECKPOINT_LOST)?;
-        let tiles = Tiles { folder: &self.folder, edge: &state.edge };
-        let path = tree::inclusion_proof(&tiles, index, head.checkpoint.size)?;
+        let path = tree::inclusion_proof(tiles, index, head.checkpoint.size)?;
         // A damaged tile must not leave the house as a receipt that proves nothing.
         if root_of_inclusion(&statement.leaf(), index, head.checkpoint.size, &path)
             != Some(head.checkpoint.root)

@@ -3,6 +3,8 @@
 
 use super::tree::{Hash, Subtrees, node_hash};
 use crate::fault::{Class, Code, Fault, Outcome};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -93,28 +95,61 @@ impl Subtrees for Edge {
     }
 }
 
-/// The whole tree: full tiles in files, the edge in memory.
+/// The whole tree: full tiles in files, the edge in memory. What was read and hashed is kept while it lives, so that the
+/// proofs of one commit cost little more than one.
 pub struct Tiles<'a> {
-    /// The folder that holds `tile/`.
-    pub folder: &'a Path,
-    /// The right edge of the same tree.
-    pub edge: &'a Edge,
+    folder: &'a Path,
+    edge: &'a Edge,
+    tiles: RefCell<HashMap<(u8, u64), Vec<Hash>>>,
+    nodes: RefCell<HashMap<(u8, u64), Hash>>,
+}
+
+impl<'a> Tiles<'a> {
+    /// Over the folder that holds `tile/` and the right edge of the same tree.
+    pub fn new(folder: &'a Path, edge: &'a Edge) -> Self {
+        Tiles { folder, edge, tiles: RefCell::default(), nodes: RefCell::default() }
+    }
+
+    /// A hash as it stands in a tile.
+    fn stored(&self, level: u8, number: u64, place: usize) -> Outcome<Hash> {
+        let missing = || Fault::new(&NO_SUBTREE).at(tile_path(Some(level), number, WIDTH));
+        if let Some(hashes) = self.edge.hashes(level, number) {
+            return hashes.get(place).copied().ok_or_else(missing);
+        }
+        if let Some(hashes) = self.tiles.borrow().get(&(level, number)) {
+            return hashes.get(place).copied().ok_or_else(missing);
+        }
+        let path = self.folder.join(tile_path(Some(level), number, WIDTH));
+        let bytes = fs::read(path).map_err(|e| missing().detail(e.kind()))?;
+        if bytes.len() != WIDTH * 32 {
+            return Err(missing().detail(format!("{} bytes", bytes.len())));
+        }
+        let hashes = bytes.as_chunks::<32>().0.to_vec();
+        let hash = hashes.get(place).copied().ok_or_else(missing)?;
+        let mut tiles = self.tiles.borrow_mut();
+        if tiles.len() >= MAX_KEPT_TILES {
+            tiles.clear();
+        }
+        tiles.insert((level, number), hashes);
+        Ok(hash)
+    }
 }
 
 impl Subtrees for Tiles<'_> {
     fn subtree(&self, level: u8, index: u64) -> Outcome<Hash> {
-        let spot = Spot::of(level, index);
-        if let Some(hashes) = self.edge.hashes(spot.level, spot.tile) {
-            return hashes.get(spot.from..spot.to).map(fold).ok_or_else(|| Fault::new(&NO_SUBTREE));
+        if level.is_multiple_of(8) {
+            return self.stored(level / 8, index / WIDTH as u64, (index % WIDTH as u64) as usize);
         }
-        let path = tile_path(Some(spot.level), spot.tile, WIDTH);
-        let bytes = fs::read(self.folder.join(&path))
-            .map_err(|e| Fault::new(&NO_SUBTREE).detail(e.kind()).at(&path))?;
-        if bytes.len() != WIDTH * 32 {
-            return Err(Fault::new(&NO_SUBTREE).detail(format!("{} bytes", bytes.len())).at(&path));
+        if let Some(hash) = self.nodes.borrow().get(&(level, index)) {
+            return Ok(*hash);
         }
-        let (hashes, _) = bytes.as_chunks::<32>();
-        hashes.get(spot.from..spot.to).map(fold).ok_or_else(|| Fault::new(&NO_SUBTREE).at(&path))
+        let hash = node_hash(&self.subtree(level - 1, 2 * index)?, &self.subtree(level - 1, 2 * index + 1)?);
+        let mut nodes = self.nodes.borrow_mut();
+        if nodes.len() >= MAX_KEPT_NODES {
+            nodes.clear();
+        }
+        nodes.insert((level, index), hash);
+        Ok(hash)
     }
 }
 
@@ -162,6 +197,9 @@ fn fold(hashes: &[Hash]) -> Hash {
     }
 }
 
+const MAX_KEPT_TILES: usize = 64;
+const MAX_KEPT_NODES: usize = 1 << 16;
+
 /// A tile that should be there is not, or is damaged.
 pub const NO_SUBTREE: Code = Code {
     id: "LOG-006",
@@ -202,7 +240,7 @@ mod tests {
                 write_tile(folder.path(), &path, tile.hashes.as_flattened()).unwrap();
             }
         }
-        let tiles = Tiles { folder: folder.path(), edge: &edge };
+        let tiles = Tiles::new(folder.path(), &edge);
         for (index, size) in
             [(0, 1), (0, 66_000), (65_535, 66_000), (65_536, 66_000), (300, 1000), (65_999, 66_000)]
         {
@@ -223,7 +261,7 @@ mod tests {
         for i in 0..300u32 {
             edge.push(leaf_hash(&i.to_be_bytes()));
         }
-        let fault = tree::inclusion_proof(&Tiles { folder: folder.path(), edge: &edge }, 3, 300).unwrap_err();
+        let fault = tree::inclusion_proof(&Tiles::new(folder.path(), &edge), 3, 300).unwrap_err();
         assert_eq!((fault.code.id, fault.place.as_deref()), ("LOG-006", Some("tile/0/000")));
     }
 }
