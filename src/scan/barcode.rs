@@ -111,7 +111,7 @@ impl Default for Policy {
             whole_below_px: 2_000_000,
             expected: false,
             max_regions: 24,
-            max_effort_px: 5_000_000,
+            max_effort_px: 3_000_000,
         }
     }
 }
@@ -136,7 +136,7 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
         return PageCodes { codes, searched };
     }
     let mut effort = Effort { left: policy.max_effort_px };
-    localised(luma, dpi, policy, &mut effort, &mut codes);
+    localised(luma, dpi, policy, small, &mut effort, &mut codes);
     if small || (policy.expected && codes.is_empty()) {
         searched = Searched::WholeImage;
         whole(luma, policy, &mut codes);
@@ -167,15 +167,25 @@ impl Effort {
     }
 }
 
-fn localised(luma: &Luma, dpi: Option<f32>, policy: &Policy, effort: &mut Effort, codes: &mut Vec<Barcode>) {
+fn localised(
+    luma: &Luma,
+    dpi: Option<f32>,
+    policy: &Policy,
+    small: bool,
+    effort: &mut Effort,
+    codes: &mut Vec<Barcode>,
+) {
     let map = locate::survey(luma, dpi);
-    if policy.formats.contains(&Format::QRCode) {
-        for triple in finder::triples(luma, map.threshold) {
-            if codes.iter().all(|code| !inside(&code.corners, triple.centre()))
-                && let Some(code) = finder::read(luma, &triple)
-            {
-                add(codes, code);
-            }
+    let patterns = if policy.formats.contains(&Format::QRCode) {
+        finder::patterns(luma, map.threshold)
+    } else {
+        Vec::new()
+    };
+    for triple in finder::triples(&patterns) {
+        if codes.iter().all(|code| !inside(&code.corners, triple.centre()))
+            && let Some(code) = finder::read(luma, &triple)
+        {
+            add(codes, code);
         }
     }
     for region in map.regions.iter().take(policy.max_regions) {
@@ -183,13 +193,15 @@ fn localised(luma: &Luma, dpi: Option<f32>, policy: &Policy, effort: &mut Effort
         if codes.iter().any(|code| inside(&code.corners, centre)) {
             continue;
         }
-        let found = match region.kind {
-            locate::Kind::Linear => {
-                let found = linear::read(luma, region, &policy.formats, effort);
-                if found.is_empty() { matrix::read(luma, region, &policy.formats, effort) } else { found }
-            }
-            locate::Kind::Matrix => matrix::read(luma, region, &policy.formats, effort),
-        };
+        let mut found = Vec::new();
+        if region.kind == locate::Kind::Linear {
+            found = linear::read(luma, region, &policy.formats, effort);
+        }
+        // A small picture goes to these decoders whole, after this.
+        if found.is_empty() && !small {
+            let finders = patterns.iter().filter(|p| region.holds(p.at)).count();
+            found = matrix::read(luma, region, finders, &policy.formats, effort);
+        }
         found.into_iter().for_each(|code| add(codes, code));
     }
 }
@@ -301,11 +313,88 @@ mod tests {
                 sheet.code(format, text, EcLevel::M, Place { centre, module, degrees });
             }
             let page = read_page(&sheet.scanned(), Some(200.0), &Policy::default());
-            let found = texts(&page);
-            let missed: Vec<_> =
-                wanted.iter().filter(|w| !found.contains(&(w.0, w.1))).map(|w| w.0).collect();
-            eprintln!("{degrees}: missed {missed:?} {:?}", page.codes);
-            assert!(found.iter().all(|f| wanted.iter().any(|w| (w.0, w.1) == *f)), "{found:?}");
+            let mut found = texts(&page);
+            let mut wanted = wanted.map(|w| (w.0, w.1));
+            found.sort_unstable();
+            wanted.sort_unstable();
+            assert_eq!(found, wanted, "at {degrees} degrees: {:?}", page.codes);
+        }
+    }
+
+    #[test]
+    fn equal_codes_on_one_page_are_all_found_from_top_to_bottom() {
+        let mut sheet = Sheet::a4(200, 9);
+        for y in [500.0, 900.0] {
+            sheet.code(
+                Format::QRCode,
+                CARD,
+                EcLevel::M,
+                Place { centre: [700.0, y], module: 2.2, degrees: 1.0 },
+            );
+        }
+        for y in [1300.0, 1900.0] {
+            let place = Place { centre: [800.0, y], module: 2.4, degrees: 0.0 };
+            sheet.code(Format::Code128, "PATCHT", EcLevel::M, place);
+        }
+        let page = read_page(&sheet.scanned(), None, &Policy::default());
+        let found = texts(&page);
+        let (qr, bars) = ((Format::QRCode, CARD), (Format::Code128, "PATCHT"));
+        assert_eq!(found, [qr, qr, bars, bars]);
+        assert_eq!(page.searched, Searched::Localised);
+        assert!(!format!("{page:?}").contains("001090123456"));
+    }
+
+    #[test]
+    fn a_small_picture_is_searched_whole_and_says_so() {
+        let mut sheet = Sheet::new(700, 450, 3);
+        sheet.code(
+            Format::QRCode,
+            CARD,
+            EcLevel::L,
+            Place { centre: [500.0, 200.0], module: 2.4, degrees: 4.0 },
+        );
+        let page = read_page(&sheet.scanned(), None, &Policy::default());
+        assert_eq!((texts(&page), page.searched), (vec![(Format::QRCode, CARD)], Searched::WholeImage));
+    }
+
+    #[test]
+    fn a_page_of_text_has_no_code_and_none_is_asked_of_the_decoders() {
+        let luma = Sheet::a4(200, 21).scanned();
+        assert!(locate::survey(&luma, Some(200.0)).regions.is_empty());
+        let started = ran();
+        assert!(read_page(&luma, Some(200.0), &Policy::default()).codes.is_empty());
+        eprintln!("no-code page at 200 dpi: {:.1} ms", ran() - started);
+    }
+
+    #[test]
+    fn odd_planes_have_no_code_and_no_panic() {
+        for (width, height, data) in [
+            (0, 0, Vec::new()),
+            (1, 1, vec![0]),
+            (3, 5, vec![9; 15]),
+            (40, 1, vec![0; 40]),
+            (1, 3000, vec![255; 3000]),
+            (10, 10, vec![0; 99]),
+            (usize::MAX, 2, Vec::new()),
+        ] {
+            assert!(read_page(&Luma { width, height, data }, None, &Policy::default()).codes.is_empty());
+        }
+        let mut sheet = Sheet::new(1700, 1300, 5);
+        for at in 0..sheet.luma.data.len() {
+            sheet.luma.data[at] = if sheet.random().is_multiple_of(2) { 0 } else { 255 };
+        }
+        let started = ran();
+        assert!(read_page(&sheet.luma, Some(f32::NAN), &Policy::default()).codes.is_empty());
+        eprintln!("noise of 2.2 megapixels: {:.0} ms", ran() - started);
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+        #[test]
+        fn any_small_picture_is_survived(width in 1usize..90, data in proptest::collection::vec(0u8.., 1..4000)) {
+            let height = data.len() / width;
+            let luma = Luma { width, height, data: data[..width * height].to_vec() };
+            read_page(&luma, None, &Policy::default());
         }
     }
 
@@ -345,97 +434,42 @@ mod tests {
     }
 
     #[test]
-    fn photographs_that_nobody_here_took() {
-        for folder in ["qrcode-3", "code128-1", "code39-1", "pdf417-1", "datamatrix-1", "falsepositives-2"] {
-            let (mut hits, mut wrong, mut all, mut slowest) = (0, Vec::new(), 0, 0f64);
-            let started = ran();
+    fn photographs_that_nobody_here_took_give_the_right_text_or_none() {
+        for (folder, least) in [
+            ("qrcode-3", 42),
+            ("code128-1", 7),
+            ("code39-1", 4),
+            ("pdf417-1", 12),
+            ("datamatrix-1", 21),
+            ("falsepositives-2", 0),
+        ] {
+            let (mut hits, mut all, mut slowest, started) = (0, 0, 0f64, ran());
             for (name, luma, text) in pictures(&format!("barcodes/{folder}")) {
                 let start = ran();
                 let page = read_page(&luma, None, &Policy::default());
                 slowest = slowest.max(ran() - start);
                 all += 1;
+                let raw = std::fs::read(name.with_extension("bin")).ok();
                 for code in &page.codes {
-                    if Some(&code.text) == text.as_ref() {
-                        hits += 1;
-                    } else {
-                        wrong.push((
-                            name.file_name().unwrap().to_owned(),
-                            code.format,
-                            code.text.clone(),
-                            text.clone(),
-                        ));
-                    }
+                    let right = Some(&code.text) == text.as_ref() || Some(&code.bytes) == raw.as_ref();
+                    assert!(right, "{name:?}: {:?} instead of {text:?}", code.text);
                 }
+                hits += usize::from(!page.codes.is_empty());
             }
-            let took = ran() - started;
-            eprintln!("{folder}: {hits} of {all}, {took:.0} ms, slowest {slowest:.0} ms, wrong {wrong:#?}");
+            eprintln!("{folder}: {hits} of {all}, {:.0} ms, slowest {slowest:.0} ms", ran() - started);
+            assert!(all == 0 || hits >= least, "{folder}: {hits}");
         }
     }
 
     #[test]
-    #[ignore = "profile"]
-    fn zz_profile() {
-        let mut all = pictures("scans");
-        all.extend(pictures("barcodes/falsepositives-2").into_iter().take(3));
-        all.push((PathBuf::from("synthetic"), Sheet::a4(200, 77).scanned(), None));
-        for (name, luma, _) in all {
-            let t = ran();
-            let map = locate::survey(&luma, None);
-            let survey = ((ran() - t) * 1000.0) as i64;
-            let t = ran();
-            let triples = finder::triples(&luma, map.threshold);
-            let find = ((ran() - t) * 1000.0) as i64;
-            let t = ran();
-            for x in &triples {
-                finder::read(&luma, x);
-            }
-            let fread = ((ran() - t) * 1000.0) as i64;
-            let name = name.file_name().unwrap().to_owned();
-            eprintln!("{name:?} survey {survey} triples {} {find} read {fread}", triples.len());
-            if luma.data.len() < 2_000_000 {
-                let patch = Patch::whole(&luma);
-                for f in Format::ALL {
-                    let t = ran();
-                    read::decode(&patch, f, true);
-                    let one = ((ran() - t) * 1000.0) as i64;
-                    read::whole(&patch, f, false);
-                    let all = ((ran() - t) * 1000.0) as i64 - one;
-                    eprintln!("   {f}: {one} whole {all}");
-                }
-            }
-            for r in map.regions.iter().take(24) {
-                let mut e = Effort { left: usize::MAX / 2 };
-                let t = ran();
-                linear::read(&luma, r, &Format::ALL, &mut e);
-                let l = ((ran() - t) * 1000.0) as i64;
-                let t = ran();
-                matrix::read(&luma, r, &Format::ALL, &mut e);
-                let m = ((ran() - t) * 1000.0) as i64;
-                eprintln!(
-                    "   {:?} {}x{} cells {} linear {l} matrix {m}",
-                    r.kind,
-                    r.x1 - r.x0,
-                    r.y1 - r.y0,
-                    r.cells
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn real_scans_stay_cheap() {
+    fn real_scans_hold_none_of_these_codes() {
         for (name, luma, _) in pictures("scans") {
             let start = ran();
             let page = read_page(&luma, None, &Policy::default());
             let took = ran() - start;
             let regions = locate::survey(&luma, None).regions.len();
-            let name = name.file_name().unwrap().to_owned();
-            eprintln!(
-                "{name:?} {}x{} {regions} regions {took:.0} ms {:?}",
-                luma.width,
-                luma.height,
-                texts(&page)
-            );
+            eprintln!("{name:?} {}x{} {regions} regions {took:.0} ms", luma.width, luma.height);
+            assert!(page.codes.is_empty(), "{name:?}: {:?}", texts(&page));
         }
     }
 }

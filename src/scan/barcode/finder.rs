@@ -27,11 +27,8 @@ impl Triple {
     }
 }
 
-/// Proposes codes on a page, the best fitting first. `threshold` lies midway between ink and paper.
-pub fn triples(luma: &Luma, threshold: u8) -> Vec<Triple> {
-    let mut patterns = patterns(luma, threshold);
-    patterns.sort_by_key(|p| std::cmp::Reverse(p.hits));
-    patterns.truncate(MOST_PATTERNS);
+/// Proposes codes from the patterns of a page, the best fitting first.
+pub fn triples(patterns: &[Pattern]) -> Vec<Triple> {
     let mut found = Vec::new();
     for (i, corner) in patterns.iter().enumerate() {
         for (j, one) in patterns.iter().enumerate() {
@@ -284,15 +281,24 @@ fn local_mean(values: &[f32], size: usize) -> Vec<f32> {
 
 /// One finder pattern.
 #[derive(Debug, Clone, Copy)]
-struct Pattern {
-    at: [f32; 2],
+pub struct Pattern {
+    /// Its centre.
+    pub at: [f32; 2],
     /// A seventh of its width along rows and columns.
-    unit: f32,
+    pub unit: f32,
     /// Rows that crossed it.
     hits: u32,
 }
 
-fn patterns(luma: &Luma, threshold: u8) -> Vec<Pattern> {
+/// The finder patterns of a page, the surest first. `threshold` lies midway between ink and paper.
+pub fn patterns(luma: &Luma, threshold: u8) -> Vec<Pattern> {
+    let mut found = crossed(luma, threshold);
+    found.sort_by_key(|p| std::cmp::Reverse(p.hits));
+    found.truncate(MOST_PATTERNS);
+    found
+}
+
+fn crossed(luma: &Luma, threshold: u8) -> Vec<Pattern> {
     let step = if luma.width * luma.height > 2_000_000 { 3 } else { 2 };
     let mut found: Vec<Pattern> = Vec::new();
     let mut edges: Vec<u32> = Vec::new();

@@ -22,7 +22,7 @@ pub(crate) fn read(luma: &Luma, region: &Region, formats: &[Format], effort: &mu
     let angle = cut.directions().gradient;
     let straight = if angle.abs() > 0.004 { cut.turned(angle) } else { cut };
     let mut hits: Vec<Hit> = Vec::new();
-    for band in [9, 3, 21] {
+    for band in [9, 3] {
         sweep(&straight, band, &formats, effort, &mut hits);
         if hits.iter().any(|hit| hit.rows >= 2) {
             break;
@@ -113,6 +113,12 @@ pub(crate) fn extent(patch: &Patch, x0: usize, x1: usize, y: usize) -> (usize, u
     (walk(-1), walk(1) + 1)
 }
 
+/// How much a row goes up and down.
+fn steps(patch: &Patch, x0: usize, x1: usize, y: usize) -> u32 {
+    let row = patch.data.get(y * patch.width + x0..y * patch.width + x1.min(patch.width)).unwrap_or_default();
+    row.windows(2).map(|pair| u32::from(pair[0].abs_diff(pair[1]))).sum()
+}
+
 fn correlation(a: &[u8], b: &[u8]) -> f32 {
     let n = a.len().min(b.len()).max(1) as f32;
     let mean = |v: &[u8]| v.iter().map(|p| u32::from(*p)).sum::<u32>() as f32 / n;
@@ -135,7 +141,7 @@ fn sweep(patch: &Patch, band: usize, formats: &[Format], effort: &mut Effort, hi
         let (y0, y1) = (y.saturating_sub(band / 2), (y + band / 2 + 1).min(patch.height));
         // Text and tables wash out where bars do not.
         let wide = profile(patch, y.saturating_sub(10), (y + 11).min(patch.height));
-        if !has_bars(&wide) || !effort.spend(patch.width * 4) {
+        if !has_bars(&wide) || !effort.spend(patch.width * 30) {
             continue;
         }
         let profile = profile(patch, y0, y1);
@@ -149,7 +155,9 @@ fn sweep(patch: &Patch, band: usize, formats: &[Format], effort: &mut Effort, hi
                 let native =
                     |x: usize| ((x as f32 - QUIET as f32) / SCALE as f32).clamp(0.0, patch.width as f32);
                 let (x0, x1) = (native(from), native(to));
-                let (y0, y1) = extent(patch, x0 as usize, x1 as usize, y);
+                // A band may lie half beside the bars: its strongest row does not.
+                let core = (y0..y1).max_by_key(|y| steps(patch, x0 as usize, x1 as usize, *y)).unwrap_or(y);
+                let (y0, y1) = extent(patch, x0 as usize, x1 as usize, core);
                 note(hits, Hit { format, text, rows: 1, x0, x1, y0, y1, backwards });
             }
             if any {

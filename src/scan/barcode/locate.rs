@@ -35,6 +35,19 @@ pub struct Region {
     pub cells: usize,
 }
 
+impl Region {
+    /// True where a point lies in the region.
+    pub fn holds(&self, [x, y]: [f32; 2]) -> bool {
+        x >= self.x0 as f32 && x < self.x1 as f32 && y >= self.y0 as f32 && y < self.y1 as f32
+    }
+
+    /// Sides without the padding, in pixels.
+    pub fn core(&self) -> (usize, usize) {
+        let bare = |side: usize| side.saturating_sub(2 * PAD * self.cell).max(self.cell);
+        (bare(self.x1 - self.x0), bare(self.y1 - self.y0))
+    }
+}
+
 /// What a region's edges look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -5,30 +5,42 @@ use super::patch::Patch;
 use super::{Barcode, Effort, Format, read};
 use crate::scan::luma::Luma;
 
-/// Every code of dots in a region, most regions holding none or one.
-pub(crate) fn read(luma: &Luma, region: &Region, formats: &[Format], effort: &mut Effort) -> Vec<Barcode> {
+/// Every code of dots in a region, most regions holding none or one. `finders` are the QR finder patterns seen in it.
+pub(crate) fn read(
+    luma: &Luma,
+    region: &Region,
+    finders: usize,
+    formats: &[Format],
+    effort: &mut Effort,
+) -> Vec<Barcode> {
     let mut found = Vec::new();
     let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
-    if cut.data.len() > MOST_PIXELS {
+    if cut.data.len() > MOST_PIXELS || !effort.spend(cut.data.len() / 2) {
         return found;
     }
     cut.stretch();
     while found.len() < MOST_CODES {
-        let Some(code) = read_one(&cut, region, formats, effort) else { break };
+        let Some(code) = read_one(&cut, region, finders, formats, effort) else { break };
         cut.whiten(&code.corners);
         found.push(code);
     }
     found
 }
 
-fn read_one(cut: &Patch, region: &Region, formats: &[Format], effort: &mut Effort) -> Option<Barcode> {
+fn read_one(
+    cut: &Patch,
+    region: &Region,
+    finders: usize,
+    formats: &[Format],
+    effort: &mut Effort,
+) -> Option<Barcode> {
     let directions = cut.directions();
     // Bars of a PDF417 know which way is up better than its grid does.
     let angle = if directions.coherence > 0.5 { directions.gradient } else { directions.grid };
     let straight = (angle.abs() > 0.01).then(|| cut.turned(angle));
     let best = straight.as_ref().unwrap_or(cut);
     let formats: Vec<Format> =
-        formats.iter().copied().filter(|f| !f.is_linear() && could_be(*f, best, region)).collect();
+        formats.iter().copied().filter(|format| could_be(*format, best, region, finders)).collect();
     if formats.is_empty() {
         return None;
     }
@@ -52,60 +64,56 @@ fn read_one(cut: &Patch, region: &Region, formats: &[Format], effort: &mut Effor
 }
 
 /// Cheap reasons why a straightened region cannot hold a format: most regions are bold print.
-fn could_be(format: Format, patch: &Patch, region: &Region) -> bool {
-    let (wide, tall) = ((region.x1 - region.x0) / region.cell, (region.y1 - region.y0) / region.cell);
+fn could_be(format: Format, patch: &Patch, region: &Region, finders: usize) -> bool {
+    let (wide, tall) = region.core();
     match format {
-        // Up to 70 mm with the padding of both sides; a code that touches others makes a larger region.
-        Format::DataMatrix => wide.max(tall) <= 40 && has_solid_sides(patch, region),
-        Format::PDF417 => wide.max(tall) >= 8 && has_guard(patch),
-        Format::QRCode => wide.min(tall) >= 5 && has_finder(patch),
+        // A code that touches others makes a larger region.
+        Format::DataMatrix => wide.max(tall) <= 36 * region.cell && has_solid_sides(patch, region),
+        Format::PDF417 => wide.max(tall) >= 5 * region.cell && has_guard(patch),
+        Format::QRCode => finders >= 2,
         Format::Code128 | Format::Code39 => false,
     }
 }
 
-/// Two solid sides of a Data Matrix: a dark run along some row and one along some column, each of a good part of
-/// what the region holds.
+/// Two solid sides of a Data Matrix: a dark run along some row and one along some column, each longer than a stroke
+/// of print (4 mm) and a good part of what the region holds.
 fn has_solid_sides(patch: &Patch, region: &Region) -> bool {
-    let padding = 4 * region.cell;
-    let core = (region.x1 - region.x0).min(region.y1 - region.y0).saturating_sub(padding).max(region.cell);
-    let least = core * 2 / 5;
+    let (wide, tall) = region.core();
+    let least = (wide.min(tall) * 2 / 5).max(2 * region.cell);
     longest_runs(patch, true) >= least && longest_runs(patch, false) >= least
 }
 
 fn longest_runs(patch: &Patch, rows: bool) -> usize {
     let mut longest = 0;
     lines(patch, rows, 1, |runs| {
-        longest = runs.iter().skip(1).step_by(2).copied().max().unwrap_or(0).max(longest)
+        longest = runs.iter().skip(1).step_by(2).copied().max().unwrap_or(0).max(longest);
     });
     longest
 }
 
-/// The guards 8:1:1:1:1:1:1:3 or 7:1:1:3:1:1:1:2:1 of a PDF417 along rows or columns, either way round.
+/// The guards 8:1:1:1:1:1:1:3 or 7:1:1:3:1:1:1:2:1 of a PDF417 along rows or columns, either way round, one above
+/// the other.
 fn has_guard(patch: &Patch) -> bool {
     const START: [f32; 8] = [8.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 3.0];
     const STOP: [f32; 9] = [7.0, 1.0, 1.0, 3.0, 1.0, 1.0, 1.0, 2.0, 1.0];
     [true, false].iter().any(|rows| {
-        let mut found = 0;
+        let mut places: Vec<usize> = Vec::new();
         lines(patch, *rows, 3, |runs| {
-            let guard = |runs: &[usize]| {
-                let like = |want: &[f32]| matches(runs, want.iter()) || matches(runs, want.iter().rev());
-                like(&START) || like(&STOP)
-            };
-            found += usize::from(runs.windows(8).any(guard) || runs.windows(9).any(guard));
+            let mut place = runs.first().copied().unwrap_or(0);
+            for at in 1..runs.len() {
+                let like = |want: &[f32]| {
+                    let here = runs.get(at..at + want.len());
+                    here.is_some_and(|here| matches(here, want.iter()) || matches(here, want.iter().rev()))
+                };
+                if like(&START) || like(&STOP) {
+                    places.push(place);
+                }
+                place += runs[at];
+            }
         });
-        found >= 2
+        places.sort_unstable();
+        places.windows(4).any(|four| four[3] - four[0] <= 6)
     })
-}
-
-/// A run of 1:1:3:1:1 on at least two rows.
-fn has_finder(patch: &Patch) -> bool {
-    const FINDER: [f32; 5] = [1.0, 1.0, 3.0, 1.0, 1.0];
-    let mut found = 0;
-    lines(patch, true, 2, |runs| {
-        let finder = |runs: &[usize]| matches(runs, FINDER.iter());
-        found += usize::from(runs.windows(5).skip(1).step_by(2).any(finder));
-    });
-    found >= 4
 }
 
 fn matches<'a>(runs: &[usize], want: impl ExactSizeIterator<Item = &'a f32> + Clone) -> bool {
@@ -114,7 +122,7 @@ fn matches<'a>(runs: &[usize], want: impl ExactSizeIterator<Item = &'a f32> + Cl
     }
     let unit = runs.iter().sum::<usize>() as f32 / want.clone().sum::<f32>();
     unit >= 1.0
-        && runs.iter().zip(want).all(|(run, want)| (*run as f32 - want * unit).abs() < (0.7 * unit).max(1.1))
+        && runs.iter().zip(want).all(|(run, want)| (*run as f32 - want * unit).abs() < (0.6 * unit).max(1.1))
 }
 
 /// Run lengths of every `step`th row or column, the first run white (perhaps of no length).

@@ -23,8 +23,8 @@ pub(crate) fn decode(patch: &Patch, format: Format, hard: bool) -> Option<Barcod
     guarded(|| match format {
         Format::QRCode => qr(patch),
         Format::Code128 | Format::Code39 => bars(patch, format),
-        Format::PDF417 => generic(patch, format, hints(hard), &mut PDF417Reader),
-        Format::DataMatrix => generic(patch, format, hints(hard), &mut DataMatrixReader),
+        Format::PDF417 => generic(patch, format, &hints(hard), &mut PDF417Reader),
+        Format::DataMatrix => generic(patch, format, &hints(hard), &mut DataMatrixReader),
     })
 }
 
@@ -40,8 +40,12 @@ pub(crate) fn whole(patch: &Patch, format: Format, quick: bool) -> Option<Barcod
     if let Some(code) = decode(patch, format, true) {
         return Some(code);
     }
-    if quick || format == Format::PDF417 {
+    if quick {
         return None;
+    }
+    if format == Format::PDF417 {
+        let angle = patch.directions().gradient;
+        return if angle.abs() > 0.01 { decode(&patch.turned(angle), format, false) } else { None };
     }
     if let Some(code) = decode(&patch.inverted(), format, false) {
         return Some(code);
@@ -101,6 +105,15 @@ fn covers(segments: &[u8], text: &str) -> bool {
     segments == text.as_bytes() || (!segments.is_empty() && segments.len() == text.chars().count())
 }
 
+/// Where the library shows bytes as Latin-1 characters: the bytes, and their text if they are UTF-8.
+fn unguessed(text: String) -> (String, Vec<u8>) {
+    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    match bytes {
+        Some(bytes) => (String::from_utf8(bytes.clone()).unwrap_or(text), bytes),
+        None => (text.clone(), text.into_bytes()),
+    }
+}
+
 /// QR by the library's two detectors on one black and white picture.
 fn qr(patch: &Patch) -> Option<Barcode> {
     let bitmap = BinaryBitmap::new(HybridBinarizer::new(source(patch)?));
@@ -139,15 +152,17 @@ fn qr(patch: &Patch) -> Option<Barcode> {
     None
 }
 
-fn generic(patch: &Patch, format: Format, hints: DecodeHints, reader: &mut impl Reader) -> Option<Barcode> {
-    let result = reader
-        .decode_with_hints(&mut BinaryBitmap::new(HybridBinarizer::new(source(patch)?)), &hints)
-        .ok()?;
+fn generic(patch: &Patch, format: Format, hints: &DecodeHints, reader: &mut impl Reader) -> Option<Barcode> {
+    let result =
+        reader.decode_with_hints(&mut BinaryBitmap::new(HybridBinarizer::new(source(patch)?)), hints).ok()?;
     let text = result.getText().to_owned();
     if text.is_empty() {
         return None;
     }
-    let bytes = segments(&result).filter(|s| covers(s, &text)).unwrap_or_else(|| text.clone().into_bytes());
+    let (text, bytes) = match segments(&result).filter(|s| covers(s, &text)) {
+        Some(bytes) => (text, bytes),
+        None => unguessed(text),
+    };
     let points: Vec<[f32; 2]> = result.getPoints().iter().map(|p| [p.x, p.y]).collect();
     let corners = match points.len() {
         0..=2 => bounding(&[[0.0, 0.0], [patch.width as f32, patch.height as f32]]),

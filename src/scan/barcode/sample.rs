@@ -45,13 +45,13 @@ impl Sheet {
     fn line(&mut self, left: usize, right: usize, y: usize, unit: f32) {
         let mut x = left as f32;
         while x < right as f32 - 30.0 * unit {
-            if self.random() % 6 == 0 {
+            if self.random().is_multiple_of(6) {
                 x += 14.0 * unit;
                 continue;
             }
             for _ in 0..3 {
                 let (dx, dy) = ((self.random() % 12) as f32 * unit, (self.random() % 18) as f32 * unit);
-                let upright = self.random() % 2 == 0;
+                let upright = self.random().is_multiple_of(2);
                 let (w, h) = if upright { (2.6 * unit, 16.0 * unit) } else { (9.0 * unit, 2.2 * unit) };
                 self.dark((x + dx) as usize, y + dy as usize / 3, w as usize + 1, h as usize + 1);
             }
