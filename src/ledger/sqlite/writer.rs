@@ -7,7 +7,6 @@ use crate::ledger::{OTHER_VERSION, UNAVAILABLE};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// At most this many jobs share a commit.
@@ -60,8 +59,8 @@ impl Writer {
 fn open(path: &Path) -> Outcome<Connection> {
     let failed = |e: rusqlite::Error| Fault::new(&UNAVAILABLE).detail(e);
     let db = Connection::open(path).map_err(failed)?;
-    db.busy_timeout(Duration::from_secs(30)).map_err(failed)?;
-    db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;")
+    // As a pragma: the crate's own call needs a younger SQLite than Debian 12 has.
+    db.execute_batch("PRAGMA busy_timeout=30000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;")
         .map_err(failed)?;
     // Two processes may open a new station at once: the version is looked at and the tables made under one lock.
     db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
