@@ -137,7 +137,7 @@ mod tests {
 
     fn sample() -> (u32, u32, Vec<u8>) {
         let (width, height) = (77u32, 40u32);
-        let bits = |x: u32, y: u32| (x / (y % 7 + 2)).is_multiple_of(3) && y % 5 != 0;
+        let bits = |x: u32, y: u32| (x / (y % 7 + 2)).is_multiple_of(3) && !y.is_multiple_of(5);
         let mut packed = Vec::new();
         for y in 0..height {
             for byte in 0..width.div_ceil(8) {

@@ -143,7 +143,7 @@ mod tests {
         let mut plane = Luma::new(100, 60, vec![230; 6_000]).unwrap();
         for y in 0..60 {
             for x in 60..100 {
-                plane.data[y * 100 + x] = 200;
+                plane.data[y * 100 + x] = 206;
             }
         }
         for y in 10..20 {

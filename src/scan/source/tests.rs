@@ -231,7 +231,7 @@ fn bilevel_tiffs_mind_photometric_and_fill_order() {
                     assert_ne!(packed[0] == 0xFF, black_is_1, "{said}");
                 }
                 Coding::Bilevel(packed) if compression == 1 => {
-                    assert_eq!(packed[..2], [0xFF, 0], "{said}")
+                    assert_eq!(packed[..2], [0xFF, 0], "{said}");
                 }
                 other => panic!("{said}: {other:?}"),
             }
