@@ -62,9 +62,6 @@ pub struct Dossier {
     /// Chip, card QR and typed data held against each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
-    /// Why the division of its batch refused it, if it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<Report>,
     /// What a person should know and what did not stop the work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Report>,

@@ -4,7 +4,7 @@
 //! the step and parks the dossier. Stopping means: claim nothing more, let what runs finish, leave the rest where it
 //! is; whatever a crash leaves leased is due again at once when its process is gone.
 
-use crate::fault::{Class, Code, Fault, Outcome};
+use crate::fault::{Class, Code, Fault, Outcome, Report};
 use crate::ledger::{
     Lease, Ledger, NewParcel, NewRun, ParcelLease, ParcelSettlement, RunView, Settlement, StepRecord, Tally,
 };
@@ -39,25 +39,19 @@ pub enum Made {
     Next(StepRecord),
     /// The run is divided.
     Split(StepRecord, Vec<NewRun>),
+    /// What was handed in cannot be taken, and the record says why.
+    Refuse(StepRecord, Report),
     /// All is made; these parcels go out.
     Send(StepRecord, Vec<NewParcel>),
 }
 
-/// What happened, for whoever shows progress.
+/// What a person should hear while it happens.
 #[derive(Debug, Clone)]
-pub enum Event {
-    /// A step ended well.
-    Step(String),
-    /// A run was divided into this many.
-    Split(usize),
-    /// A run reached its end, good or not.
-    Ended,
-    /// A run was put off; the fault says why.
-    PutOff(String, Box<Fault>),
-    /// A parcel was receipted.
-    Delivered,
-    /// A parcel was not; it will be tried again or was given up.
-    NotDelivered,
+pub struct PutOff {
+    /// Which dossier or recipient waits.
+    pub label: String,
+    /// Why.
+    pub reason: Report,
 }
 
 /// When to return.
@@ -76,7 +70,7 @@ pub struct Engine<L, W> {
     permits: Arc<Semaphore>,
     name: String,
     stop: CancellationToken,
-    events: Option<mpsc::UnboundedSender<Event>>,
+    put_off: Option<mpsc::UnboundedSender<PutOff>>,
 }
 
 /// How many parcels may be on their way at once.
@@ -89,12 +83,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 impl<L: Ledger, W: Work> Engine<L, W> {
     /// An engine with as many permits as steps may run at once; the work may look at how many are free.
     pub fn new(ledger: Arc<L>, work: Arc<W>, permits: Arc<Semaphore>, stop: CancellationToken) -> Self {
-        Engine { ledger, work, permits, name: worker::own_name(), stop, events: None }
+        Engine { ledger, work, permits, name: worker::own_name(), stop, put_off: None }
     }
 
-    /// Says what happens to whoever listens.
-    pub fn with_events(mut self, events: mpsc::UnboundedSender<Event>) -> Self {
-        self.events = Some(events);
+    /// Says what is put off to whoever listens.
+    pub fn telling(mut self, put_off: mpsc::UnboundedSender<PutOff>) -> Self {
+        self.put_off = Some(put_off);
         self
     }
 
@@ -188,18 +182,16 @@ impl<L: Ledger, W: Work> Engine<L, W> {
                 std::panic::catch_unwind(AssertUnwindSafe(|| work.step(&lease))).unwrap_or_else(|_| Err(Fault::new(&PANICKED)))
             });
             match self.holding(&key, running).await {
-                Ok(made) => self.settlement(made),
+                Ok(made) => settlement(made),
                 Err(fault) => {
                     if fault.code.class == Class::Later {
-                        self.say(Event::PutOff(label, Box::new(fault.clone())));
+                        self.say(label, fault.report());
                     }
                     setback(&fault, setbacks)
                 }
             }
         };
-        let ended = !matches!(settlement, Settlement::Done(_) | Settlement::Send(..) | Settlement::Later { .. });
         match self.ledger.settle(&key, &self.name, settlement).await {
-            Ok(true) if ended => self.say(Event::Ended),
             Ok(true) => {}
             Ok(false) => tracing::warn!(run = %key.run.short(), "the lease was lost; another worker has the run"),
             // The lease lapses and the step runs again: nothing was made visible.
@@ -225,26 +217,11 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         }
     }
 
-    fn settlement(&self, made: Made) -> Settlement {
-        match made {
-            Made::Next(record) => {
-                self.say(Event::Step(record.label.clone()));
-                Settlement::Done(record)
-            }
-            Made::Split(record, children) => {
-                self.say(Event::Split(children.len()));
-                Settlement::Split(record, children)
-            }
-            Made::Send(record, parcels) => {
-                self.say(Event::Step(record.label.clone()));
-                Settlement::Send(record, parcels)
-            }
-        }
-    }
-
     async fn one_parcel(&self, parcel: ParcelLease) {
         let outcome = self.work.send(&parcel).await;
-        self.say(if matches!(outcome, ParcelSettlement::Receipted(_)) { Event::Delivered } else { Event::NotDelivered });
+        if let ParcelSettlement::Later { reason, .. } | ParcelSettlement::Dead(reason) = &outcome {
+            self.say(parcel.recipient.clone(), reason.clone());
+        }
         match self.ledger.settle_parcel(&parcel.key, &self.name, outcome).await {
             Ok(true) => {}
             Ok(false) => tracing::warn!(parcel = %parcel.key.id, "the parcel's lease was lost"),
@@ -274,17 +251,26 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         Ok(tally.next_due.is_some_and(|due| due - now <= i64::try_from(patience.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    fn say(&self, event: Event) {
-        if let Some(events) = &self.events {
-            let _ = events.send(event);
+    fn say(&self, label: String, reason: Report) {
+        if let Some(put_off) = &self.put_off {
+            let _ = put_off.send(PutOff { label, reason });
         }
+    }
+}
+
+fn settlement(made: Made) -> Settlement {
+    match made {
+        Made::Next(record) => Settlement::Done(record),
+        Made::Split(record, children) => Settlement::Split(record, children),
+        Made::Refuse(record, reason) => Settlement::Refused(Some(record), reason),
+        Made::Send(record, parcels) => Settlement::Send(record, parcels),
     }
 }
 
 /// What becomes of a run whose step failed.
 fn setback(fault: &Fault, setbacks: u32) -> Settlement {
     match fault.code.class {
-        Class::Input => Settlement::Refused(fault.report()),
+        Class::Input => Settlement::Refused(None, fault.report()),
         Class::Later => {
             let after_ms = (1_000i64 << setbacks.min(9)).min(300_000);
             Settlement::Later { after_ms, reason: fault.report() }

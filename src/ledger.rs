@@ -76,6 +76,8 @@ pub struct NewRun {
     pub record: Vec<u8>,
     /// The run it was split from.
     pub parent: Option<RunId>,
+    /// Why it is refused from the start, if it is: a segment of a batch that is not what its separator says.
+    pub refused: Option<Report>,
 }
 
 /// Where a run is.
@@ -206,8 +208,8 @@ pub enum Settlement {
         /// Why.
         reason: Report,
     },
-    /// What was handed in cannot be taken.
-    Refused(Report),
+    /// What was handed in cannot be taken; the record says how far it came, where the step got that far.
+    Refused(Option<StepRecord>, Report),
     /// A person has to act.
     Parked(Report),
 }
@@ -258,6 +260,11 @@ pub enum ParcelSettlement {
         due: i64,
         /// Why.
         reason: Report,
+    },
+    /// Was not tried: its recipient is left alone until this time (ms). Counts as no attempt.
+    Rest {
+        /// Not before.
+        due: i64,
     },
     /// Given up; a person has to look. Never the same as delivered.
     Dead(Report),

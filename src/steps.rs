@@ -15,7 +15,7 @@ pub mod split;
 pub use desk::Desk;
 
 use crate::dossier::Dossier;
-use crate::fault::Outcome;
+use crate::fault::{Fault, Outcome, Report};
 use crate::pipeline::StepConfig;
 
 /// What a step made.
@@ -23,8 +23,10 @@ use crate::pipeline::StepConfig;
 pub enum StepOutput {
     /// The dossier, on to the next step.
     Next(Dossier),
-    /// The batch, and the dossiers it was divided into.
-    Split(Dossier, Vec<Dossier>),
+    /// The batch, and the dossiers it was divided into; some refused from the start, with the reason.
+    Split(Dossier, Vec<(Dossier, Option<Report>)>),
+    /// The dossier as far as it came, and why it cannot be taken.
+    Refuse(Dossier, Fault),
     /// The dossier, and what is to be sent for it.
     Send(Dossier, Vec<deliver::Parcel>),
 }
@@ -34,7 +36,6 @@ pub enum StepOutput {
 /// # Errors
 /// The step's own; its class decides what becomes of the dossier.
 pub fn run(steps: &[StepConfig], cursor: usize, dossier: Dossier, desk: &Desk) -> Outcome<StepOutput> {
-    split::admit(&dossier)?;
     let next = |result: Outcome<Dossier>| result.map(StepOutput::Next);
     match steps.get(cursor) {
         // Both judge the same decoded plane, so the codes are looked for while it is there.
@@ -46,7 +47,7 @@ pub fn run(steps: &[StepConfig], cursor: usize, dossier: Dossier, desk: &Desk) -
         },
         Some(StepConfig::Barcodes(_)) => next(Ok(barcodes::run(dossier))),
         Some(StepConfig::Split(config)) => Ok(split::run(dossier, config)),
-        Some(StepConfig::Identity(config)) => next(identity::run(dossier, config, desk)),
+        Some(StepConfig::Identity(config)) => identity::run(dossier, config, desk),
         Some(StepConfig::Assemble(_)) => next(assemble::run(dossier, desk)),
         Some(StepConfig::Seal(config)) => next(seal::run(dossier, config, desk)),
         Some(StepConfig::Log(_)) => next(log::run(dossier, desk)),

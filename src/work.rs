@@ -2,7 +2,7 @@
 
 use crate::dossier::Dossier;
 use crate::engine::{Made, Work};
-use crate::fault::{Class, Code, Fault, Outcome};
+use crate::fault::{Class, Code, Fault, Outcome, Report};
 use crate::ledger::{Lease, NewParcel, NewRun, ParcelLease, ParcelSettlement, RunView, SqliteLedger, StepRecord};
 use crate::digest::Blake3;
 use crate::pipeline::{Pipeline, StepConfig};
@@ -58,6 +58,7 @@ impl Work for StationWork {
         };
         Ok(match output {
             StepOutput::Next(dossier) => Made::Next(record(&dossier)),
+            StepOutput::Refuse(dossier, fault) => Made::Refuse(record(&dossier), fault.report()),
             StepOutput::Split(batch, children) => {
                 let children = children.iter().enumerate().map(|(i, child)| child_run(lease, i, child)).collect();
                 Made::Split(record(&batch), children)
@@ -83,7 +84,7 @@ impl Work for StationWork {
 
 /// A dossier that was split from a batch. Its identity follows from the batch's, so that a batch that is split twice
 /// (a crash between) has the same children.
-fn child_run(parent: &Lease, index: usize, child: &Dossier) -> NewRun {
+fn child_run(parent: &Lease, index: usize, (child, refused): &(Dossier, Option<Report>)) -> NewRun {
     let id = Blake3::of_parts("hoso child v1", &[&parent.key.run.0, &(index as u64).to_be_bytes()]);
     NewRun {
         id,
@@ -97,6 +98,7 @@ fn child_run(parent: &Lease, index: usize, child: &Dossier) -> NewRun {
         lane: parent.lane,
         record: child.to_json(),
         parent: Some(parent.key.run),
+        refused: refused.clone(),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::digest::Blake3;
-use crate::engine::{Engine, Event, Until};
+use crate::engine::{Engine, PutOff, Until};
 use crate::fault::{Fault, Outcome};
 use crate::ledger::{self, Admission, Ledger, NewRun, SqliteLedger, Tally};
 use crate::pipeline::{self, Pipeline, StepConfig};
@@ -69,6 +69,7 @@ impl Workshop {
             lane: pipeline.lane,
             record: stored.dossier.to_json(),
             parent: None,
+            refused: None,
         };
         let admission = self.ledger.admit(vec![run]).await?.pop().ok_or(&ledger::UNAVAILABLE)?;
         Ok((stored.id, admission))
@@ -82,7 +83,7 @@ impl Workshop {
         &self,
         until: Until,
         stop: CancellationToken,
-        events: Option<mpsc::UnboundedSender<Event>>,
+        put_off: Option<mpsc::UnboundedSender<PutOff>>,
     ) -> Outcome<Tally> {
         let cores = Arc::new(Semaphore::new(self.cores));
         let desk = Desk::new(
@@ -94,8 +95,8 @@ impl Workshop {
         );
         let work = StationWork::new(Arc::new(desk), Arc::clone(&self.ledger), Handle::current());
         let mut engine = Engine::new(Arc::clone(&self.ledger), Arc::new(work), cores, stop);
-        if let Some(events) = events {
-            engine = engine.with_events(events);
+        if let Some(put_off) = put_off {
+            engine = engine.telling(put_off);
         }
         engine.run(until).await
     }

@@ -5,12 +5,13 @@ use super::stop::stop_on_signal;
 use super::summary::{HandedIn, Summary};
 use crate::engine::Until;
 use crate::fault::Outcome;
-use crate::ledger::Admission;
+use crate::ledger::{Admission, Tally};
 use crate::pipeline::Pipeline;
 use crate::station::Station;
 use crate::steps::admit::{self, Found};
 use crate::workshop::{Workshop, pipeline_of};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,7 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     // A person handed in again what waits for a person: the reason may be mended by now.
     workshop.reopen_parked().await?;
     let stop = stop_on_signal();
+    let before = workshop.tally().await?;
     let mut handed_in = HandedIn::default();
     for input in &args.inputs {
         let (input, batch) = (input.clone(), pipeline.batch);
@@ -58,7 +60,7 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
             }
         }
     }
-    work(&workshop, &pipeline.name, &handed_in, args.json, Duration::from_secs(args.patience), stop).await?;
+    work(&workshop, &pipeline.name, before, args.json, Duration::from_secs(args.patience), stop).await?;
     let summary = Summary::of(handed_in, workshop.ledger.runs().await?);
     if args.json {
         for line in summary.to_json() {
@@ -91,13 +93,13 @@ async fn hand_in(workshop: &Workshop, pipeline: &Pipeline, found: Found, into: &
 async fn work(
     workshop: &Workshop,
     title: &str,
-    handed_in: &HandedIn,
+    before: Tally,
     quiet: bool,
     patience: Duration,
     stop: CancellationToken,
 ) -> Outcome<()> {
-    let progress = Progress::start(title, handed_in.runs.len() as u64, quiet);
-    let worked = workshop.work(Until::Idle(patience), stop, Some(progress.events.clone())).await;
+    let progress = Progress::start(title, Arc::clone(&workshop.ledger), before, quiet);
+    let worked = workshop.work(Until::Idle(patience), stop, Some(progress.put_off.clone())).await;
     progress.finish().await;
     worked.map(|_| ())
 }

@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 /// A token that is cancelled by the first signal.
-pub fn stop_on_signal() -> CancellationToken {
+pub(super) fn stop_on_signal() -> CancellationToken {
     let token = CancellationToken::new();
     let stop = token.clone();
     tokio::spawn(async move {
@@ -17,7 +17,7 @@ pub fn stop_on_signal() -> CancellationToken {
 }
 
 /// Waits for Ctrl-C or SIGTERM.
-pub async fn signal() {
+pub(super) async fn signal() {
     let interrupt = tokio::signal::ctrl_c();
     match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(mut terminate) => {

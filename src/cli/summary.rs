@@ -10,20 +10,20 @@ use std::collections::{HashMap, HashSet};
 
 /// What one command handed in.
 #[derive(Debug, Default)]
-pub struct HandedIn {
+pub(super) struct HandedIn {
     /// Runs it admitted, or found admitted before.
-    pub runs: Vec<RunId>,
+    pub(super) runs: Vec<RunId>,
     /// How many of them were admitted before, under the same name.
-    pub again: usize,
+    pub(super) again: usize,
     /// Sources whose bytes are known under another name: source, and that name.
-    pub duplicates: Vec<(String, String)>,
+    pub(super) duplicates: Vec<(String, String)>,
     /// Sources that could not be admitted.
-    pub refused: Vec<Report>,
+    pub(super) refused: Vec<Report>,
 }
 
 /// Rows and totals.
 #[derive(Debug, Default)]
-pub struct Summary {
+pub(super) struct Summary {
     rows: Vec<Row>,
     handed_in: HandedIn,
 }
@@ -36,7 +36,7 @@ struct Row {
 
 impl Summary {
     /// The dossiers that what was handed in became, in the order of admission.
-    pub fn of(handed_in: HandedIn, runs: Vec<RunView>) -> Self {
+    pub(super) fn of(handed_in: HandedIn, runs: Vec<RunView>) -> Self {
         let wanted: HashSet<RunId> = handed_in.runs.iter().copied().collect();
         let parents: HashMap<RunId, Option<RunId>> = runs.iter().map(|r| (r.id, r.parent)).collect();
         let mine = |id: RunId| {
@@ -54,13 +54,13 @@ impl Summary {
     }
 
     /// Every dossier of the station.
-    pub fn of_all(runs: Vec<RunView>) -> Self {
+    pub(super) fn of_all(runs: Vec<RunView>) -> Self {
         let rows = runs.into_iter().filter(|r| r.state != State::Split).map(Row::new).collect();
         Summary { rows, handed_in: HandedIn::default() }
     }
 
     /// How many ended well, were refused, are links, and still wait.
-    pub fn counts(&self) -> (usize, usize, usize, usize) {
+    pub(super) fn counts(&self) -> (usize, usize, usize, usize) {
         let count = |states: &[State]| self.rows.iter().filter(|r| states.contains(&r.view.state)).count();
         let done = count(&[State::Done]);
         let refused = count(&[State::Refused]) + self.handed_in.refused.len();
@@ -69,7 +69,7 @@ impl Summary {
     }
 
     /// The table, the reasons under it, and the totals.
-    pub fn render(&self) -> String {
+    pub(super) fn render(&self) -> String {
         let mut table = Table::new(&[
             "hồ sơ / dossier",
             "trạng thái / state",
@@ -83,10 +83,9 @@ impl Summary {
             table.row(row.cells());
         }
         let mut out = table.render();
-        for row in &self.rows {
-            if let (Some(reason), State::Refused | State::Parked | State::Ready | State::Sending) =
-                (&row.view.reason, row.view.state)
-            {
+        for row in self.rows.iter().filter(|r| r.view.state != State::Done) {
+            let parcels = row.view.parcels.iter().filter_map(|p| p.reason.as_ref());
+            for reason in row.view.reason.iter().chain(parcels) {
                 out.push_str(&format!("\n{}: {reason}\n", row.view.label));
             }
         }
@@ -101,7 +100,7 @@ impl Summary {
     }
 
     /// One object a row, then one with the totals.
-    pub fn to_json(&self) -> Vec<serde_json::Value> {
+    pub(super) fn to_json(&self) -> Vec<serde_json::Value> {
         let mut lines: Vec<_> = self.rows.iter().map(Row::to_json).collect();
         for report in &self.handed_in.refused {
             lines.push(json!({ "source": report.place, "state": "refused", "reason": report }));

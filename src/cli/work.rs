@@ -7,6 +7,7 @@ use crate::fault::Outcome;
 use crate::station::Station;
 use crate::workshop::Workshop;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// `hoso work`
@@ -33,8 +34,8 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     }
     let tally = workshop.tally().await?;
     let until = if args.until_idle { Until::Idle(Duration::from_secs(20)) } else { Until::Stopped };
-    let progress = Progress::start("work", tally.working + tally.waiting, false);
-    let worked = workshop.work(until, stop_on_signal(), Some(progress.events.clone())).await;
+    let progress = Progress::start("work", Arc::clone(&workshop.ledger), tally, false);
+    let worked = workshop.work(until, stop_on_signal(), Some(progress.put_off.clone())).await;
     progress.finish().await;
     let tally = worked?;
     println!("{}", serde_json::to_string(&tally).unwrap_or_default());

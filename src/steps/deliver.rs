@@ -2,7 +2,7 @@
 //! asks, one attempt at sending one of them. What can go wrong: a recipient that is silent, refuses, or answers without
 //! a receipt: never delivered, always tried again by the outbox's rules, and a dead letter says why.
 
-mod courier;
+pub mod courier;
 
 pub use courier::Courier;
 

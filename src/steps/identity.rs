@@ -2,7 +2,7 @@
 //! sources held against each other field by field. What can go wrong: no reading, a reading that is malformed or
 //! disproved, sources that differ; the pipeline says what stops the dossier. Unknown never becomes proven.
 
-use super::Desk;
+use super::{Desk, StepOutput};
 use crate::chip::card_qr::CardQr;
 use crate::chip::compare::{Agreement, Typed, compare};
 use crate::chip::holder::Holder;
@@ -18,7 +18,7 @@ use crate::scan::separate::{Role, role_of};
 /// # Errors
 /// `STEP-040` without a reading and `STEP-041` with a disproved one, where the pipeline refuses those; `STEP-042`
 /// with more than one; those of [`Reading::parse`] for a file that is no reading; `BLOB-002`.
-pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk) -> Outcome<Dossier> {
+pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk) -> Outcome<StepOutput> {
     let mut holder = None;
     match dossier.readings.as_slice() {
         [] if config.on_missing == OnMismatch::Refuse => return Err(Fault::new(&NO_READING)),
@@ -48,10 +48,11 @@ pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk) -> Outcom
     if let Some(verdict) = &dossier.verdict {
         let disproved = matches!(verdict.overall, Overall::Forged(_) | Overall::Rejected(_));
         if disproved && config.on_forged == OnMismatch::Refuse {
-            return Err(Fault::new(&DISPROVED).detail(format!("{} / {}", verdict.vi, verdict.en)));
+            let fault = Fault::new(&DISPROVED).detail(format!("{} / {}", verdict.vi, verdict.en));
+            return Ok(StepOutput::Refuse(dossier, fault));
         }
     }
-    Ok(dossier)
+    Ok(StepOutput::Next(dossier))
 }
 
 /// The first code on the pages that is a card's.

@@ -4,7 +4,7 @@
 
 use super::{StepOutput, assemble};
 use crate::dossier::{Dossier, ReadingRecord};
-use crate::fault::{Class, Code, Fault, Outcome};
+use crate::fault::{Class, Code, Fault, Report};
 use crate::pipeline::{OnMismatch, SplitConfig};
 use crate::scan::separate::{self, PageMark, Segment};
 
@@ -37,7 +37,14 @@ pub fn run(mut batch: Dossier, config: &SplitConfig) -> StepOutput {
     StepOutput::Split(batch, children)
 }
 
-fn one(batch: &Dossier, segment: &Segment, filled: usize, number: usize, config: &SplitConfig) -> Dossier {
+fn one(
+    batch: &Dossier,
+    segment: &Segment,
+    filled: usize,
+    number: usize,
+    config: &SplitConfig,
+) -> (Dossier, Option<Report>) {
+    let mut refusal = None;
     let code = segment.code.as_ref().map(ToString::to_string);
     let mut dossier = Dossier {
         batch: if filled == 1 { batch.batch.clone() } else { format!("{}#{number}", batch.batch) },
@@ -69,11 +76,12 @@ fn one(batch: &Dossier, segment: &Segment, filled: usize, number: usize, config:
             || (is(&separate::NO_CODE) && config.no_code == OnMismatch::Refuse)
             || is(&separate::TWO_CODES);
         if refuse {
-            dossier.refusal.get_or_insert_with(|| finding.clone());
+            let why = format!("{}: {} / {} {}", finding.code, finding.vi, finding.en, finding.detail.as_deref().unwrap_or(""));
+            refusal.get_or_insert_with(|| Fault::new(&DIVIDED_WRONG).at(dossier.label()).detail(why.trim_end()).report());
         }
         dossier.findings.push(finding.clone());
     }
-    dossier
+    (dossier, refusal)
 }
 
 /// A reading goes to the dossier whose code its name begins with, or to the only dossier there is.
@@ -107,18 +115,6 @@ fn keep_own(dossier: &mut Dossier) {
     }
     dossier.pages = pages;
     dossier.files = files;
-}
-
-/// Stops a dossier that the division refused; asked at the step after it, where the dossier has its own row.
-///
-/// # Errors
-/// `STEP-020` with the finding.
-pub fn admit(dossier: &Dossier) -> Outcome<()> {
-    match &dossier.refusal {
-        None => Ok(()),
-        Some(why) => Err(Fault::new(&DIVIDED_WRONG)
-            .detail(format!("{}: {} / {} {}", why.code, why.vi, why.en, why.detail.as_deref().unwrap_or("")).trim_end())),
-    }
 }
 
 /// The batch was not what its separators say.

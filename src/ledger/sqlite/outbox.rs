@@ -47,17 +47,19 @@ pub(super) fn claim(db: &Connection, worker: &str, n: usize, now: i64, until: i6
 }
 
 pub(super) fn settle(db: &Connection, key: &ParcelKey, worker: &str, outcome: &ParcelSettlement, now: i64) -> Result<bool> {
+    let rest = matches!(outcome, ParcelSettlement::Rest { .. });
     let (state, due, receipt, reason) = match outcome {
+        ParcelSettlement::Rest { due } => ("pending", *due, None, None),
         ParcelSettlement::Receipted(receipt) => ("receipted", now, Some(receipt.0.to_vec()), None),
         ParcelSettlement::Later { due, reason } => ("pending", *due, None, Some(report(reason))),
         ParcelSettlement::Dead(reason) => ("dead", now, None, Some(report(reason))),
     };
     let held = db
         .prepare_cached(
-            "UPDATE parcel SET state=?3, due=?4, receipt=?5, reason=?6, lease_token=NULL, lease_until=NULL
-             WHERE id=?1 AND state='leased' AND lease_token=?2",
+            "UPDATE parcel SET state=?3, due=?4, receipt=?5, reason=iif(?7, reason, ?6), attempts=attempts-?7,
+             lease_token=NULL, lease_until=NULL WHERE id=?1 AND state='leased' AND lease_token=?2",
         )?
-        .execute(params![&key.id.0[..], &key.token[..], state, due, receipt, reason])?;
+        .execute(params![&key.id.0[..], &key.token[..], state, due, receipt, reason, rest])?;
     if held == 0 {
         return Ok(false);
     }

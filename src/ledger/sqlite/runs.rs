@@ -21,8 +21,8 @@ pub(super) fn admit(db: &Connection, new: &NewRun, now: i64) -> Result<Admission
         return Ok(Admission::Duplicate(source));
     }
     db.prepare_cached(
-        "INSERT INTO run (id, label, code, source, pipeline, pipeline_digest, cursor, steps, lane, state, due, record, parent, admitted_at)
-         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?11)",
+        "INSERT INTO run (id, label, code, source, pipeline, pipeline_digest, cursor, steps, lane, state, due, record, parent, admitted_at, reason)
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?11,?14)",
     )?
     .execute(params![
         &new.id.0[..],
@@ -34,16 +34,21 @@ pub(super) fn admit(db: &Connection, new: &NewRun, now: i64) -> Result<Admission
         new.cursor,
         new.steps,
         new.lane as i64,
-        if new.cursor >= new.steps { "done" } else { "ready" },
+        match &new.refused {
+            Some(_) => "refused",
+            None if new.cursor >= new.steps => "done",
+            None => "ready",
+        },
         now,
         new.record,
         new.parent.map(|p| p.0.to_vec()),
+        new.refused.as_ref().map(report),
     ])?;
     journal::append(
         db,
         &Entry {
             run: &new.id,
-            kind: "admitted",
+            kind: if new.refused.is_some() { "refused" } else { "admitted" },
             step: new.cursor,
             input: new.pipeline_digest,
             output: Blake3::of(&new.record),
@@ -135,9 +140,12 @@ pub(super) fn settle(db: &Connection, key: &LeaseKey, worker: &str, outcome: &Se
             .execute(params![&key.run.0[..], now + after_ms, report(reason)])?;
             enter("later", input)?;
         }
-        Settlement::Refused(reason) => {
+        Settlement::Refused(made, reason) => {
+            if let Some(made) = made {
+                advance(db, key, made, cursor, State::Refused, now)?;
+            }
             stop(db, key, State::Refused, reason)?;
-            enter("refused", input)?;
+            enter("refused", made.as_ref().map_or(input, |m| Blake3::of(&m.record)))?;
         }
         Settlement::Parked(reason) => {
             stop(db, key, State::Parked, reason)?;

@@ -48,8 +48,7 @@ impl Courier {
         let now = self.desk.clock.now_ms();
         let gate = self.breakers().entry(recipient.to_owned()).or_default().admit(&rule, now);
         if let Gate::Wait(until) = gate {
-            let reason = Fault::new(&RESTING).at(recipient).report();
-            return ParcelSettlement::Later { due: until, reason };
+            return ParcelSettlement::Rest { due: until };
         }
         let attempt = match self.attempt(recipient, id, body, attempts).await {
             Ok(attempt) => attempt,
@@ -154,18 +153,9 @@ impl Courier {
     }
 }
 
-/// The recipient is left alone for a while.
-pub const RESTING: Code = Code {
-    id: "STEP-052",
-    class: Class::Later,
-    vi: "Nơi nhận đang lỗi liên tục, tạm ngừng gửi và sẽ tự thử lại",
-    en: "the recipient fails again and again; it is left alone for a while",
-    remedy_vi: "Không cần làm gì; báo nơi nhận nếu kéo dài",
-    remedy_en: "nothing to do; tell the recipient if it goes on",
-};
 /// The outbox holds something that this version does not know.
 pub const PARCEL_UNREADABLE: Code = Code {
-    id: "STEP-053",
+    id: "STEP-052",
     class: Class::Person,
     vi: "Gói gửi không đọc được (có thể do phiên bản khác hoặc cấu hình nơi nhận đã đổi loại)",
     en: "the parcel cannot be read (another version wrote it, or the recipient's kind was changed)",
@@ -173,4 +163,4 @@ pub const PARCEL_UNREADABLE: Code = Code {
     remedy_en: "look at [recipients] in hoso.toml",
 };
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&RESTING, &PARCEL_UNREADABLE];
+pub const CODES: &[&Code] = &[&PARCEL_UNREADABLE];
