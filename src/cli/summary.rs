@@ -85,7 +85,8 @@ impl Summary {
         let mut out = table.render();
         for row in self.rows.iter().filter(|r| r.view.state != State::Done) {
             let parcels = row.view.parcels.iter().filter_map(|p| p.reason.as_ref());
-            for reason in row.view.reason.iter().chain(parcels) {
+            let own = row.view.reason.iter();
+            for reason in own.chain(parcels.filter(|r| Some(*r) != row.view.reason.as_ref())) {
                 out.push_str(&format!("\n{}: {reason}\n", row.view.label));
             }
         }

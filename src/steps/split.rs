@@ -3,7 +3,7 @@
 //! dossier goes on with a finding, or is refused, as the pipeline says.
 
 use super::{StepOutput, assemble};
-use crate::dossier::{Dossier, ReadingRecord};
+use crate::dossier::{Dates, Dossier, ReadingRecord};
 use crate::fault::{Class, Code, Fault, Report};
 use crate::pipeline::{OnMismatch, SplitConfig};
 use crate::scan::separate::{self, PageMark, Segment};
@@ -53,6 +53,7 @@ fn one(
         code: code.or_else(|| batch.code.clone().filter(|_| filled == 1)),
         procedure: batch.procedure.clone(),
         applicant: batch.applicant.clone().filter(|_| filled == 1),
+        dates: if filled == 1 { batch.dates } else { Dates::default() },
         expected_pages: segment.expected_pages,
         files: batch.files.clone(),
         pages: batch.pages.clone(),
