@@ -17,11 +17,14 @@ pub fn run(mut dossier: Dossier, desk: &Desk) -> Outcome<Dossier> {
     if dossier.papers.is_empty() {
         dossier.papers = whole_papers(&dossier);
     }
-    let mut bad = dossier.papers.iter().flat_map(|p| &p.pages).filter_map(|i| dossier.pages.get(*i)?.fault.as_ref());
+    let mut bad =
+        dossier.papers.iter().flat_map(|p| &p.pages).filter_map(|i| dossier.pages.get(*i)?.fault.as_ref());
     if let Some(first) = bad.next() {
         let others = bad.count();
         let place = first.place.clone().unwrap_or_default();
-        return Err(Fault::new(&PAGE_MISSING).at(place).detail(format!("{}: {}; {others} more", first.code, first.en)));
+        return Err(Fault::new(&PAGE_MISSING)
+            .at(place)
+            .detail(format!("{}: {}; {others} more", first.code, first.en)));
     }
     if dossier.papers.iter().all(|p| p.pages.is_empty()) {
         return Err(Fault::new(&NO_PAGES).at(dossier.label()));

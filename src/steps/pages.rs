@@ -18,7 +18,12 @@ pub type Look<'a> = &'a (dyn Fn(&Luma, Dpi) -> Vec<Barcode> + Sync);
 ///
 /// # Errors
 /// `BLOB-002` where an original is lost.
-pub fn run(mut dossier: Dossier, config: &PagesConfig, desk: &Desk, look: Option<Look<'_>>) -> Outcome<Dossier> {
+pub fn run(
+    mut dossier: Dossier,
+    config: &PagesConfig,
+    desk: &Desk,
+    look: Option<Look<'_>>,
+) -> Outcome<Dossier> {
     dossier.pages.clear();
     let profile = quality::Profile { min_dpi: f32::from(config.dpi_min), ..quality::Profile::default() };
     for index in 0..dossier.files.len() {
@@ -40,7 +45,16 @@ pub fn run(mut dossier: Dossier, config: &PagesConfig, desk: &Desk, look: Option
 fn unreadable_file(file: &mut FileRecord, index: usize, fault: &Fault) -> PageRecord {
     let report = fault.clone().at(&file.name).report();
     file.fault = Some(report.clone());
-    PageRecord { file: index, number: 1, width: 0, height: 0, dpi: None, quality: None, codes: Vec::new(), fault: Some(report) }
+    PageRecord {
+        file: index,
+        number: 1,
+        width: 0,
+        height: 0,
+        dpi: None,
+        quality: None,
+        codes: Vec::new(),
+        fault: Some(report),
+    }
 }
 
 /// Why a PDF is kept as it came, if it is.
@@ -52,7 +66,13 @@ fn kept(source: &Source) -> Option<String> {
 }
 
 /// Judges pages on as many threads as the desk has cores to spare; one page a thread is in memory at a time.
-fn judge_all(source: &Source, file: usize, profile: &quality::Profile, look: Option<Look<'_>>, desk: &Desk) -> Vec<PageRecord> {
+fn judge_all(
+    source: &Source,
+    file: usize,
+    profile: &quality::Profile,
+    look: Option<Look<'_>>,
+    desk: &Desk,
+) -> Vec<PageRecord> {
     let count = source.pages().len();
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, PageRecord)>> = Mutex::new(Vec::with_capacity(count));
@@ -77,10 +97,24 @@ fn judge_all(source: &Source, file: usize, profile: &quality::Profile, look: Opt
     records.into_iter().map(|(_, record)| record).collect()
 }
 
-fn judge(source: &Source, file: usize, index: usize, profile: &quality::Profile, look: Option<Look<'_>>) -> PageRecord {
+fn judge(
+    source: &Source,
+    file: usize,
+    index: usize,
+    profile: &quality::Profile,
+    look: Option<Look<'_>>,
+) -> PageRecord {
     let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-    let mut record =
-        PageRecord { file, number, width: 0, height: 0, dpi: None, quality: None, codes: Vec::new(), fault: None };
+    let mut record = PageRecord {
+        file,
+        number,
+        width: 0,
+        height: 0,
+        dpi: None,
+        quality: None,
+        codes: Vec::new(),
+        fault: None,
+    };
     let read = || -> Outcome<(PageInfo, Option<(Luma, Dpi)>)> {
         let info = source.pages().get(index).ok_or(&scan::source::NO_SUCH_PAGE)?.clone()?;
         if info.foreign.is_some() {
