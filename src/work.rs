@@ -61,7 +61,7 @@ impl Work for StationWork {
         };
         Ok(match output {
             StepOutput::Next(dossier) => Made::Next(record(&dossier)),
-            StepOutput::Refuse(dossier, fault) => Made::Refuse(record(&dossier), fault.report()),
+            StepOutput::Refuse(dossier, reason) => Made::Refuse(record(&dossier), reason),
             StepOutput::Split(batch, children) => {
                 let children =
                     children.iter().enumerate().map(|(i, child)| child_run(lease, i, child)).collect();
