@@ -20,8 +20,8 @@ pub mod watch;
 pub mod work;
 
 use crate::fault::{Fault, Outcome};
-use std::path::PathBuf;
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 
 /// Turn paper and chip cards into records that stand in court.
 #[derive(Debug, Parser)]
@@ -84,7 +84,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
         Command::Sign(args) => sign::run(args).await,
-        Command::Verify(args) => verify::run(&args),
+        Command::Verify(args) => verify::run(&args, station),
         Command::Log(command) => log::run(&command),
         Command::Mock(command) => mock::run(command).await,
     }

@@ -266,7 +266,8 @@ impl Dossier {
     /// The documents as they leave the house: sealed where they are, else as they came.
     pub fn outgoing(&self) -> impl Iterator<Item = (usize, &Paper, &Digests)> {
         self.papers.iter().enumerate().filter_map(|(i, paper)| {
-            let digests = paper.sealed.as_ref().map(|s| &s.digests).or(paper.document.as_ref().map(|d| &d.digests))?;
+            let digests =
+                paper.sealed.as_ref().map(|s| &s.digests).or(paper.document.as_ref().map(|d| &d.digests))?;
             Some((i, paper, digests))
         })
     }

@@ -132,7 +132,12 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         engine.ledger.tally().await
     }
 
-    async fn claim_steps(self: &Arc<Self>, permits: &Arc<Semaphore>, tasks: &TaskTracker, settled: &Arc<Notify>) -> Outcome<usize> {
+    async fn claim_steps(
+        self: &Arc<Self>,
+        permits: &Arc<Semaphore>,
+        tasks: &TaskTracker,
+        settled: &Arc<Notify>,
+    ) -> Outcome<usize> {
         let free = permits.available_permits();
         if free == 0 {
             return Ok(0);
@@ -151,7 +156,12 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         Ok(count)
     }
 
-    async fn claim_parcels(self: &Arc<Self>, permits: &Arc<Semaphore>, tasks: &TaskTracker, settled: &Arc<Notify>) -> Outcome<usize> {
+    async fn claim_parcels(
+        self: &Arc<Self>,
+        permits: &Arc<Semaphore>,
+        tasks: &TaskTracker,
+        settled: &Arc<Notify>,
+    ) -> Outcome<usize> {
         let free = permits.available_permits();
         if free == 0 {
             return Ok(0);
@@ -175,11 +185,14 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         let label = lease.label.clone();
         let setbacks = lease.setbacks;
         let settlement = if lease.attempts > MOST_ATTEMPTS {
-            Settlement::Parked(Fault::new(&KILLS_WORKER).detail(format!("{} attempts", lease.attempts)).report())
+            Settlement::Parked(
+                Fault::new(&KILLS_WORKER).detail(format!("{} attempts", lease.attempts)).report(),
+            )
         } else {
             let work = Arc::clone(&self.work);
             let running = tokio::task::spawn_blocking(move || {
-                std::panic::catch_unwind(AssertUnwindSafe(|| work.step(&lease))).unwrap_or_else(|_| Err(Fault::new(&PANICKED)))
+                std::panic::catch_unwind(AssertUnwindSafe(|| work.step(&lease)))
+                    .unwrap_or_else(|_| Err(Fault::new(&PANICKED)))
             });
             match self.holding(&key, running).await {
                 Ok(made) => settlement(made),
@@ -193,7 +206,9 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         };
         match self.ledger.settle(&key, &self.name, settlement).await {
             Ok(true) => {}
-            Ok(false) => tracing::warn!(run = %key.run.short(), "the lease was lost; another worker has the run"),
+            Ok(false) => {
+                tracing::warn!(run = %key.run.short(), "the lease was lost; another worker has the run")
+            }
             // The lease lapses and the step runs again: nothing was made visible.
             Err(fault) => tracing::error!(run = %key.run.short(), %fault, "the step could not be settled"),
         }
@@ -236,7 +251,9 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             let published = tokio::task::spawn_blocking(move || work.publish(&run)).await;
             match published.unwrap_or_else(|_| Err(Fault::new(&PANICKED))) {
                 Ok(()) => self.ledger.mark_published(id).await?,
-                Err(fault) => tracing::error!(run = %id.short(), %fault, "the files could not be laid into out/; tried again later"),
+                Err(fault) => {
+                    tracing::error!(run = %id.short(), %fault, "the files could not be laid into out/; tried again later")
+                }
             }
         }
         Ok(())
@@ -248,7 +265,9 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             return Ok(true);
         }
         let now = crate::clock::Clock::System.now_ms();
-        Ok(tally.next_due.is_some_and(|due| due - now <= i64::try_from(patience.as_millis()).unwrap_or(i64::MAX)))
+        Ok(tally
+            .next_due
+            .is_some_and(|due| due - now <= i64::try_from(patience.as_millis()).unwrap_or(i64::MAX)))
     }
 
     fn say(&self, label: String, reason: Report) {

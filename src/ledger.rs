@@ -31,9 +31,15 @@ pub trait Ledger: Send + Sync + 'static {
     /// Extends a lease; `false` when it is lost.
     fn renew(&self, lease: &LeaseKey) -> impl Future<Output = Outcome<bool>> + Send;
     /// Ends a lease: journal, record and cursor move together, or (`false`: the lease is lost) not at all.
-    fn settle(&self, lease: &LeaseKey, worker: &str, outcome: Settlement) -> impl Future<Output = Outcome<bool>> + Send;
+    fn settle(
+        &self,
+        lease: &LeaseKey,
+        worker: &str,
+        outcome: Settlement,
+    ) -> impl Future<Output = Outcome<bool>> + Send;
     /// Leases up to `n` parcels of the outbox that are due.
-    fn claim_parcels(&self, worker: &str, n: usize) -> impl Future<Output = Outcome<Vec<ParcelLease>>> + Send;
+    fn claim_parcels(&self, worker: &str, n: usize)
+    -> impl Future<Output = Outcome<Vec<ParcelLease>>> + Send;
     /// Ends a parcel's lease; the last receipt of a run moves the run on. `false` when the lease is lost.
     fn settle_parcel(
         &self,
@@ -128,9 +134,17 @@ impl State {
     }
 
     fn parse(text: &str) -> Option<State> {
-        [State::Ready, State::Leased, State::Sending, State::Done, State::Split, State::Refused, State::Parked]
-            .into_iter()
-            .find(|s| s.as_str() == text)
+        [
+            State::Ready,
+            State::Leased,
+            State::Sending,
+            State::Done,
+            State::Split,
+            State::Refused,
+            State::Parked,
+        ]
+        .into_iter()
+        .find(|s| s.as_str() == text)
     }
 }
 

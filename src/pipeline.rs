@@ -240,12 +240,14 @@ impl Pipeline {
                 "batch" => batch = reader.read::<Batch>(value),
                 "step" => steps = reader.steps(value),
                 other => {
-                    let message = format!("unknown key `{other}`, expected one of `name`, `lane`, `batch`, `step`");
+                    let message =
+                        format!("unknown key `{other}`, expected one of `name`, `lane`, `batch`, `step`");
                     reader.mistake(key.span(), &message);
                 }
             }
         }
-        for (missing, key) in [(name.is_none(), "name"), (lane.is_none(), "lane"), (batch.is_none(), "batch")] {
+        for (missing, key) in [(name.is_none(), "name"), (lane.is_none(), "lane"), (batch.is_none(), "batch")]
+        {
             if missing && !text.lines().any(|l| l.trim_start().starts_with(key)) {
                 reader.mistake(0..0, &format!("the key `{key}` is missing"));
             }
@@ -333,7 +335,10 @@ impl Reader<'_> {
                 self.mistake(step.span(), "`deliver` names no recipient");
             }
             if name == "barcodes" && seen.last() != Some(&"pages") {
-                self.mistake(step.span(), "`barcodes` reads the plane that `pages` decoded: it stands directly after it");
+                self.mistake(
+                    step.span(),
+                    "`barcodes` reads the plane that `pages` decoded: it stands directly after it",
+                );
             }
             seen.push(name);
         }
@@ -344,7 +349,8 @@ impl Reader<'_> {
         let before = self.text.get(..start).unwrap_or("");
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        self.faults.push(Fault::new(&MISTAKE).at(format!("{}:{line}:{column}", self.place)).detail(message.trim()));
+        self.faults
+            .push(Fault::new(&MISTAKE).at(format!("{}:{line}:{column}", self.place)).detail(message.trim()));
     }
 }
 
@@ -386,7 +392,10 @@ mod tests {
     fn three_mistakes_are_named_at_once_each_with_its_line() {
         let text = "name = \"x\"\nlane = \"desk\"\nbatch = \"folder\"\ncolour = 1\n[[step]]\npages = { dpi-min = 'high' }\n[[step]]\nclaen = {}\n";
         let faults = Pipeline::parse("x.toml", text).unwrap_err();
-        let said: Vec<String> = faults.iter().map(|f| format!("{} {}", f.place.clone().unwrap(), f.detail.clone().unwrap())).collect();
+        let said: Vec<String> = faults
+            .iter()
+            .map(|f| format!("{} {}", f.place.clone().unwrap(), f.detail.clone().unwrap()))
+            .collect();
         assert_eq!(said.len(), 3, "{said:#?}");
         assert!(said.iter().any(|s| s.starts_with("x.toml:4:1 unknown key `colour`")), "{said:#?}");
         assert!(said.iter().any(|s| s.starts_with("x.toml:6:21 invalid type: string \"high\"")), "{said:#?}");
@@ -396,7 +405,10 @@ mod tests {
     #[test]
     fn broken_toml_is_placed_too() {
         let faults = Pipeline::parse("x.toml", "name = \"x\nlane = \n").unwrap_err();
-        assert!(faults.iter().all(|f| f.place.as_deref().is_some_and(|p| p.starts_with("x.toml:"))), "{faults:?}");
+        assert!(
+            faults.iter().all(|f| f.place.as_deref().is_some_and(|p| p.starts_with("x.toml:"))),
+            "{faults:?}"
+        );
         assert!(faults.len() >= 2);
     }
 

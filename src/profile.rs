@@ -38,7 +38,8 @@ impl Procedures {
         if !path.exists() {
             return Ok(Procedures::default());
         }
-        let text = std::fs::read_to_string(path).map_err(|e| Fault::new(&BROKEN).at(path.display()).detail(e.kind()))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Fault::new(&BROKEN).at(path.display()).detail(e.kind()))?;
         toml::from_str(&text).map_err(|e| {
             let before = e.span().and_then(|s| text.get(..s.start)).unwrap_or("");
             let line = before.matches('\n').count() + 1;

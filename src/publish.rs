@@ -13,8 +13,8 @@ use std::fs;
 /// # Errors
 /// `BLOB-001`, `BLOB-002`.
 pub fn lay_out(desk: &Desk, run: &RunView) -> Outcome<()> {
-    let dossier: Dossier = serde_json::from_slice(&run.record)
-        .map_err(|_| Fault::new(&crate::work::RECORD_UNREADABLE))?;
+    let dossier: Dossier =
+        serde_json::from_slice(&run.record).map_err(|_| Fault::new(&crate::work::RECORD_UNREADABLE))?;
     let folder = desk.station.path("out").join(folder_name(&dossier, run));
     fs::create_dir_all(&folder).map_err(|e| Fault::new(&blobs::NOT_STORED).at("out").detail(e.kind()))?;
     let kind = if dossier.slip.is_some() { "ket-qua" } else { "giay-to" };

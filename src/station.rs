@@ -25,7 +25,9 @@ impl Station {
     /// `STAT-001` where there is none, `STAT-002` where its configuration is not sound.
     pub fn find(given: Option<&Path>) -> Outcome<Self> {
         let here = std::env::current_dir().ok();
-        let upward = here.as_deref().and_then(|d| d.ancestors().find(|a| a.join("hoso.toml").is_file()).map(Path::to_owned));
+        let upward = here
+            .as_deref()
+            .and_then(|d| d.ancestors().find(|a| a.join("hoso.toml").is_file()).map(Path::to_owned));
         let root = given
             .map(Path::to_owned)
             .or(upward)
@@ -36,7 +38,8 @@ impl Station {
             .map_err(|e| Fault::new(&NO_STATION).at(place.display()).detail(e.kind()))?;
         let config = Config::parse(&text).map_err(|f| f.at(place.display()))?;
         // Absolute: later reads must not depend on where the process stands then.
-        let root = fs::canonicalize(&root).map_err(|e| Fault::new(&NO_STATION).at(root.display()).detail(e.kind()))?;
+        let root = fs::canonicalize(&root)
+            .map_err(|e| Fault::new(&NO_STATION).at(root.display()).detail(e.kind()))?;
         Ok(Station { root, config })
     }
 

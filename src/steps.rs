@@ -15,7 +15,7 @@ pub mod split;
 pub use desk::Desk;
 
 use crate::dossier::Dossier;
-use crate::fault::{Fault, Outcome, Report};
+use crate::fault::{Outcome, Report};
 use crate::pipeline::StepConfig;
 
 /// What a step made.
@@ -26,7 +26,7 @@ pub enum StepOutput {
     /// The batch, and the dossiers it was divided into; some refused from the start, with the reason.
     Split(Dossier, Vec<(Dossier, Option<Report>)>),
     /// The dossier as far as it came, and why it cannot be taken.
-    Refuse(Dossier, Fault),
+    Refuse(Dossier, Report),
     /// The dossier, and what is to be sent for it.
     Send(Dossier, Vec<deliver::Parcel>),
 }
@@ -48,7 +48,7 @@ pub fn run(steps: &[StepConfig], cursor: usize, dossier: Dossier, desk: &Desk) -
         Some(StepConfig::Barcodes(_)) => next(Ok(barcodes::run(dossier))),
         Some(StepConfig::Split(config)) => Ok(split::run(dossier, config)),
         Some(StepConfig::Identity(config)) => identity::run(dossier, config, desk),
-        Some(StepConfig::Assemble(_)) => next(assemble::run(dossier, desk)),
+        Some(StepConfig::Assemble(_)) => assemble::run(dossier, desk),
         Some(StepConfig::Seal(config)) => next(seal::run(dossier, config, desk)),
         Some(StepConfig::Log(_)) => next(log::run(dossier, desk)),
         Some(StepConfig::Deliver(config)) => deliver::run(dossier, config, desk),

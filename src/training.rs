@@ -145,7 +145,10 @@ fn make(now: jiff::Timestamp) -> Minted<Batch> {
     ];
     for (key_file, cert_file, name, purpose) in services {
         let key = issue::ec_p256()?;
-        batch.public(cert_file, issuing.issue(&subject(name), &key, purpose, now)?.to_pem()?);
+        // With the authority above it, so that whoever holds the root alone can build the path.
+        let mut chain = issuing.issue(&subject(name), &key, purpose, now)?.to_pem()?;
+        chain.extend(issuing.cert.to_pem()?);
+        batch.public(cert_file, chain);
         batch.secret(key_file, key.private_key_to_pem_pkcs8()?);
     }
 

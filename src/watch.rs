@@ -111,7 +111,11 @@ mod tests {
         let start = Instant::now();
         fs::write(&path, &JPEG[..2]).unwrap();
         assert_eq!(hot.look(start).unwrap().0.len(), 0);
-        assert_eq!(hot.look(start + Duration::from_secs(3)).unwrap(), (vec![], 1), "it stands still but is cut");
+        assert_eq!(
+            hot.look(start + Duration::from_secs(3)).unwrap(),
+            (vec![], 1),
+            "it stands still but is cut"
+        );
         fs::write(&path, JPEG).unwrap();
         assert_eq!(hot.look(start + Duration::from_secs(4)).unwrap().0.len(), 0, "it has just changed");
         assert_eq!(hot.look(start + Duration::from_secs(7)).unwrap(), (vec![path], 0));

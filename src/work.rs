@@ -1,10 +1,12 @@
 //! What the engine makes happen at a station: the steps of its pipelines, its parcels, its `out/` folder.
 
+use crate::digest::Blake3;
 use crate::dossier::Dossier;
 use crate::engine::{Made, Work};
 use crate::fault::{Class, Code, Fault, Outcome, Report};
-use crate::ledger::{Lease, NewParcel, NewRun, ParcelLease, ParcelSettlement, RunView, SqliteLedger, StepRecord};
-use crate::digest::Blake3;
+use crate::ledger::{
+    Lease, NewParcel, NewRun, ParcelLease, ParcelSettlement, RunView, SqliteLedger, StepRecord,
+};
 use crate::pipeline::{Pipeline, StepConfig};
 use crate::publish;
 use crate::steps::{self, Desk, StepOutput, deliver};
@@ -45,8 +47,9 @@ impl StationWork {
 impl Work for StationWork {
     fn step(&self, lease: &Lease) -> Outcome<Made> {
         let started = Instant::now();
-        let dossier: Dossier = serde_json::from_slice(&lease.record)
-            .map_err(|e| Fault::new(&RECORD_UNREADABLE).detail(format!("line {}, column {}", e.line(), e.column())))?;
+        let dossier: Dossier = serde_json::from_slice(&lease.record).map_err(|e| {
+            Fault::new(&RECORD_UNREADABLE).detail(format!("line {}, column {}", e.line(), e.column()))
+        })?;
         let steps = self.steps(lease.pipeline_digest)?;
         let output = steps::run(&steps, lease.cursor as usize, dossier, &self.desk)?;
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -58,9 +61,10 @@ impl Work for StationWork {
         };
         Ok(match output {
             StepOutput::Next(dossier) => Made::Next(record(&dossier)),
-            StepOutput::Refuse(dossier, fault) => Made::Refuse(record(&dossier), fault.report()),
+            StepOutput::Refuse(dossier, reason) => Made::Refuse(record(&dossier), reason),
             StepOutput::Split(batch, children) => {
-                let children = children.iter().enumerate().map(|(i, child)| child_run(lease, i, child)).collect();
+                let children =
+                    children.iter().enumerate().map(|(i, child)| child_run(lease, i, child)).collect();
                 Made::Split(record(&batch), children)
             }
             StepOutput::Send(dossier, parcels) => {
@@ -74,7 +78,9 @@ impl Work for StationWork {
     }
 
     async fn send(&self, parcel: &ParcelLease) -> ParcelSettlement {
-        self.courier.send(&parcel.recipient, parcel.key.id, &parcel.body, parcel.attempts, parcel.first_at).await
+        self.courier
+            .send(&parcel.recipient, parcel.key.id, &parcel.body, parcel.attempts, parcel.first_at)
+            .await
     }
 
     fn publish(&self, run: &RunView) -> Outcome<()> {

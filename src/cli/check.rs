@@ -37,7 +37,10 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     );
     let mut findings: Vec<(String, Result<String, Vec<Fault>>)> = Vec::new();
     let journal = workshop.ledger.check_journal().await;
-    findings.push(("sổ / ledger".into(), journal.map(|n| format!("{n} journal entries, chain whole")).map_err(|f| vec![f])));
+    findings.push((
+        "sổ / ledger".into(),
+        journal.map(|n| format!("{n} journal entries, chain whole")).map_err(|f| vec![f]),
+    ));
     for name in pipeline_names(&station) {
         let read = pipeline_of(&station, &name).map(|p| format!("{} steps", p.steps.len()));
         findings.push((format!("pipelines/{name}"), read));
@@ -46,9 +49,10 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
         let key = desk.key(name).map_err(|f| vec![f]).map(|k| days_left(k.handle.certificate()));
         findings.push((format!("keys.{name}"), key));
     }
-    let log = desk.log().map_err(|f| vec![f]).and_then(|log| {
-        log.check().map(|n| format!("{n} leaves, signed head agrees")).map_err(|f| vec![f])
-    });
+    let log = desk
+        .log()
+        .map_err(|f| vec![f])
+        .and_then(|log| log.check().map(|n| format!("{n} leaves, signed head agrees")).map_err(|f| vec![f]));
     findings.push(("nhật ký / log".into(), log));
     let trust = desk.trust().map_err(|f| vec![f]).map(|t| format!("{} chip authorities", t.len()));
     findings.push(("anchors/csca".into(), trust));
@@ -61,7 +65,10 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
         wrong += usize::from(!faults.is_empty());
         if args.json {
             let reports: Vec<_> = faults.iter().map(Fault::report).collect();
-            println!("{}", json!({ "what": what, "ok": faults.is_empty(), "said": result.as_ref().ok(), "faults": reports }));
+            println!(
+                "{}",
+                json!({ "what": what, "ok": faults.is_empty(), "said": result.as_ref().ok(), "faults": reports })
+            );
         } else if let Ok(said) = result {
             println!("ok    {what}: {said}");
         } else {
@@ -74,7 +81,11 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
 fn pipeline_names(station: &Station) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(station.path("pipelines"))
         .map(|entries| {
-            entries.flatten().filter_map(|e| e.file_name().into_string().ok()).filter(|n| n.ends_with(".toml")).collect()
+            entries
+                .flatten()
+                .filter_map(|e| e.file_name().into_string().ok())
+                .filter(|n| n.ends_with(".toml"))
+                .collect()
         })
         .unwrap_or_default();
     names.sort();

@@ -41,8 +41,19 @@ pub fn run(args: &Args) -> Outcome<u8> {
     if root.join("hoso.toml").exists() {
         return Err(Fault::new(&THERE).at(root.display()));
     }
-    for folder in ["pipelines", "profiles", "anchors/csca", "anchors/signing", "anchors/log", "anchors/receipts", "keys", "var", "out"] {
-        fs::create_dir_all(root.join(folder)).map_err(|e| Fault::new(&UNWRITABLE).at(root.display()).detail(e.kind()))?;
+    for folder in [
+        "pipelines",
+        "profiles",
+        "anchors/csca",
+        "anchors/signing",
+        "anchors/log",
+        "anchors/receipts",
+        "keys",
+        "var",
+        "out",
+    ] {
+        fs::create_dir_all(root.join(folder))
+            .map_err(|e| Fault::new(&UNWRITABLE).at(root.display()).detail(e.kind()))?;
     }
     for (name, text) in PIPELINES {
         write_whole(&root.join("pipelines").join(name), text.as_bytes())?;
@@ -51,7 +62,8 @@ pub fn run(args: &Args) -> Outcome<u8> {
     let origin = format!("hoso.invalid/{}", args.office);
     if args.training {
         training::mint(&root.join("keys"), &root.join("anchors"), jiff::Timestamp::now())?;
-        let receipts = fs::read(root.join("keys/wallet.pem")).map_err(|e| Fault::new(&UNWRITABLE).detail(e.kind()))?;
+        let receipts =
+            fs::read(root.join("keys/wallet.pem")).map_err(|e| Fault::new(&UNWRITABLE).detail(e.kind()))?;
         write_whole(&root.join("anchors/receipts/wallet.pem"), &receipts)?;
     } else {
         write_secret(&root.join("keys/log.key"), &Signer::generate(&origin)?.to_pem()?)?;

@@ -23,7 +23,8 @@ impl Progress {
     pub(super) fn start(title: &str, ledger: Arc<SqliteLedger>, before: Tally, quiet: bool) -> Self {
         let (put_off, queue) = mpsc::unbounded_channel();
         let terminal = std::io::stderr().is_terminal();
-        let target = if terminal && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if terminal && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
         // The template is a constant that is known to be sound; the default bar does as well.
         if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} hồ sơ, {msg}") {
@@ -71,7 +72,10 @@ async fn show(
             let open = now.working + now.waiting + now.sending;
             bar.set_length(ended + open);
             bar.set_position(ended);
-            bar.set_message(format!("{} đang làm, {} chờ, {} đang gửi", now.working, now.waiting, now.sending));
+            bar.set_message(format!(
+                "{} đang làm, {} chờ, {} đang gửi",
+                now.working, now.waiting, now.sending
+            ));
             if plain && (ended, open) != last {
                 last = (ended, open);
                 eprintln!("{title}: {ended} xong / done, {open} còn lại / to go");

@@ -17,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 /// `hoso run PIPELINE INPUT...`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  hoso run pipelines/intake-desk.toml scans/2026-11-21\n\nThe same command again does nothing twice.")]
+#[command(
+    after_help = "Example:\n  hoso run pipelines/intake-desk.toml scans/2026-11-21\n\nThe same command again does nothing twice."
+)]
 pub struct Args {
     /// A pipeline file, or the name of one in the station's pipelines/.
     pipeline: String,

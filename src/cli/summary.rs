@@ -75,6 +75,7 @@ impl Summary {
             "trạng thái / state",
             "xác minh / verdict",
             ">trang/pages",
+            ">lưu ý/notes",
             ">ký/signed",
             ">gửi/receipts",
             ">giây/s",
@@ -127,7 +128,10 @@ impl Summary {
             text.push_str(&format!(" + còn chờ / waiting {waiting}"));
         }
         if self.handed_in.again > 0 {
-            text.push_str(&format!(" ({} lô đã tiếp nhận từ trước / batches admitted before)", self.handed_in.again));
+            text.push_str(&format!(
+                " ({} lô đã tiếp nhận từ trước / batches admitted before)",
+                self.handed_in.again
+            ));
         }
         text
     }
@@ -155,7 +159,9 @@ impl Row {
     }
 
     fn pages(&self) -> usize {
-        self.dossier.as_ref().map_or(0, |d| if d.papers.is_empty() { d.pages.len() } else { d.papers.iter().map(|p| p.pages.len()).sum() })
+        self.dossier.as_ref().map_or(0, |d| {
+            if d.papers.is_empty() { d.pages.len() } else { d.papers.iter().map(|p| p.pages.len()).sum() }
+        })
     }
 
     fn signed(&self) -> String {
@@ -165,6 +171,23 @@ impl Row {
             None => "-".into(),
             Some(first) => format!("{} {}", sealed.len(), first.level),
         }
+    }
+
+    /// The flags of every page that has any.
+    fn flags(&self) -> Vec<serde_json::Value> {
+        let pages = self.dossier.iter().flat_map(|d| d.pages.iter().enumerate());
+        pages
+            .filter_map(|(i, page)| Some((i + 1, page.quality.as_ref().filter(|q| !q.flags.is_empty())?)))
+            .map(|(page, quality)| json!({ "page": page, "flags": quality.flags }))
+            .collect()
+    }
+
+    /// What a person should look at: flags of pages, and findings.
+    fn notes(&self) -> usize {
+        self.dossier.as_ref().map_or(0, |d| {
+            let flags = d.pages.iter().filter_map(|p| p.quality.as_ref()).map(|q| q.flags.len());
+            flags.sum::<usize>() + d.findings.len()
+        })
     }
 
     fn receipts(&self) -> (usize, usize) {
@@ -177,7 +200,11 @@ impl Row {
             self.view.label.clone(),
             format!("{} / {}", self.view.state.vi(), self.view.state.as_str()),
             self.verdict(),
-            self.pages().to_string(),
+            match self.pages() {
+                0 => "-".into(),
+                count => count.to_string(),
+            },
+            self.notes().to_string(),
             self.signed(),
             if all == 0 { "-".into() } else { format!("{receipted}/{all}") },
             format!("{:.1}", self.view.work_ms as f64 / 1000.0),
@@ -193,7 +220,7 @@ impl Row {
             "verdict": self.dossier.as_ref().and_then(|d| d.verdict.as_ref()),
             "pages": self.pages(), "signed": self.signed(), "parcels": parcels, "receipts": receipted,
             "seconds": self.view.work_ms as f64 / 1000.0, "reason": self.view.reason,
-            "findings": self.dossier.as_ref().map(|d| &d.findings),
+            "findings": self.dossier.as_ref().map(|d| &d.findings), "flags": self.flags(),
         })
     }
 }

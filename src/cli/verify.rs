@@ -2,7 +2,10 @@
 //!
 //! Exit code 0 says that everything that was found is proven; what was not looked at is listed all the same.
 
+mod delivery;
+
 use super::log::{load_keys, receipt_beside};
+use super::table::Table;
 use crate::digest::Digests;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::receipt::{self, ReceiptOutcome, ReceiptVerdict};
@@ -10,29 +13,38 @@ use crate::log::{UNREADABLE, VerifierKey};
 use crate::seal::verify::{
     Anchors, CoverageClass, Integrity, PdfReport, Revocation, SignatureReport, Trust, verify_pdf,
 };
+use crate::station::Station;
 use jiff::Timestamp;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What to verify, and whom to trust.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  hoso verify ket-qua.pdf --anchors anchors --log-keys anchors/log\n  \
-    hoso verify out/ --anchors anchors --json\n\n\
+    hoso verify out/ --station /srv/hoso\n\n\
     Exit code: 0 all proven, 1 something is not proven, altered or missing, 4 anchors or keys cannot be read.")]
 pub struct Args {
-    /// Signed PDFs, or folders of them; X.tlog-proof beside X.pdf is checked together with it.
-    #[arg(required = true)]
+    /// Signed PDFs, wallet receipts (*.receipt), or folders of them; X.tlog-proof beside X.pdf is checked together
+    /// with it. Left out: the station's out/.
     paths: Vec<PathBuf>,
-    /// Folder of trusted roots (*.pem) and revocation lists (*.crl), or a station's anchors folder.
+    /// Folder of trusted roots (*.pem) and revocation lists (*.crl), or a station's anchors folder; otherwise the
+    /// station's, where there is one.
     #[arg(long)]
     anchors: Option<PathBuf>,
-    /// Public keys of trusted logs: a line, a file of lines, or a folder of such files.
+    /// Public keys of trusted logs: a line, a file of lines, or a folder of such files; otherwise the station's.
     #[arg(long)]
     log_keys: Vec<String>,
+    /// Keys of wallets that receipts may be signed with, PEM files or a folder of them; otherwise the station's.
+    #[arg(long)]
+    receipt_keys: Vec<PathBuf>,
     /// Also demand that nobody's certificate could have been revoked unseen.
     #[arg(long)]
     require_revocation: bool,
+    /// Say everything about every file, not only about those that are not proven.
+    #[arg(long)]
+    details: bool,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -41,51 +53,147 @@ pub struct Args {
 /// Judges all that was named.
 ///
 /// # Errors
-/// Anchors or keys that cannot be read, [`UNREADABLE`] for a file.
-pub fn run(args: &Args) -> Outcome<u8> {
-    let anchors = args.anchors.as_deref().map(Anchors::load).transpose()?.unwrap_or_default();
-    let keys = load_keys(&args.log_keys)?;
+/// Anchors or keys that cannot be read, [`UNREADABLE`] for a file, `STAT-001` where nothing is named and there is no
+/// station.
+pub fn run(args: &Args, station: Option<&Path>) -> Outcome<u8> {
+    // A court has no station: one is used where it is there, and needed only where nothing else is named.
+    let station = match Station::find(station) {
+        Ok(station) => Some(station),
+        Err(fault) if args.paths.is_empty() || station.is_some() => return Err(fault),
+        Err(_) => None,
+    };
+    let own = |below: &str| station.as_ref().map(|s| s.path(below));
+    let anchors = args.anchors.clone().or_else(|| own("anchors"));
+    let anchors = anchors.as_deref().map(Anchors::load).transpose()?.unwrap_or_default();
+    let log_keys = match own("anchors/log") {
+        Some(folder) if args.log_keys.is_empty() => vec![folder.to_string_lossy().into_owned()],
+        _ => args.log_keys.clone(),
+    };
+    let keys = load_keys(&log_keys)?;
+    let receipt_keys = match own("anchors/receipts") {
+        Some(folder) if args.receipt_keys.is_empty() => vec![folder],
+        _ => args.receipt_keys.clone(),
+    };
+    let receipt_keys = delivery::load_keys(&receipt_keys)?;
+    let paths = if args.paths.is_empty() { own("out").into_iter().collect() } else { args.paths.clone() };
     let now = Timestamp::now();
     let mut files = Vec::new();
-    for path in &args.paths {
+    for path in &paths {
         collect(path, 0, &mut files)?;
     }
-    let mut proven = 0;
-    if !args.json && !files.is_empty() {
-        println!(
-            "{}",
-            row([
-                "tệp / file",
-                "chữ ký / signature",
-                "toàn vẹn / integrity",
-                "tin cậy / trust",
-                "phạm vi / coverage",
-                "biên nhận / receipt"
-            ])
-        );
-    }
+    let mut report = Report::default();
     for file in &files {
-        let verdict = judge(file, &anchors, &keys, now)?;
-        let good = verdict.is_proven(args.require_revocation);
-        proven += usize::from(good);
-        if args.json {
-            println!(
-                "{}",
-                json!({"file": file, "proven": good, "sha256": verdict.digests.sha256, "pdf": verdict.pdf, "receipt": verdict.receipt})
-            );
+        let name = shown_name(file, &paths);
+        if file.extension().is_some_and(|e| e == delivery::EXTENSION) {
+            let verdict = delivery::judge(file, &receipt_keys)?;
+            if args.json {
+                println!("{}", json!({"file": file, "proven": verdict.proven(), "delivery": verdict}));
+            }
+            report.delivery(name, &verdict);
         } else {
-            print(file, &verdict, good);
+            let verdict = judge(file, &anchors, &keys, now)?;
+            let good = verdict.is_proven(args.require_revocation);
+            if args.json {
+                println!(
+                    "{}",
+                    json!({"file": file, "proven": good, "sha256": verdict.digests.sha256, "pdf": verdict.pdf, "receipt": verdict.receipt})
+                );
+            }
+            report.pdf(name, &verdict, good, args.details);
         }
     }
-    if !args.json {
-        println!("{proven}/{} tệp đạt / files proven", files.len());
-    } else if files.is_empty() {
+    if args.json && files.is_empty() {
         println!("{}", json!({"proven": false, "files": 0}));
+    } else if !args.json {
+        print!("{}", report.render());
     }
     if files.is_empty() {
         eprintln!("hoso: {}", Fault::new(&NOTHING));
     }
-    Ok(u8::from(files.is_empty() || proven != files.len()))
+    Ok(u8::from(files.is_empty() || report.proven != report.judged))
+}
+
+/// A file's path below what was asked for, as long as that still tells it apart.
+fn shown_name(file: &Path, asked: &[PathBuf]) -> String {
+    let below = asked.iter().find_map(|a| file.strip_prefix(a).ok()).filter(|b| !b.as_os_str().is_empty());
+    below.unwrap_or(file).to_string_lossy().into_owned()
+}
+
+/// The table, what is wrong, and what nobody checked.
+#[derive(Default)]
+struct Report {
+    table: Vec<Vec<String>>,
+    notes: String,
+    not_checked: BTreeMap<String, usize>,
+    judged: usize,
+    proven: usize,
+}
+
+impl Report {
+    fn pdf(&mut self, name: String, verdict: &Verdict, good: bool, details: bool) {
+        self.judged += 1;
+        self.proven += usize::from(good);
+        let receipt = match &verdict.receipt {
+            None => "không có / none".to_owned(),
+            Some(r) if r.outcome == ReceiptOutcome::Proven => "đúng / proven".to_owned(),
+            Some(_) => "KHÔNG ĐẠT / NOT PROVEN".to_owned(),
+        };
+        if verdict.pdf.signatures.is_empty() {
+            self.table.push([&name, "không có / none", "-", "-", "-", &receipt].map(str::to_owned).to_vec());
+        }
+        for s in &verdict.pdf.signatures {
+            let who = format!("{} {}", level(s), s.signer.as_deref().unwrap_or("?"));
+            let cells =
+                [&name, &who, integrity(s.integrity), trust(s.chain.trust), coverage(s.coverage), &receipt];
+            self.table.push(cells.map(str::to_owned).to_vec());
+        }
+        let receipt_gaps = verdict.receipt.iter().flat_map(|r| r.not_checked.iter().map(ToString::to_string));
+        let gaps = verdict.pdf.signatures.iter().flat_map(|s| s.not_checked.iter().map(ToString::to_string));
+        for gap in gaps.chain(receipt_gaps) {
+            *self.not_checked.entry(gap).or_default() += 1;
+        }
+        if details || !good {
+            self.notes.push_str(&format!("\n{name}\n{}", verdict.explain()));
+        }
+    }
+
+    fn delivery(&mut self, name: String, verdict: &delivery::Verdict) {
+        let (word, detail) = verdict.words();
+        self.table
+            .push([&name, "biên nhận / delivery receipt", "-", "-", "-", word].map(str::to_owned).to_vec());
+        match verdict {
+            delivery::Verdict::Unsigned => *self.not_checked.entry(detail.to_owned()).or_default() += 1,
+            _ => {
+                self.judged += 1;
+                self.proven += usize::from(verdict.proven());
+            }
+        }
+        if !verdict.proven() && !matches!(verdict, delivery::Verdict::Unsigned) {
+            self.notes.push_str(&format!("\n{name}\n    ! {detail}\n"));
+        }
+    }
+
+    fn render(&self) -> String {
+        let mut table = Table::new(&[
+            "tệp / file",
+            "chữ ký / signature",
+            "toàn vẹn / integrity",
+            "tin cậy / trust",
+            "phạm vi / coverage",
+            "biên nhận / receipt",
+        ]);
+        self.table.iter().for_each(|row| table.row(row.clone()));
+        let mut out = table.render();
+        out.push_str(&self.notes);
+        if !self.not_checked.is_empty() {
+            out.push_str("\nchưa kiểm tra / not checked:\n");
+            for (what, count) in &self.not_checked {
+                out.push_str(&format!("  {count:>4} x  {what}\n"));
+            }
+        }
+        out.push_str(&format!("\n{}/{} đạt / proven\n", self.proven, self.judged));
+        out
+    }
 }
 
 struct Verdict {
@@ -100,6 +208,36 @@ impl Verdict {
         self.pdf.is_proven()
             && (!require_revocation || self.pdf.signatures.iter().all(known))
             && self.receipt.as_ref().is_none_or(|r| r.outcome == ReceiptOutcome::Proven)
+    }
+
+    /// Everything that is known, line by line.
+    fn explain(&self) -> String {
+        let mut lines = Vec::new();
+        for signature in &self.pdf.signatures {
+            lines.push(format!("{} / {}", signature.vi, signature.en));
+            if let Some(time) = signature.timestamp.as_ref().and_then(|t| t.time) {
+                lines.push(format!("dấu thời gian / time stamp: {time}"));
+            }
+            if let Some(time) = &signature.signed_at {
+                lines.push(format!("thời điểm ký do người ký khai / time claimed by the signer: {time}"));
+            }
+            if !signature.updates.is_empty() {
+                lines.push(format!(
+                    "bổ sung sau khi ký / appended after signing: {}",
+                    json!(signature.updates)
+                ));
+            }
+            lines
+                .extend(signature.problems.iter().chain(&signature.chain.problems).map(|p| format!("! {p}")));
+        }
+        if self.pdf.signatures.is_empty() {
+            lines.push("! không có chữ ký số / no signature".to_owned());
+        }
+        lines.extend(self.pdf.problems.iter().map(|p| format!("! {p}")));
+        if let Some(receipt) = &self.receipt {
+            lines.push(format!("biên nhận / receipt: {} / {}", receipt.vi, receipt.en));
+        }
+        lines.iter().map(|line| format!("    {line}\n")).collect()
     }
 }
 
@@ -117,7 +255,7 @@ fn judge(file: &Path, anchors: &Anchors, keys: &[VerifierKey], now: Timestamp) -
     Ok(Verdict { digests, pdf: verify_pdf(&bytes, anchors, now), receipt })
 }
 
-/// Files named are taken as they are; of folders the PDFs, all the way down, links to folders left out.
+/// Files named are taken as they are; of folders the PDFs and receipts, all the way down, links to folders left out.
 fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Outcome<()> {
     let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind()).at(path.display());
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
@@ -128,10 +266,11 @@ fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Outcome<()> {
         fs::read_dir(path).map_err(unreadable)?.filter_map(|e| Some(e.ok()?.path())).collect();
     inner.sort();
     for entry in inner {
-        let pdf = entry.extension().is_some_and(|e| e.eq_ignore_ascii_case("pdf"));
+        let wanted = |e: &std::ffi::OsStr| e.eq_ignore_ascii_case("pdf") || e == delivery::EXTENSION;
+        let wanted = entry.extension().is_some_and(wanted);
         if entry.is_dir() && !entry.is_symlink() && depth < MAX_DEPTH {
             collect(&entry, depth + 1, files)?;
-        } else if pdf && entry.is_file() {
+        } else if wanted && entry.is_file() {
             files.push(entry);
         }
     }
@@ -147,65 +286,6 @@ fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {
             .at(path.display()));
     }
     fs::read(path).map_err(unreadable)
-}
-
-fn print(file: &Path, verdict: &Verdict, good: bool) {
-    let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let receipt = match &verdict.receipt {
-        None => "không có / none".to_owned(),
-        Some(r) if r.outcome == ReceiptOutcome::Proven => "đúng / proven".to_owned(),
-        Some(_) => "KHÔNG ĐẠT / NOT PROVEN".to_owned(),
-    };
-    if verdict.pdf.signatures.is_empty() {
-        println!("{}", row([&name, "0", "-", "-", "-", &receipt]));
-    }
-    for signature in &verdict.pdf.signatures {
-        let who = signature.signer.as_deref().unwrap_or("?");
-        let who = format!("{} {who}", level(signature));
-        let cells = [
-            name.as_str(),
-            &who,
-            integrity(signature.integrity),
-            trust(signature.chain.trust),
-            coverage(signature.coverage),
-            &receipt,
-        ];
-        println!("{}", row(cells));
-        println!("    {} / {}", signature.vi, signature.en);
-        let time = signature.timestamp.as_ref().and_then(|t| t.time).map(|t| t.to_string());
-        if let Some(time) = &time {
-            println!("    dấu thời gian / time stamp: {time}");
-        }
-        if let Some(time) = &signature.signed_at {
-            println!("    thời điểm ký do người ký khai / time claimed by the signer: {time}");
-        }
-        if !signature.updates.is_empty() {
-            println!("    bổ sung sau khi ký / appended after signing: {}", json!(signature.updates));
-        }
-        for problem in signature.problems.iter().chain(&signature.chain.problems) {
-            println!("    ! {problem}");
-        }
-        for item in &signature.not_checked {
-            println!("    chưa kiểm tra / not checked: {item}");
-        }
-    }
-    for problem in &verdict.pdf.problems {
-        println!("    ! {problem}");
-    }
-    if let Some(receipt) = &verdict.receipt {
-        println!("    biên nhận / receipt: {} / {}", receipt.vi, receipt.en);
-        println!("    chưa kiểm tra / not checked: {}", receipt.not_checked.join("; "));
-    }
-    println!("    => {}", if good { "ĐẠT / PROVEN" } else { "KHÔNG ĐẠT / NOT PROVEN" });
-}
-
-fn row(cells: [&str; 6]) -> String {
-    let widths = [24, 30, 22, 22, 24, 20];
-    let padded = cells.iter().zip(widths).map(|(cell, width)| {
-        let gap = usize::saturating_sub(width, cell.chars().count());
-        format!("{cell}{}", " ".repeat(gap))
-    });
-    padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
 fn level(signature: &SignatureReport) -> String {

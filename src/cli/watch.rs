@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 /// `hoso watch PIPELINE DIR`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  hoso watch intake-desk /srv/scanner\n\nWhat was taken moves to DIR/.taken and is kept there.")]
+#[command(
+    after_help = "Example:\n  hoso watch intake-desk /srv/scanner\n\nWhat was taken moves to DIR/.taken and is kept there."
+)]
 pub struct Args {
     /// A pipeline file, or the name of one in the station's pipelines/.
     pipeline: String,
@@ -43,10 +45,8 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     let stop = stop_on_signal();
     let until = if args.once { None } else { Some(Until::Stopped) };
     if let Some(until) = until {
-        let (watched, worked) = tokio::join!(
-            watch(&args, &workshop, &pipeline, &stop),
-            workshop.work(until, stop.clone(), None)
-        );
+        let (watched, worked) =
+            tokio::join!(watch(&args, &workshop, &pipeline, &stop), workshop.work(until, stop.clone(), None));
         watched?;
         worked?;
     } else {
@@ -56,7 +56,12 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     Ok(0)
 }
 
-async fn watch(args: &Args, workshop: &Workshop, pipeline: &Pipeline, stop: &CancellationToken) -> Outcome<()> {
+async fn watch(
+    args: &Args,
+    workshop: &Workshop,
+    pipeline: &Pipeline,
+    stop: &CancellationToken,
+) -> Outcome<()> {
     let mut hot = HotFolder::new(&args.dir, Duration::from_secs(args.settle));
     let mut said_waiting = 0;
     loop {

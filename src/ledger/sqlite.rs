@@ -7,7 +7,8 @@ mod views;
 mod writer;
 
 use super::{
-    Admission, Lease, LeaseKey, Ledger, NewRun, ParcelKey, ParcelLease, ParcelSettlement, RunId, RunView, Settlement, Tally,
+    Admission, Lease, LeaseKey, Ledger, NewRun, ParcelKey, ParcelLease, ParcelSettlement, RunId, RunView,
+    Settlement, Tally,
 };
 use crate::clock::Clock;
 use crate::digest::Blake3;
@@ -76,7 +77,9 @@ impl SqliteLedger {
     pub async fn pipeline_text(&self, digest: Blake3) -> Outcome<Option<String>> {
         self.writer
             .run(move |db| {
-                match db.query_row("SELECT text FROM pipeline WHERE digest = ?1", [&digest.0[..]], |r| r.get(0)) {
+                match db
+                    .query_row("SELECT text FROM pipeline WHERE digest = ?1", [&digest.0[..]], |r| r.get(0))
+                {
                     Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
                     other => other.map(Some),
                 }
@@ -103,7 +106,8 @@ impl Ledger for SqliteLedger {
     }
 
     async fn claim(&self, worker: &str, n: usize) -> Outcome<Vec<Lease>> {
-        let (now, until, worker) = (self.clock.now_ms(), self.clock.now_ms() + self.lease_ms, worker.to_owned());
+        let (now, until, worker) =
+            (self.clock.now_ms(), self.clock.now_ms() + self.lease_ms, worker.to_owned());
         self.writer.run(move |db| runs::claim(db, &worker, n, now, until)).await
     }
 
@@ -118,11 +122,17 @@ impl Ledger for SqliteLedger {
     }
 
     async fn claim_parcels(&self, worker: &str, n: usize) -> Outcome<Vec<ParcelLease>> {
-        let (now, until, worker) = (self.clock.now_ms(), self.clock.now_ms() + self.lease_ms, worker.to_owned());
+        let (now, until, worker) =
+            (self.clock.now_ms(), self.clock.now_ms() + self.lease_ms, worker.to_owned());
         self.writer.run(move |db| outbox::claim(db, &worker, n, now, until)).await
     }
 
-    async fn settle_parcel(&self, parcel: &ParcelKey, worker: &str, outcome: ParcelSettlement) -> Outcome<bool> {
+    async fn settle_parcel(
+        &self,
+        parcel: &ParcelKey,
+        worker: &str,
+        outcome: ParcelSettlement,
+    ) -> Outcome<bool> {
         let (now, key, worker) = (self.clock.now_ms(), *parcel, worker.to_owned());
         self.writer.run(move |db| outbox::settle(db, &key, &worker, &outcome, now)).await
     }
@@ -137,7 +147,9 @@ impl Ledger for SqliteLedger {
     }
 
     async fn mark_published(&self, run: RunId) -> Outcome<()> {
-        self.writer.run(move |db| db.execute("UPDATE run SET published=1 WHERE id=?1", [&run.0[..]]).map(|_| ())).await
+        self.writer
+            .run(move |db| db.execute("UPDATE run SET published=1 WHERE id=?1", [&run.0[..]]).map(|_| ()))
+            .await
     }
 
     fn lease(&self) -> Duration {

@@ -109,7 +109,10 @@ mod tests {
         let profile = srgb();
         assert_eq!(channels(&profile), Some(3));
         assert!(profile.len() < 4096);
-        assert_eq!(Sha256::of(&profile).to_string(), "4ee9c024470bc701f95123cde62a3ec3ed3356372440e5083e4bf43548241508");
+        assert_eq!(
+            Sha256::of(&profile).to_string(),
+            "4ee9c024470bc701f95123cde62a3ec3ed3356372440e5083e4bf43548241508"
+        );
     }
 
     #[test]

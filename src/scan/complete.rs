@@ -36,7 +36,8 @@ fn whole(head: &[u8], tail: &[u8], size: u64) -> bool {
     }
     if head.starts_with(b"II*\0") || head.starts_with(b"MM\0*") {
         let offset: Option<[u8; 4]> = head.get(4..8).and_then(|b| b.try_into().ok());
-        let offset = offset.map_or(0, |b| if head[0] == b'I' { u32::from_le_bytes(b) } else { u32::from_be_bytes(b) });
+        let offset =
+            offset.map_or(0, |b| if head[0] == b'I' { u32::from_le_bytes(b) } else { u32::from_be_bytes(b) });
         // The first directory is often written last: an offset of 0 or past the end is a file in the making.
         return offset >= 8 && u64::from(offset) + 2 <= size;
     }

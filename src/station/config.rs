@@ -122,10 +122,13 @@ impl Reference {
     /// `STAT-004` naming the reference, never its value.
     pub fn bytes(&self, root: &Path) -> Outcome<Vec<u8>> {
         if let Some(name) = self.0.strip_prefix("env:") {
-            return std::env::var(name).map(String::into_bytes).map_err(|_| Fault::new(&NO_SECRET).at(&self.0));
+            return std::env::var(name)
+                .map(String::into_bytes)
+                .map_err(|_| Fault::new(&NO_SECRET).at(&self.0));
         }
         if let Some(path) = self.0.strip_prefix("file:") {
-            return std::fs::read(root.join(path)).map_err(|e| Fault::new(&NO_SECRET).at(&self.0).detail(e.kind()));
+            return std::fs::read(root.join(path))
+                .map_err(|e| Fault::new(&NO_SECRET).at(&self.0).detail(e.kind()));
         }
         Ok(self.0.clone().into_bytes())
     }
@@ -144,7 +147,8 @@ impl Reference {
 impl std::fmt::Debug for Reference {
     /// A value that stands for itself may be a secret: only references are shown.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = if self.0.starts_with("env:") || self.0.starts_with("file:") { &self.0 } else { "(given)" };
+        let shown =
+            if self.0.starts_with("env:") || self.0.starts_with("file:") { &self.0 } else { "(given)" };
         f.write_str(shown)
     }
 }

@@ -56,7 +56,8 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
     for path in &found.readings {
         let name = below(path, &found.root);
         let file = File::open(path).map_err(|e| Fault::new(&UNREADABLE).at(&name).detail(e.kind()))?;
-        let digests = blobs.put_reader(file, crate::chip::reading::LARGEST_READING as u64).map_err(|f| f.at(&name))?;
+        let digests =
+            blobs.put_reader(file, crate::chip::reading::LARGEST_READING as u64).map_err(|f| f.at(&name))?;
         identity.push(digests.blake3.0.to_vec());
         dossier.readings.push(ReadingRecord { name, digests });
     }
@@ -180,7 +181,8 @@ pub const EMPTY: Code = Code {
     remedy_en: "check the input path",
 };
 /// Every code of this room.
-pub const CODES: &[&Code] = &[&UNREADABLE, &BAD_MANIFEST, &BAD_SLIP, &BAD_CODE, &NOT_THERE, &TOO_MANY, &EMPTY];
+pub const CODES: &[&Code] =
+    &[&UNREADABLE, &BAD_MANIFEST, &BAD_SLIP, &BAD_CODE, &NOT_THERE, &TOO_MANY, &EMPTY];
 
 #[cfg(test)]
 mod tests {
@@ -204,17 +206,22 @@ mod tests {
 
     #[test]
     fn a_folder_of_folders_is_a_batch_each_in_the_order_of_names() {
-        let dir = folder(&[("b/2.jpg", b"2"), ("b/10.jpg", b"10"), ("a/1.tif", b"1"), ("a/x.reading.json", b"{}")]);
+        let dir =
+            folder(&[("b/2.jpg", b"2"), ("b/10.jpg", b"10"), ("a/1.tif", b"1"), ("a/x.reading.json", b"{}")]);
         let admitted = admit(dir.path(), Batch::Folder);
         let records: Vec<Dossier> = admitted.into_iter().map(|a| a.unwrap().dossier).collect();
         assert_eq!(records[0].batch, "a");
         assert_eq!(records[0].readings[0].name, "a/x.reading.json");
-        assert_eq!(records[1].files.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["b/2.jpg", "b/10.jpg"]);
+        assert_eq!(
+            records[1].files.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(),
+            ["b/2.jpg", "b/10.jpg"]
+        );
     }
 
     #[test]
     fn a_listed_file_that_is_missing_is_named_and_the_rest_goes_on() {
-        let dir = folder(&[("manifest.csv", b"file,pages,code,title\na.jpg,1,,\nb.jpg,2,,x\n"), ("a.jpg", b"a")]);
+        let dir =
+            folder(&[("manifest.csv", b"file,pages,code,title\na.jpg,1,,\nb.jpg,2,,x\n"), ("a.jpg", b"a")]);
         let admitted = admit(dir.path(), Batch::File);
         assert_eq!(admitted.len(), 2);
         assert_eq!(admitted[0].as_ref().unwrap().dossier.expected_pages, Some(1));
@@ -231,7 +238,10 @@ mod tests {
 
     #[test]
     fn a_slip_with_a_mistake_tells_its_line_and_no_value() {
-        let dir = folder(&[("1.jpg", b"x"), ("dossier.toml", b"procedure = \"1.001193\"\nnumber = \"001090123456\"\n")]);
+        let dir = folder(&[
+            ("1.jpg", b"x"),
+            ("dossier.toml", b"procedure = \"1.001193\"\nnumber = \"001090123456\"\n"),
+        ]);
         let fault = admit(dir.path(), Batch::Folder).remove(0).unwrap_err();
         assert_eq!(fault.code, &BAD_SLIP);
         let said = fault.to_string();

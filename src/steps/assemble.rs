@@ -2,9 +2,9 @@
 //! signed or is no plain scan stays as it came. What can go wrong: a page of the dossier that cannot be read: the
 //! dossier is refused with that page's reason, since a paper with a page missing would be a lie.
 
-use super::Desk;
+use super::{Desk, StepOutput};
 use crate::dossier::{Document, Dossier, Paper};
-use crate::fault::{Class, Code, Fault, Outcome};
+use crate::fault::{Class, Code, Fault, Outcome, Report};
 use crate::pdf::archive::{self, ArchivePage, Metadata};
 use crate::scan::{self, Limits, Quality, Source};
 use std::collections::BTreeMap;
@@ -12,16 +12,13 @@ use std::collections::BTreeMap;
 /// Makes the document of every paper.
 ///
 /// # Errors
-/// `STEP-001` naming the page that cannot be read; `BLOB-001`, `BLOB-002`; those of [`archive::assemble`].
-pub fn run(mut dossier: Dossier, desk: &Desk) -> Outcome<Dossier> {
+/// `STEP-001` without a page; `BLOB-001`, `BLOB-002`; those of [`archive::assemble`].
+pub fn run(mut dossier: Dossier, desk: &Desk) -> Outcome<StepOutput> {
     if dossier.papers.is_empty() {
         dossier.papers = whole_papers(&dossier);
     }
-    let mut bad = dossier.papers.iter().flat_map(|p| &p.pages).filter_map(|i| dossier.pages.get(*i)?.fault.as_ref());
-    if let Some(first) = bad.next() {
-        let others = bad.count();
-        let place = first.place.clone().unwrap_or_default();
-        return Err(Fault::new(&PAGE_MISSING).at(place).detail(format!("{}: {}; {others} more", first.code, first.en)));
+    if let Some(reason) = first_bad_page(&dossier) {
+        return Ok(StepOutput::Refuse(dossier, reason));
     }
     if dossier.papers.iter().all(|p| p.pages.is_empty()) {
         return Err(Fault::new(&NO_PAGES).at(dossier.label()));
@@ -31,7 +28,20 @@ pub fn run(mut dossier: Dossier, desk: &Desk) -> Outcome<Dossier> {
         let document = one_paper(&dossier, &dossier.papers[index], &mut open, desk)?;
         dossier.papers[index].document = Some(document);
     }
-    Ok(dossier)
+    Ok(StepOutput::Next(dossier))
+}
+
+/// Why the first page that cannot be read cannot be, and how many more there are.
+fn first_bad_page(dossier: &Dossier) -> Option<Report> {
+    let pages = dossier.papers.iter().flat_map(|p| &p.pages);
+    let mut bad = pages.filter_map(|i| dossier.pages.get(*i)?.fault.as_ref());
+    let mut reason = bad.next()?.clone();
+    let others = bad.count();
+    if others > 0 {
+        let more = format!("{others} trang khác cũng lỗi / {others} more pages fail");
+        reason.detail = Some(reason.detail.map_or(more.clone(), |detail| format!("{detail}; {more}")));
+    }
+    Some(reason)
 }
 
 /// Where nothing divided the batch: all its plain pages are one paper, and each kept file is another.
@@ -104,18 +114,9 @@ impl OpenFiles {
     }
 }
 
-/// A page of the dossier cannot be read.
-pub const PAGE_MISSING: Code = Code {
-    id: "STEP-001",
-    class: Class::Input,
-    vi: "Có trang không đọc được, hồ sơ chưa thể đóng",
-    en: "a page cannot be read, so the dossier cannot be closed",
-    remedy_vi: "Quét lại trang được nêu rồi đưa cả hồ sơ vào lại; bản quét gốc vẫn được giữ",
-    remedy_en: "scan the named page again and hand the dossier in again; the originals are kept",
-};
 /// There is no page.
 pub const NO_PAGES: Code = Code {
-    id: "STEP-002",
+    id: "STEP-001",
     class: Class::Input,
     vi: "Hồ sơ không có trang nào",
     en: "the dossier has no page",
@@ -123,4 +124,4 @@ pub const NO_PAGES: Code = Code {
     remedy_en: "look at the separator sheets and scan again",
 };
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&PAGE_MISSING, &NO_PAGES];
+pub const CODES: &[&Code] = &[&NO_PAGES];

@@ -18,7 +18,8 @@ pub fn look(luma: &Luma, dpi: Dpi, config: &BarcodesConfig) -> Vec<Barcode> {
 /// Takes the dossier code over where nobody typed one and the pages agree on it.
 pub fn run(mut dossier: Dossier) -> Dossier {
     if dossier.code.is_none() {
-        let mut codes: Vec<String> = dossier.pages.iter().flat_map(|p| &p.codes).filter_map(dossier_code).collect();
+        let mut codes: Vec<String> =
+            dossier.pages.iter().flat_map(|p| &p.codes).filter_map(dossier_code).collect();
         codes.dedup();
         if let [code] = codes.as_slice() {
             dossier.code = Some(code.clone());

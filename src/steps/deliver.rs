@@ -9,8 +9,8 @@ pub use courier::Courier;
 use super::{Desk, StepOutput};
 use crate::deliver::outbox::delivery_id;
 use crate::deliver::portal::record::{
-    Channel, FiledAt, Handover, Identity, IdentityKind, Named, OwnerKind, Payment, PortalDossier, Progress, ResultPaper,
-    Reuse, Status, SubmittedPaper,
+    Channel, FiledAt, Handover, Identity, IdentityKind, Named, OwnerKind, Payment, PortalDossier, Progress,
+    ResultPaper, Reuse, Status, SubmittedPaper,
 };
 use crate::deliver::push::RecipientHandle;
 use crate::digest::{Digests, Sha256};
@@ -60,7 +60,9 @@ pub fn run(mut dossier: Dossier, config: &DeliverConfig, desk: &Desk) -> Outcome
     let mut parcels = Vec::new();
     for name in &config.to {
         match desk.recipient(name)? {
-            RecipientConfig::Dvcqg { links, unit, .. } => parcels.push(portal(&dossier, name, links, unit, desk)?),
+            RecipientConfig::Dvcqg { links, unit, .. } => {
+                parcels.push(portal(&dossier, name, links, unit, desk)?)
+            }
             RecipientConfig::Push { .. } => match dossier.slip.as_ref().and_then(|s| s.wallet.as_deref()) {
                 Some(handle) => {
                     let handle = RecipientHandle::parse(handle)?;
@@ -89,7 +91,13 @@ fn portal(dossier: &Dossier, name: &str, links: &str, unit: &str, desk: &Desk) -
 }
 
 /// What the office knows, and nothing else: what the portal insists on and nobody said stops the sync by name.
-fn portal_record(dossier: &Dossier, code: String, links: &str, unit: &str, desk: &Desk) -> Outcome<PortalDossier> {
+fn portal_record(
+    dossier: &Dossier,
+    code: String,
+    links: &str,
+    unit: &str,
+    desk: &Desk,
+) -> Outcome<PortalDossier> {
     let slip = dossier.slip.as_ref();
     let owner = slip.map(|s| &s.owner).or(dossier.applicant.as_ref()).cloned().unwrap_or_default();
     let procedure = dossier.procedure.clone().unwrap_or_default();
@@ -115,7 +123,10 @@ fn portal_record(dossier: &Dossier, code: String, links: &str, unit: &str, desk:
     let received = dossier.dates.received.or((slip.is_none()).then_some(dossier.received_at / 1000));
     let (status, progress) = match sealed_at.filter(|_| slip.is_some()) {
         Some(at) => (Status::Done, vec![event(at, "Ký số kết quả giải quyết", Status::Done)]),
-        None => (Status::Accepted, vec![event(dossier.received_at / 1000, "Tiếp nhận và số hóa hồ sơ", Status::Accepted)]),
+        None => (
+            Status::Accepted,
+            vec![event(dossier.received_at / 1000, "Tiếp nhận và số hóa hồ sơ", Status::Accepted)],
+        ),
     };
     let documents: Vec<Digests> = dossier.outgoing().map(|(_, _, d)| *d).collect();
     Ok(PortalDossier {

@@ -45,7 +45,13 @@ pub struct SealKey {
 
 impl Desk {
     /// The desk of a station. `cores` is shared with the engine.
-    pub fn new(station: Station, blobs: Arc<Blobs>, clock: Clock, cores: Arc<Semaphore>, runtime: Handle) -> Self {
+    pub fn new(
+        station: Station,
+        blobs: Arc<Blobs>,
+        clock: Clock,
+        cores: Arc<Semaphore>,
+        runtime: Handle,
+    ) -> Self {
         Desk {
             blobs,
             office: station.config.office.clone(),
@@ -123,7 +129,9 @@ impl Desk {
     /// # Errors
     /// `PROF-001` where the file has a mistake.
     pub fn procedures(&self) -> Outcome<Arc<Procedures>> {
-        cached(&self.procedures, || Procedures::load(&self.station.path("profiles/procedures.toml")).map(Arc::new))
+        cached(&self.procedures, || {
+            Procedures::load(&self.station.path("profiles/procedures.toml")).map(Arc::new)
+        })
     }
 
     /// The name that the portal shows for who did something: the agency's for results, the officer's otherwise.
@@ -154,7 +162,10 @@ pub fn open_log(station: &Station) -> Outcome<Log> {
     Log::open(&station.path("var/log"), &config.origin, key)
 }
 
-fn cached<T: ?Sized>(slot: &Mutex<Option<Arc<T>>>, open: impl FnOnce() -> Outcome<Arc<T>>) -> Outcome<Arc<T>> {
+fn cached<T: ?Sized>(
+    slot: &Mutex<Option<Arc<T>>>,
+    open: impl FnOnce() -> Outcome<Arc<T>>,
+) -> Outcome<Arc<T>> {
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(opened) = slot.as_ref() {
         return Ok(Arc::clone(opened));

@@ -49,7 +49,7 @@ pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk) -> Outcom
         let disproved = matches!(verdict.overall, Overall::Forged(_) | Overall::Rejected(_));
         if disproved && config.on_forged == OnMismatch::Refuse {
             let fault = Fault::new(&DISPROVED).detail(format!("{} / {}", verdict.vi, verdict.en));
-            return Ok(StepOutput::Refuse(dossier, fault));
+            return Ok(StepOutput::Refuse(dossier, fault.report()));
         }
     }
     Ok(StepOutput::Next(dossier))

@@ -8,8 +8,8 @@ use crate::page::Dpi;
 use crate::pipeline::PagesConfig;
 use crate::scan::barcode::Barcode;
 use crate::scan::{self, Limits, Luma, PageInfo, Source, quality};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Something else that wants to see the plane while it is decoded.
 pub type Look<'a> = &'a (dyn Fn(&Luma, Dpi) -> Vec<Barcode> + Sync);
@@ -18,7 +18,12 @@ pub type Look<'a> = &'a (dyn Fn(&Luma, Dpi) -> Vec<Barcode> + Sync);
 ///
 /// # Errors
 /// `BLOB-002` where an original is lost.
-pub fn run(mut dossier: Dossier, config: &PagesConfig, desk: &Desk, look: Option<Look<'_>>) -> Outcome<Dossier> {
+pub fn run(
+    mut dossier: Dossier,
+    config: &PagesConfig,
+    desk: &Desk,
+    look: Option<Look<'_>>,
+) -> Outcome<Dossier> {
     dossier.pages.clear();
     let profile = quality::Profile { min_dpi: f32::from(config.dpi_min), ..quality::Profile::default() };
     for index in 0..dossier.files.len() {
@@ -28,7 +33,8 @@ pub fn run(mut dossier: Dossier, config: &PagesConfig, desk: &Desk, look: Option
                 let file = &mut dossier.files[index];
                 file.signed = source.signed();
                 file.kept = kept(&source);
-                dossier.pages.extend(judge_all(&source, index, &profile, look, desk));
+                let pass = Pass { source: &source, file: index, name: &file.name, profile: &profile, look };
+                dossier.pages.extend(pass.judge_all(desk));
             }
             Err(fault) => dossier.pages.push(unreadable_file(&mut dossier.files[index], index, &fault)),
         }
@@ -40,7 +46,7 @@ pub fn run(mut dossier: Dossier, config: &PagesConfig, desk: &Desk, look: Option
 fn unreadable_file(file: &mut FileRecord, index: usize, fault: &Fault) -> PageRecord {
     let report = fault.clone().at(&file.name).report();
     file.fault = Some(report.clone());
-    PageRecord { file: index, number: 1, width: 0, height: 0, dpi: None, quality: None, codes: Vec::new(), fault: Some(report) }
+    PageRecord { fault: Some(report), ..blank_record(index, 1) }
 }
 
 /// Why a PDF is kept as it came, if it is.
@@ -51,57 +57,77 @@ fn kept(source: &Source) -> Option<String> {
     source.pages().iter().flatten().find_map(|p| p.foreign.map(|f| format!("{} / {}", f.vi(), f.en())))
 }
 
-/// Judges pages on as many threads as the desk has cores to spare; one page a thread is in memory at a time.
-fn judge_all(source: &Source, file: usize, profile: &quality::Profile, look: Option<Look<'_>>, desk: &Desk) -> Vec<PageRecord> {
-    let count = source.pages().len();
-    let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, PageRecord)>> = Mutex::new(Vec::with_capacity(count));
-    let work = || {
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= count {
-                return;
-            }
-            let record = judge(source, file, index, profile, look);
-            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, record));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..desk.spare_cores().min(count.max(1)) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut records = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    records.sort_by_key(|(index, _)| *index);
-    records.into_iter().map(|(_, record)| record).collect()
+/// One file on its way through the judgement.
+struct Pass<'a> {
+    source: &'a Source,
+    file: usize,
+    name: &'a str,
+    profile: &'a quality::Profile,
+    look: Option<Look<'a>>,
 }
 
-fn judge(source: &Source, file: usize, index: usize, profile: &quality::Profile, look: Option<Look<'_>>) -> PageRecord {
-    let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-    let mut record =
-        PageRecord { file, number, width: 0, height: 0, dpi: None, quality: None, codes: Vec::new(), fault: None };
-    let read = || -> Outcome<(PageInfo, Option<(Luma, Dpi)>)> {
-        let info = source.pages().get(index).ok_or(&scan::source::NO_SUCH_PAGE)?.clone()?;
+impl Pass<'_> {
+    /// Judges pages on as many threads as the desk has cores to spare; one page a thread is in memory at a time.
+    fn judge_all(&self, desk: &Desk) -> Vec<PageRecord> {
+        let count = self.source.pages().len();
+        let next = AtomicUsize::new(0);
+        let done: Mutex<Vec<PageRecord>> = Mutex::new(Vec::with_capacity(count));
+        let work = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= count {
+                    return;
+                }
+                let record = self.judge(index);
+                done.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..desk.spare_cores().min(count.max(1)) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut records = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        records.sort_by_key(|record| record.number);
+        records
+    }
+
+    fn judge(&self, index: usize) -> PageRecord {
+        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        let mut record = blank_record(self.file, number);
+        match self.read(index) {
+            Ok((_, Some((luma, dpi)))) => {
+                record.width = u32::try_from(luma.width).unwrap_or(0);
+                record.height = u32::try_from(luma.height).unwrap_or(0);
+                record.dpi = Some(dpi);
+                record.quality = Some(quality::judge(&luma, dpi, self.profile));
+                record.codes = self.look.map(|look| look(&luma, dpi)).unwrap_or_default();
+            }
+            Ok((info, None)) => {
+                record.width = info.width;
+                record.height = info.height;
+            }
+            Err(mut fault) => {
+                // The craft knows the page at most; which file it is in is ours to say.
+                fault.place = Some(format!("{}, page {number}", self.name));
+                record.fault = Some(fault.report());
+            }
+        }
+        record
+    }
+
+    /// The page decoded, or only what is known of it where it is kept as it came.
+    fn read(&self, index: usize) -> Outcome<(PageInfo, Option<(Luma, Dpi)>)> {
+        let info = self.source.pages().get(index).ok_or(&scan::source::NO_SUCH_PAGE)?.clone()?;
         if info.foreign.is_some() {
             return Ok((info, None));
         }
-        let luma = source.luma(index + 1)?;
-        Ok((info, Some((luma, source.upright_dpi(index + 1)?))))
-    };
-    match read() {
-        Ok((_, Some((luma, dpi)))) => {
-            record.width = u32::try_from(luma.width).unwrap_or(0);
-            record.height = u32::try_from(luma.height).unwrap_or(0);
-            record.dpi = Some(dpi);
-            record.quality = Some(quality::judge(&luma, dpi, profile));
-            record.codes = look.map(|look| look(&luma, dpi)).unwrap_or_default();
-        }
-        Ok((info, None)) => {
-            record.width = info.width;
-            record.height = info.height;
-        }
-        Err(fault) => record.fault = Some(fault.at(format!("page {number}")).report()),
+        let luma = self.source.luma(index + 1)?;
+        Ok((info, Some((luma, self.source.upright_dpi(index + 1)?))))
     }
-    record
+}
+
+fn blank_record(file: usize, number: u32) -> PageRecord {
+    PageRecord { file, number, width: 0, height: 0, dpi: None, quality: None, codes: Vec::new(), fault: None }
 }

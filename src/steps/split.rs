@@ -77,8 +77,16 @@ fn one(
             || (is(&separate::NO_CODE) && config.no_code == OnMismatch::Refuse)
             || is(&separate::TWO_CODES);
         if refuse {
-            let why = format!("{}: {} / {} {}", finding.code, finding.vi, finding.en, finding.detail.as_deref().unwrap_or(""));
-            refusal.get_or_insert_with(|| Fault::new(&DIVIDED_WRONG).at(dossier.label()).detail(why.trim_end()).report());
+            let why = format!(
+                "{}: {} / {} {}",
+                finding.code,
+                finding.vi,
+                finding.en,
+                finding.detail.as_deref().unwrap_or("")
+            );
+            refusal.get_or_insert_with(|| {
+                Fault::new(&DIVIDED_WRONG).at(dossier.label()).detail(why.trim_end()).report()
+            });
         }
         dossier.findings.push(finding.clone());
     }

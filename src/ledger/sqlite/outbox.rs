@@ -18,7 +18,13 @@ pub(super) fn post(db: &Connection, run: &Blake3, parcel: &NewParcel, now: i64) 
         .map(|_| ())
 }
 
-pub(super) fn claim(db: &Connection, worker: &str, n: usize, now: i64, until: i64) -> Result<Vec<ParcelLease>> {
+pub(super) fn claim(
+    db: &Connection,
+    worker: &str,
+    n: usize,
+    now: i64,
+    until: i64,
+) -> Result<Vec<ParcelLease>> {
     let ids: Vec<Vec<u8>> = db
         .prepare_cached(
             "SELECT id FROM parcel WHERE state IN ('pending', 'leased') AND due <= ?1 AND (state='pending' OR lease_until < ?1)
@@ -46,7 +52,13 @@ pub(super) fn claim(db: &Connection, worker: &str, n: usize, now: i64, until: i6
         .collect()
 }
 
-pub(super) fn settle(db: &Connection, key: &ParcelKey, worker: &str, outcome: &ParcelSettlement, now: i64) -> Result<bool> {
+pub(super) fn settle(
+    db: &Connection,
+    key: &ParcelKey,
+    worker: &str,
+    outcome: &ParcelSettlement,
+    now: i64,
+) -> Result<bool> {
     let rest = matches!(outcome, ParcelSettlement::Rest { .. });
     let (state, due, receipt, reason) = match outcome {
         ParcelSettlement::Rest { due } => ("pending", *due, None, None),
@@ -100,7 +112,9 @@ pub(super) fn finish_run(db: &Connection, run: &Blake3, worker: &str, now: i64) 
         return Ok(());
     }
     let same = Blake3::of(&record);
-    let enter = |kind| journal::append(db, &Entry { run, kind, step: cursor, input: same, output: same, at: now, worker });
+    let enter = |kind| {
+        journal::append(db, &Entry { run, kind, step: cursor, input: same, output: same, at: now, worker })
+    };
     if dead > 0 {
         db.execute(
             "UPDATE run SET state='parked', reason=(SELECT p.reason FROM parcel_of o JOIN parcel p ON p.id=o.parcel

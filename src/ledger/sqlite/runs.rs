@@ -16,8 +16,11 @@ pub(super) fn admit(db: &Connection, new: &NewRun, now: i64) -> Result<Admission
         if source == new.source {
             return Ok(Admission::Again(State::parse(&state).unwrap_or(State::Parked)));
         }
-        db.prepare_cached("INSERT OR IGNORE INTO link VALUES (?1, ?2, ?3)")?
-            .execute(params![&new.id.0[..], new.source, now])?;
+        db.prepare_cached("INSERT OR IGNORE INTO link VALUES (?1, ?2, ?3)")?.execute(params![
+            &new.id.0[..],
+            new.source,
+            now
+        ])?;
         return Ok(Admission::Duplicate(source));
     }
     db.prepare_cached(
@@ -101,9 +104,17 @@ pub(super) fn renew(db: &Connection, key: &LeaseKey, until: i64) -> Result<bool>
         .map(|rows| rows == 1)
 }
 
-pub(super) fn settle(db: &Connection, key: &LeaseKey, worker: &str, outcome: &Settlement, now: i64) -> Result<bool> {
+pub(super) fn settle(
+    db: &Connection,
+    key: &LeaseKey,
+    worker: &str,
+    outcome: &Settlement,
+    now: i64,
+) -> Result<bool> {
     let held: Option<(u32, u32, Vec<u8>)> = db
-        .prepare_cached("SELECT cursor, steps, record FROM run WHERE id=?1 AND state='leased' AND lease_token=?2")?
+        .prepare_cached(
+            "SELECT cursor, steps, record FROM run WHERE id=?1 AND state='leased' AND lease_token=?2",
+        )?
         .query_row(params![&key.run.0[..], &key.token[..]], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
         .optional()?;
     let Some((cursor, steps, before)) = held else { return Ok(false) };
@@ -159,11 +170,16 @@ pub(super) fn settle(db: &Connection, key: &LeaseKey, worker: &str, outcome: &Se
 pub(super) fn release(db: &Connection, alive: impl Fn(&str) -> bool) -> Result<()> {
     for table in ["run", "parcel"] {
         let owners: Vec<String> = db
-            .prepare(&format!("SELECT DISTINCT lease_owner FROM {table} WHERE state='leased' AND lease_owner IS NOT NULL"))?
+            .prepare(&format!(
+                "SELECT DISTINCT lease_owner FROM {table} WHERE state='leased' AND lease_owner IS NOT NULL"
+            ))?
             .query_map([], |r| r.get(0))?
             .collect::<Result<_>>()?;
         for owner in owners.iter().filter(|o| !alive(o)) {
-            db.execute(&format!("UPDATE {table} SET lease_until=0 WHERE state='leased' AND lease_owner=?1"), [owner])?;
+            db.execute(
+                &format!("UPDATE {table} SET lease_until=0 WHERE state='leased' AND lease_owner=?1"),
+                [owner],
+            )?;
         }
     }
     Ok(())
@@ -194,14 +210,29 @@ pub(super) fn reopen(db: &Connection, runs: &[Blake3], now: i64) -> Result<usize
         let same = Blake3::of(&record);
         journal::append(
             db,
-            &Entry { run, kind: "reopened", step: cursor, input: same, output: same, at: now, worker: "operator" },
+            &Entry {
+                run,
+                kind: "reopened",
+                step: cursor,
+                input: same,
+                output: same,
+                at: now,
+                worker: "operator",
+            },
         )?;
         count += 1;
     }
     Ok(count)
 }
 
-fn advance(db: &Connection, key: &LeaseKey, made: &StepRecord, cursor: u32, state: State, now: i64) -> Result<()> {
+fn advance(
+    db: &Connection,
+    key: &LeaseKey,
+    made: &StepRecord,
+    cursor: u32,
+    state: State,
+    now: i64,
+) -> Result<()> {
     db.prepare_cached(
         "UPDATE run SET cursor=?2, state=?3, record=?4, label=?5, code=?6, lease_token=NULL, lease_until=NULL, due=?7,
          attempts=0, setbacks=0, reason=NULL, work_ms=work_ms+?8 WHERE id=?1",

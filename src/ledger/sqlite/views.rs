@@ -83,11 +83,17 @@ pub(super) fn tally(db: &Connection, now: i64) -> Result<Tally> {
         |r| r.get(0),
     )?;
     Ok(Tally {
-        working: count("SELECT count(*) FROM run WHERE (state='ready' AND due<=?1) OR (state='leased' AND ?1=?1)")?,
+        working: count(
+            "SELECT count(*) FROM run WHERE (state='ready' AND due<=?1) OR (state='leased' AND ?1=?1)",
+        )?,
         waiting: count("SELECT count(*) FROM run WHERE state='ready' AND due>?1")?
             + count("SELECT count(*) FROM parcel WHERE state='pending' AND due>?1")?,
-        sending: count("SELECT count(*) FROM parcel WHERE (state='pending' AND due<=?1) OR (state='leased' AND ?1=?1)")?,
-        ended: count("SELECT count(*) FROM run WHERE state IN ('done','split','refused','parked') AND ?1=?1")?,
+        sending: count(
+            "SELECT count(*) FROM parcel WHERE (state='pending' AND due<=?1) OR (state='leased' AND ?1=?1)",
+        )?,
+        ended: count(
+            "SELECT count(*) FROM run WHERE state IN ('done','split','refused','parked') AND ?1=?1",
+        )?,
         next_due: next,
     })
 }

@@ -73,7 +73,9 @@ fn open(path: &Path) -> Outcome<Connection> {
         }
         other => {
             let _ = db.execute_batch("ROLLBACK");
-            return Err(Fault::new(&OTHER_VERSION).detail(format!("version {other}, not {}", schema::VERSION)));
+            return Err(
+                Fault::new(&OTHER_VERSION).detail(format!("version {other}, not {}", schema::VERSION))
+            );
         }
     }
     db.set_prepared_statement_cache_capacity(64);
@@ -103,7 +105,10 @@ fn work(db: &Connection, queue: &mpsc::Receiver<Job>) {
     }
 }
 
-fn savepoint<T>(db: &Connection, job: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+fn savepoint<T>(
+    db: &Connection,
+    job: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
     db.execute_batch("SAVEPOINT job")?;
     let result = job(db);
     db.execute_batch(if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;

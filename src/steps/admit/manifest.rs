@@ -24,7 +24,8 @@ pub(super) fn read(path: &Path) -> Outcome<Vec<Line>> {
     if !path.is_file() {
         return Ok(Vec::new());
     }
-    let wrong = |line: u64, what: String| Fault::new(&BAD_MANIFEST).at(format!("{NAME}, line {line}")).detail(what);
+    let wrong =
+        |line: u64, what: String| Fault::new(&BAD_MANIFEST).at(format!("{NAME}, line {line}")).detail(what);
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_path(path)
@@ -41,16 +42,21 @@ pub(super) fn read(path: &Path) -> Outcome<Vec<Line>> {
     }
     let mut lines: Vec<Line> = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|e| wrong(e.position().map_or(0, csv::Position::line), "not as many columns as the header".into()))?;
+        let record = record.map_err(|e| {
+            wrong(e.position().map_or(0, csv::Position::line), "not as many columns as the header".into())
+        })?;
         let number = record.position().map_or(0, csv::Position::line);
-        let cell = |at: Option<usize>| at.and_then(|i| record.get(i)).filter(|c| !c.is_empty()).map(str::to_owned);
+        let cell =
+            |at: Option<usize>| at.and_then(|i| record.get(i)).filter(|c| !c.is_empty()).map(str::to_owned);
         let name = cell(file).ok_or_else(|| wrong(number, "`file` is empty".into()))?;
         if lines.iter().any(|l| l.file == name) {
             return Err(wrong(number, "this file is listed twice".into()));
         }
         let pages = match cell(pages) {
             None => None,
-            Some(text) => Some(text.parse::<u32>().map_err(|_| wrong(number, "`pages` is not a number".into()))?),
+            Some(text) => {
+                Some(text.parse::<u32>().map_err(|_| wrong(number, "`pages` is not a number".into()))?)
+            }
         };
         lines.push(Line { file: name, pages, code: cell(code), title: cell(title) });
     }

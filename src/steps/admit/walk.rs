@@ -80,7 +80,9 @@ fn one_folder(folder: &Path, root: &Path, source: String, below: &mut Vec<PathBu
         }
     }
     if found.files.len() > MAX_FILES {
-        return Err(Fault::new(&TOO_MANY).at(&found.source).detail(format!("{} files, at most {MAX_FILES}", found.files.len())));
+        return Err(Fault::new(&TOO_MANY)
+            .at(&found.source)
+            .detail(format!("{} files, at most {MAX_FILES}", found.files.len())));
     }
     Ok(found)
 }

@@ -43,7 +43,14 @@ impl Courier {
     }
 
     /// Tries once; `attempts` were made before, the first at `first_at` (ms).
-    pub async fn send(&self, recipient: &str, id: Sha256, body: &[u8], attempts: u32, first_at: i64) -> ParcelSettlement {
+    pub async fn send(
+        &self,
+        recipient: &str,
+        id: Sha256,
+        body: &[u8],
+        attempts: u32,
+        first_at: i64,
+    ) -> ParcelSettlement {
         let rule = BreakerRule::default();
         let now = self.desk.clock.now_ms();
         let gate = self.breakers().entry(recipient.to_owned()).or_default().admit(&rule, now);
@@ -61,7 +68,14 @@ impl Courier {
         self.settlement(recipient, attempt, attempts + 1, first_at, now)
     }
 
-    fn settlement(&self, recipient: &str, attempt: Attempt, attempts: u32, first_at: i64, now: i64) -> ParcelSettlement {
+    fn settlement(
+        &self,
+        recipient: &str,
+        attempt: Attempt,
+        attempts: u32,
+        first_at: i64,
+        now: i64,
+    ) -> ParcelSettlement {
         let fault = match &attempt {
             Attempt::Delivered(receipt) => match self.desk.blobs.put(&receipt.0) {
                 Ok(stored) => return ParcelSettlement::Receipted(stored.blake3),
@@ -77,7 +91,9 @@ impl Courier {
         match outbox::next_attempt(&backoff, attempts, last, first_at, now, outbox::dice) {
             Decision::RetryAt(due) => ParcelSettlement::Later { due, reason: fault.report() },
             Decision::Dead(why) => {
-                let end = why.fault().map(|end| end.at(recipient).detail(format!("{}: {}", fault.code.id, fault.code.en)));
+                let end = why
+                    .fault()
+                    .map(|end| end.at(recipient).detail(format!("{}: {}", fault.code.id, fault.code.en)));
                 ParcelSettlement::Dead(end.unwrap_or(fault).report())
             }
         }
@@ -92,7 +108,8 @@ impl Courier {
             (AnySink::Push(sink), Body::Push { handle, document }) => {
                 let handle = RecipientHandle::parse(&handle)?;
                 let pdf = self.document(&document)?;
-                let parcel = Parcel { delivery_id: id, recipient: &handle, sha256: document.sha256, pdf: &pdf };
+                let parcel =
+                    Parcel { delivery_id: id, recipient: &handle, sha256: document.sha256, pdf: &pdf };
                 // Even a first attempt of this process may follow one that a crash cut short: ask when in doubt.
                 if attempts == 0 {
                     push::push(&open.client, sink, &parcel, now).await
