@@ -207,7 +207,7 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         match self.ledger.settle(&key, &self.name, settlement).await {
             Ok(true) => {}
             Ok(false) => {
-                tracing::warn!(run = %key.run.short(), "the lease was lost; another worker has the run")
+                tracing::warn!(run = %key.run.short(), "the lease was lost; another worker has the run");
             }
             // The lease lapses and the step runs again: nothing was made visible.
             Err(fault) => tracing::error!(run = %key.run.short(), %fault, "the step could not be settled"),
@@ -252,7 +252,7 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             match published.unwrap_or_else(|_| Err(Fault::new(&PANICKED))) {
                 Ok(()) => self.ledger.mark_published(id).await?,
                 Err(fault) => {
-                    tracing::error!(run = %id.short(), %fault, "the files could not be laid into out/; tried again later")
+                    tracing::error!(run = %id.short(), %fault, "the files could not be laid into out/; tried again later");
                 }
             }
         }

@@ -89,7 +89,7 @@ pub fn run(args: &Args, station: Option<&Path>) -> Outcome<u8> {
             if args.json {
                 println!("{}", json!({"file": file, "proven": verdict.proven(), "delivery": verdict}));
             }
-            report.delivery(name, &verdict);
+            report.delivery(&name, &verdict);
         } else {
             let verdict = judge(file, &anchors, &keys, now)?;
             let good = verdict.is_proven(args.require_revocation);
@@ -99,7 +99,7 @@ pub fn run(args: &Args, station: Option<&Path>) -> Outcome<u8> {
                     json!({"file": file, "proven": good, "sha256": verdict.digests.sha256, "pdf": verdict.pdf, "receipt": verdict.receipt})
                 );
             }
-            report.pdf(name, &verdict, good, args.details);
+            report.pdf(&name, &verdict, good, args.details);
         }
     }
     if args.json && files.is_empty() {
@@ -130,7 +130,7 @@ struct Report {
 }
 
 impl Report {
-    fn pdf(&mut self, name: String, verdict: &Verdict, good: bool, details: bool) {
+    fn pdf(&mut self, name: &str, verdict: &Verdict, good: bool, details: bool) {
         self.judged += 1;
         self.proven += usize::from(good);
         let receipt = match &verdict.receipt {
@@ -139,12 +139,12 @@ impl Report {
             Some(_) => "KHÔNG ĐẠT / NOT PROVEN".to_owned(),
         };
         if verdict.pdf.signatures.is_empty() {
-            self.table.push([&name, "không có / none", "-", "-", "-", &receipt].map(str::to_owned).to_vec());
+            self.table.push([name, "không có / none", "-", "-", "-", &receipt].map(str::to_owned).to_vec());
         }
         for s in &verdict.pdf.signatures {
             let who = format!("{} {}", level(s), s.signer.as_deref().unwrap_or("?"));
             let cells =
-                [&name, &who, integrity(s.integrity), trust(s.chain.trust), coverage(s.coverage), &receipt];
+                [name, &who, integrity(s.integrity), trust(s.chain.trust), coverage(s.coverage), &receipt];
             self.table.push(cells.map(str::to_owned).to_vec());
         }
         let receipt_gaps = verdict.receipt.iter().flat_map(|r| r.not_checked.iter().map(ToString::to_string));
@@ -157,10 +157,10 @@ impl Report {
         }
     }
 
-    fn delivery(&mut self, name: String, verdict: &delivery::Verdict) {
+    fn delivery(&mut self, name: &str, verdict: &delivery::Verdict) {
         let (word, detail) = verdict.words();
         self.table
-            .push([&name, "biên nhận / delivery receipt", "-", "-", "-", word].map(str::to_owned).to_vec());
+            .push([name, "biên nhận / delivery receipt", "-", "-", "-", word].map(str::to_owned).to_vec());
         match verdict {
             delivery::Verdict::Unsigned => *self.not_checked.entry(detail.to_owned()).or_default() += 1,
             _ => {

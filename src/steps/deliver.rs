@@ -61,7 +61,7 @@ pub fn run(mut dossier: Dossier, config: &DeliverConfig, desk: &Desk) -> Outcome
     for name in &config.to {
         match desk.recipient(name)? {
             RecipientConfig::Dvcqg { links, unit, .. } => {
-                parcels.push(portal(&dossier, name, links, unit, desk)?)
+                parcels.push(portal(&dossier, name, links, unit, desk)?);
             }
             RecipientConfig::Push { .. } => match dossier.slip.as_ref().and_then(|s| s.wallet.as_deref()) {
                 Some(handle) => {

@@ -65,18 +65,18 @@ impl Courier {
         let now = self.desk.clock.now_ms();
         let live = attempt.shows_a_live_receiver();
         self.breakers().entry(recipient.to_owned()).or_default().settle(&rule, live, now);
-        self.settlement(recipient, attempt, attempts + 1, first_at, now)
+        self.settlement(recipient, &attempt, attempts + 1, first_at, now)
     }
 
     fn settlement(
         &self,
         recipient: &str,
-        attempt: Attempt,
+        attempt: &Attempt,
         attempts: u32,
         first_at: i64,
         now: i64,
     ) -> ParcelSettlement {
-        let fault = match &attempt {
+        let fault = match attempt {
             Attempt::Delivered(receipt) => match self.desk.blobs.put(&receipt.0) {
                 Ok(stored) => return ParcelSettlement::Receipted(stored.blake3),
                 // It arrived, and the receipt cannot be kept: the recipient is asked for it again later.
@@ -86,7 +86,7 @@ impl Courier {
             Attempt::Never(fault) => fault.clone(),
         };
         let fault = fault.at(recipient);
-        let last = AttemptOutcome::of(&attempt).unwrap_or(AttemptOutcome::Again { retry_after: None });
+        let last = AttemptOutcome::of(attempt).unwrap_or(AttemptOutcome::Again { retry_after: None });
         let backoff = self.desk.station.config.backoff;
         match outbox::next_attempt(&backoff, attempts, last, first_at, now, outbox::dice) {
             Decision::RetryAt(due) => ParcelSettlement::Later { due, reason: fault.report() },
