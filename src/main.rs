@@ -14,11 +14,25 @@ async fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_env_filter(EnvFilter::new(format!("warn,hoso={level}")))
         .init();
+    std::panic::set_hook(Box::new(tell_of_panic));
     match hoso::cli::run(hoso::cli::Cli::parse()).await {
         Ok(code) => ExitCode::from(code),
         Err(fault) => {
             eprintln!("hoso: {fault}");
             ExitCode::from(fault.code.class.exit_code())
         }
+    }
+}
+
+/// Where the program failed, and nothing else: a panic's own text may hold what was read from a paper. A reader that
+/// hangs up (`hoso status | head`) is no defect.
+fn tell_of_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let text = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+    if text.contains("Broken pipe") {
+        std::process::exit(141);
+    }
+    match panic.location() {
+        Some(place) => eprintln!("hoso: defect at {}:{}", place.file(), place.line()),
+        None => eprintln!("hoso: defect at an unknown place"),
     }
 }

@@ -41,12 +41,15 @@ impl HotFolder {
             }
             let mut fingerprint = Fingerprint::new();
             collect(&path, &mut fingerprint, 0);
+            if fingerprint.is_empty() {
+                continue;
+            }
             let since = match self.seen.get(&path) {
                 Some((before, since)) if *before == fingerprint => *since,
                 _ => now,
             };
             let still = now.duration_since(since) >= self.settle;
-            if still && !fingerprint.is_empty() && fingerprint.iter().all(|(file, ..)| looks_complete(file)) {
+            if still && fingerprint.iter().all(|(file, ..)| looks_complete(file)) {
                 ready.push(path.clone());
             }
             present.insert(path, (fingerprint, since));

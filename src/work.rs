@@ -63,8 +63,8 @@ impl Work for StationWork {
             StepOutput::Next(dossier) => Made::Next(record(&dossier)),
             StepOutput::Refuse(dossier, reason) => Made::Refuse(record(&dossier), reason),
             StepOutput::Split(batch, children) => {
-                let children =
-                    children.iter().enumerate().map(|(i, child)| child_run(lease, i, child)).collect();
+                let mut twins = HashMap::new();
+                let children = children.iter().map(|child| child_run(lease, child, &mut twins)).collect();
                 Made::Split(record(&batch), children)
             }
             StepOutput::Send(dossier, parcels) => {
@@ -88,10 +88,14 @@ impl Work for StationWork {
     }
 }
 
-/// A dossier that was split from a batch. Its identity follows from the batch's, so that a batch that is split twice
-/// (a crash between) has the same children.
-fn child_run(parent: &Lease, index: usize, (child, refused): &(Dossier, Option<Report>)) -> NewRun {
-    let id = Blake3::of_parts("hoso child v1", &[&parent.key.run.0, &(index as u64).to_be_bytes()]);
+/// A dossier that was split from a batch. Its identity follows from its own pages and slip, so that a batch that is
+/// split twice has the same children, and a folder that is handed in again with one dossier mended sends nothing of
+/// the others again. Equal dossiers in one batch stay two.
+fn child_run(parent: &Lease, child: &(Dossier, Option<Report>), twins: &mut HashMap<Blake3, u64>) -> NewRun {
+    let (child, refused) = child;
+    let content = child_content(parent, child);
+    let twin = twins.entry(content).and_modify(|n| *n += 1).or_insert(0);
+    let id = Blake3::of_parts("hoso child v1", &[&content.0, &twin.to_be_bytes()]);
     NewRun {
         id,
         label: child.label().to_owned(),
@@ -106,6 +110,24 @@ fn child_run(parent: &Lease, index: usize, (child, refused): &(Dossier, Option<R
         parent: Some(parent.key.run),
         refused: refused.clone(),
     }
+}
+
+fn child_content(parent: &Lease, child: &Dossier) -> Blake3 {
+    let typed = serde_json::to_vec(&(
+        &child.code,
+        &child.procedure,
+        &child.dates,
+        &child.applicant,
+        &child.expected_pages,
+    ));
+    let mut parts = vec![parent.pipeline.as_bytes().to_vec(), typed.unwrap_or_default()];
+    for page in &child.pages {
+        let file = child.files.get(page.file).map(|f| f.digests.blake3.0.to_vec()).unwrap_or_default();
+        parts.push([file, page.number.to_be_bytes().to_vec()].concat());
+    }
+    parts.extend(child.readings.iter().map(|r| r.digests.blake3.0.to_vec()));
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    Blake3::of_parts("hoso child content v1", &parts)
 }
 
 /// The pipeline that a run was admitted with is gone.

@@ -17,6 +17,9 @@ pub struct Args {
     /// End when nothing is left to do, instead of waiting for more.
     #[arg(long)]
     until_idle: bool,
+    /// Lay the files of every finished dossier into out/ again: it was deleted or damaged.
+    #[arg(long)]
+    out_again: bool,
     /// Put dossiers that wait for a person back to work first: the reason has been mended.
     #[arg(long)]
     retry_parked: bool,
@@ -31,6 +34,10 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     if args.retry_parked {
         let count = workshop.reopen_parked().await?;
         println!("{count} hồ sơ được chạy lại / dossiers put back to work");
+    }
+    if args.out_again {
+        let count = workshop.ledger.unpublish().await?;
+        println!("{count} hồ sơ được đặt lại vào out/ / dossiers are laid into out/ again");
     }
     let tally = workshop.tally().await?;
     let until = if args.until_idle { Until::Idle(Duration::from_secs(20)) } else { Until::Stopped };

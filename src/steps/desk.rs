@@ -8,7 +8,7 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::store::Log;
 use crate::profile::Procedures;
 use crate::seal::key::{KeyHandle, SoftKey, check_may_sign};
-use crate::seal::timestamp::{HttpTimestamp, TimestampSource};
+use crate::seal::timestamp::{self, HttpTimestamp, TimestampSource};
 use crate::station::Station;
 use crate::station::config::RecipientConfig;
 use std::collections::HashMap;
@@ -120,7 +120,7 @@ impl Desk {
     pub fn timestamps(&self) -> Outcome<Arc<dyn TimestampSource>> {
         // The address may stand in a file that changes when a stand-in is started anew: it is looked up every time.
         let config = self.station.config.timestamp.as_ref().ok_or(&crate::station::MISFIT)?;
-        let url = config.url.text(&self.station.root)?;
+        let url = config.url.text(&self.station.root).map_err(|f| Fault { code: &timestamp::SILENT, ..f })?;
         Ok(Arc::new(HttpTimestamp::new(&url, self.runtime.clone())?))
     }
 

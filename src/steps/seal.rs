@@ -34,7 +34,11 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Do
             continue;
         }
         let pdf = desk.blobs.get(&document.digests.blake3)?;
-        let facts = AppearanceFacts { name: key.shown_name.clone(), ..AppearanceFacts::default() };
+        let facts = AppearanceFacts {
+            name: key.shown_name.clone(),
+            office: Some(key.shown_name.clone()),
+            ..AppearanceFacts::default()
+        };
         let at = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
         let kept = file.is_some_and(|f| f.kept.is_some());
         match sign::sign(&pdf, &profile, key.handle.as_ref(), timestamps.as_deref(), at, &facts) {

@@ -16,6 +16,14 @@ impl SqliteLedger {
         self.writer.run(|db| select(db, "1=1")).await
     }
 
+    /// Forgets that finished runs are in `out/`, so that they are laid there again; gives how many.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub async fn unpublish(&self) -> Outcome<usize> {
+        self.writer.run(|db| db.execute("UPDATE run SET published=0 WHERE state='done'", [])).await
+    }
+
     /// Puts parked runs back to work; gives how many.
     ///
     /// # Errors

@@ -130,7 +130,9 @@ impl Courier {
     fn line(&self, recipient: &str) -> Outcome<Arc<Open>> {
         let config = self.desk.recipient(recipient)?;
         let (RecipientConfig::Dvcqg { url, .. } | RecipientConfig::Push { url, .. }) = config;
-        let address = url.text(&self.desk.station.root)?;
+        // An address that is not there yet is a recipient that does not answer yet.
+        let address =
+            url.text(&self.desk.station.root).map_err(|f| Fault { code: &link::UNREACHABLE, ..f })?;
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = lines.get(recipient).filter(|open| open.address == address) {
             return Ok(Arc::clone(open));
