@@ -8,7 +8,6 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A folder of blobs.
 #[derive(Debug)]
@@ -24,6 +23,13 @@ impl Blobs {
     pub fn open(root: &Path) -> Outcome<Self> {
         let staging = root.join("staging");
         fs::create_dir_all(&staging).map_err(|e| refused(&e, "blobs"))?;
+        // All shards at once: a folder made later would need its parent flushed by whoever uses it first.
+        if !root.join("ff").is_dir() {
+            for shard in 0..=255u8 {
+                fs::create_dir_all(root.join(hex::encode([shard]))).map_err(|e| refused(&e, "blobs"))?;
+            }
+            sync_folder(root).map_err(|e| refused(&e, "blobs"))?;
+        }
         let blobs = Blobs { root: root.to_owned() };
         blobs.sweep(&staging);
         Ok(blobs)
@@ -35,7 +41,7 @@ impl Blobs {
     /// `BLOB-001` (disk full, no right to write): nothing is visible then.
     pub fn put(&self, bytes: &[u8]) -> Outcome<Digests> {
         let digests = Digests::of(bytes);
-        if self.holds(&digests) {
+        if self.holds(&digests)? {
             return Ok(digests);
         }
         let (path, mut file) = self.stage()?;
@@ -74,7 +80,7 @@ impl Blobs {
             let _ = fs::remove_file(&path);
             return Err(fault);
         }
-        let settled = if self.holds(&digests) { Ok(()) } else { self.settle(&path, &file, &digests) };
+        let settled = if self.holds(&digests)? { Ok(()) } else { self.settle(&path, &file, &digests) };
         self.done(&path, settled, digests)
     }
 
@@ -97,21 +103,27 @@ impl Blobs {
         self.root.join(&hex[..2]).join(&hex)
     }
 
-    fn holds(&self, digests: &Digests) -> bool {
-        fs::metadata(self.path(&digests.blake3)).is_ok_and(|m| m.len() == digests.size)
+    /// Whether the blob is there, whole and durable: another thread may have renamed it and not yet flushed the
+    /// folder, and a blob that rotted must not swallow the good copy that is handed in to mend it.
+    fn holds(&self, digests: &Digests) -> Outcome<bool> {
+        let path = self.path(&digests.blake3);
+        let Ok(file) = File::open(&path) else { return Ok(false) };
+        let stored = crate::digest::of_reader(file).map_err(|e| refused(&e, "blobs"))?;
+        if stored != *digests {
+            return Ok(false);
+        }
+        sync_folder(path.parent().unwrap_or(&self.root)).map_err(|e| refused(&e, "blobs"))?;
+        Ok(true)
     }
 
     fn stage(&self) -> Outcome<(PathBuf, File)> {
-        // One counter for the process: two openings of one folder must not stage under one name.
-        static STAGED: AtomicU64 = AtomicU64::new(0);
-        let number = STAGED.fetch_add(1, Ordering::Relaxed);
-        let path = self.root.join("staging").join(format!("{}-{number}", std::process::id()));
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(|e| refused(&e, "blobs"))?;
+        // Random and never reused: two containers on one volume may both be process 1.
+        let mut random = [0u8; 8];
+        openssl::rand::rand_bytes(&mut random).map_err(|_| Fault::new(&NOT_STORED).detail("no random bytes"))?;
+        let name = format!("{}-{}", std::process::id(), hex::encode(random));
+        let path = self.root.join("staging").join(name);
+        let file =
+            OpenOptions::new().write(true).create_new(true).open(&path).map_err(|e| refused(&e, "blobs"))?;
         Ok((path, file))
     }
 
@@ -119,10 +131,6 @@ impl Blobs {
         file.sync_all()?;
         let path = self.path(&digests.blake3);
         let folder = path.parent().unwrap_or(&self.root);
-        if !folder.is_dir() {
-            fs::create_dir_all(folder)?;
-            sync_folder(&self.root)?;
-        }
         fs::rename(staged, &path)?;
         sync_folder(folder)
     }

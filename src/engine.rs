@@ -11,7 +11,7 @@ use crate::ledger::{
 use crate::worker;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -77,6 +77,10 @@ pub struct Engine<L, W> {
 const COURIERS: usize = 8;
 /// A run that was claimed so often without moving takes its worker down with it.
 const MOST_ATTEMPTS: u32 = 5;
+/// How often finished files are laid out while other work goes on.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+/// How long to leave a ledger alone that failed.
+const LEDGER_AGAIN: Duration = Duration::from_secs(1);
 /// How long to look away when there is nothing to do.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -102,23 +106,32 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         let couriers = Arc::new(Semaphore::new(COURIERS));
         let tasks = TaskTracker::new();
         let settled = Arc::new(Notify::new());
-        engine.publish_all().await?;
+        let mut published = Instant::now();
+        engine.publish_all().await;
         loop {
             if engine.stop.is_cancelled() {
                 break;
             }
-            let claimed = engine.claim_steps(&steps, &tasks, &settled).await?
-                + engine.claim_parcels(&couriers, &tasks, &settled).await?;
+            let mut claimed = 0;
+            if let Some(steps) = engine.or_wait(engine.claim_steps(&steps, &tasks, &settled).await).await {
+                claimed += steps;
+            }
+            if let Some(parcels) = engine.or_wait(engine.claim_parcels(&couriers, &tasks, &settled).await).await {
+                claimed += parcels;
+            }
+            // Beside the work, not after it: a clerk waits for the sealed file while others' boxes go on.
+            if published.elapsed() >= PUBLISH_EVERY || (claimed == 0 && tasks.is_empty()) {
+                engine.publish_all().await;
+                published = Instant::now();
+            }
             if claimed > 0 {
                 continue;
             }
-            if tasks.is_empty() {
-                engine.publish_all().await?;
-                if let Until::Idle(patience) = until
-                    && !engine.wait_is_worth_it(patience).await?
-                {
-                    break;
-                }
+            if let Until::Idle(patience) = until
+                && tasks.is_empty()
+                && engine.or_wait(engine.wait_is_worth_it(patience).await).await == Some(false)
+            {
+                break;
             }
             tokio::select! {
                 () = settled.notified() => {}
@@ -128,8 +141,21 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         }
         tasks.close();
         tasks.wait().await;
-        engine.publish_all().await?;
+        engine.publish_all().await;
         engine.ledger.tally().await
+    }
+
+    /// A ledger that fails (disk full, locked) is said and tried again: the engine must never end unseen while others
+    /// go on acknowledging.
+    async fn or_wait<T>(&self, result: Outcome<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.say("ledger".into(), fault.report());
+                tokio::time::sleep(LEDGER_AGAIN).await;
+                None
+            }
+        }
     }
 
     async fn claim_steps(
@@ -233,30 +259,47 @@ impl<L: Ledger, W: Work> Engine<L, W> {
     }
 
     async fn one_parcel(&self, parcel: ParcelLease) {
-        let outcome = self.work.send(&parcel).await;
+        let (key, recipient) = (parcel.key, parcel.recipient.clone());
+        let work = Arc::clone(&self.work);
+        let mut sending = tokio::spawn(async move { work.send(&parcel).await });
+        let third = self.ledger.lease() / 3;
+        let outcome = loop {
+            tokio::select! {
+                sent = &mut sending => {
+                    // A panic is a defect: sending the same thing again would only find it again.
+                    break sent.unwrap_or_else(|_| ParcelSettlement::Dead(Fault::new(&PANICKED).report()));
+                }
+                () = tokio::time::sleep(third) => {
+                    let _ = self.ledger.renew_parcel(&key).await;
+                }
+            }
+        };
         if let ParcelSettlement::Later { reason, .. } | ParcelSettlement::Dead(reason) = &outcome {
-            self.say(parcel.recipient.clone(), reason.clone());
+            self.say(recipient, reason.clone());
         }
-        match self.ledger.settle_parcel(&parcel.key, &self.name, outcome).await {
+        match self.ledger.settle_parcel(&key, &self.name, outcome).await {
             Ok(true) => {}
-            Ok(false) => tracing::warn!(parcel = %parcel.key.id, "the parcel's lease was lost"),
-            Err(fault) => tracing::error!(parcel = %parcel.key.id, %fault, "the parcel could not be settled"),
+            Ok(false) => tracing::warn!(parcel = %key.id, "the parcel's lease was lost"),
+            Err(fault) => tracing::error!(parcel = %key.id, %fault, "the parcel could not be settled"),
         }
     }
 
-    async fn publish_all(&self) -> Outcome<()> {
-        for run in self.ledger.unpublished().await? {
+    /// Lays out what is made. What fails is said and tried again at the next opportunity.
+    async fn publish_all(&self) {
+        let Ok(runs) = self.ledger.unpublished().await else { return };
+        for run in runs {
             let id = run.id;
+            let label = run.label.clone();
             let work = Arc::clone(&self.work);
             let published = tokio::task::spawn_blocking(move || work.publish(&run)).await;
             match published.unwrap_or_else(|_| Err(Fault::new(&PANICKED))) {
-                Ok(()) => self.ledger.mark_published(id).await?,
+                Ok(()) => drop(self.ledger.mark_published(id).await),
                 Err(fault) => {
-                    tracing::error!(run = %id.short(), %fault, "the files could not be laid into out/; tried again later");
+                    self.say(label, fault.report());
+                    return;
                 }
             }
         }
-        Ok(())
     }
 
     async fn wait_is_worth_it(&self, patience: Duration) -> Outcome<bool> {

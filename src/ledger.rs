@@ -40,7 +40,10 @@ pub trait Ledger: Send + Sync + 'static {
     /// Leases up to `n` parcels of the outbox that are due.
     fn claim_parcels(&self, worker: &str, n: usize)
     -> impl Future<Output = Outcome<Vec<ParcelLease>>> + Send;
-    /// Ends a parcel's lease; the last receipt of a run moves the run on. `false` when the lease is lost.
+    /// Extends a parcel's lease; `false` when it is lost.
+    fn renew_parcel(&self, parcel: &ParcelKey) -> impl Future<Output = Outcome<bool>> + Send;
+    /// Ends a parcel's lease; the last receipt of a run moves the run on. `false` when the lease is lost; a receipt is
+    /// taken all the same, since a checked receipt is true whoever holds the lease.
     fn settle_parcel(
         &self,
         parcel: &ParcelKey,
@@ -49,7 +52,7 @@ pub trait Ledger: Send + Sync + 'static {
     ) -> impl Future<Output = Outcome<bool>> + Send;
     /// How much waits.
     fn tally(&self) -> impl Future<Output = Outcome<Tally>> + Send;
-    /// Finished runs whose files are not in `out/` yet.
+    /// Some of the runs whose documents are made, or whose receipts have come, and are not in `out/` yet.
     fn unpublished(&self) -> impl Future<Output = Outcome<Vec<RunView>>> + Send;
     /// Notes that a run's files are in `out/`.
     fn mark_published(&self, run: RunId) -> impl Future<Output = Outcome<()>> + Send;
@@ -235,6 +238,8 @@ pub struct NewParcel {
     pub id: Sha256,
     /// Name of the recipient in the station's configuration.
     pub recipient: String,
+    /// What it is about: parcels of one subject go out one after the other, in the order they were posted.
+    pub subject: String,
     /// What the sender needs (JSON, blobs by digest).
     pub body: Vec<u8>,
 }
@@ -261,6 +266,8 @@ pub struct ParcelLease {
     pub attempts: u32,
     /// When the first attempt was made (ms), or now.
     pub first_at: i64,
+    /// How far an earlier attempt came, as its sender wrote it down.
+    pub progress: Option<Vec<u8>>,
 }
 
 /// How a parcel's lease ends.
@@ -274,6 +281,8 @@ pub enum ParcelSettlement {
         due: i64,
         /// Why.
         reason: Report,
+        /// How far it came, for the next attempt.
+        progress: Option<Vec<u8>>,
     },
     /// Was not tried: its recipient is left alone until this time (ms). Counts as no attempt.
     Rest {

@@ -35,6 +35,7 @@ pub mod pipeline;
 pub mod steps;
 
 // Engine: it alone moves dossiers.
+pub mod courier;
 pub mod engine;
 pub mod ledger;
 pub mod publish;

@@ -9,7 +9,8 @@ use crate::ledger::{
 };
 use crate::pipeline::{Pipeline, StepConfig};
 use crate::publish;
-use crate::steps::{self, Desk, StepOutput, deliver};
+use crate::courier::Courier;
+use crate::steps::{self, Desk, StepOutput};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -21,13 +22,13 @@ pub struct StationWork {
     ledger: Arc<SqliteLedger>,
     runtime: Handle,
     pipelines: Mutex<HashMap<Blake3, Arc<Vec<StepConfig>>>>,
-    courier: deliver::Courier,
+    courier: Courier,
 }
 
 impl StationWork {
     /// Work at a desk; pipelines are read from the ledger, where every run's own is kept.
     pub fn new(desk: Arc<Desk>, ledger: Arc<SqliteLedger>, runtime: Handle) -> Self {
-        let courier = deliver::Courier::new(Arc::clone(&desk));
+        let courier = Courier::new(Arc::clone(&desk));
         StationWork { desk, ledger, runtime, pipelines: Mutex::default(), courier }
     }
 
@@ -70,7 +71,8 @@ impl Work for StationWork {
             StepOutput::Send(dossier, parcels) => {
                 let parcels = parcels
                     .into_iter()
-                    .map(|p| NewParcel { id: p.id, recipient: p.recipient.clone(), body: p.to_json() })
+                    .map(|p| NewParcel { id: p.id, recipient: p.recipient.clone(),
+                        subject: p.subject.clone(), body: p.to_json() })
                     .collect();
                 Made::Send(record(&dossier), parcels)
             }
@@ -78,9 +80,7 @@ impl Work for StationWork {
     }
 
     async fn send(&self, parcel: &ParcelLease) -> ParcelSettlement {
-        self.courier
-            .send(&parcel.recipient, parcel.key.id, &parcel.body, parcel.attempts, parcel.first_at)
-            .await
+        self.courier.send(parcel).await
     }
 
     fn publish(&self, run: &RunView) -> Outcome<()> {

@@ -16,7 +16,7 @@ CREATE TABLE run (
 CREATE INDEX run_ready  ON run (lane, due, id) WHERE state = 'ready';
 CREATE INDEX run_leased ON run (lease_until)   WHERE state = 'leased';
 CREATE INDEX run_code   ON run (code)          WHERE state = 'leased';
-CREATE INDEX run_unpublished ON run (id)       WHERE state = 'done' AND published = 0;
+CREATE INDEX run_unpublished ON run (id)       WHERE state IN ('done', 'sending') AND published = 0;
 
 CREATE TABLE link (run BLOB NOT NULL, source TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (run, source)) STRICT, WITHOUT ROWID;
 
@@ -33,8 +33,9 @@ CREATE TRIGGER journal_is_not_shortened BEFORE DELETE ON journal BEGIN SELECT RA
 CREATE TABLE parcel (
   id BLOB PRIMARY KEY, recipient TEXT NOT NULL, body BLOB NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL,
   lease_token BLOB, lease_until INTEGER, lease_owner TEXT, attempts INTEGER NOT NULL DEFAULT 0, first_at INTEGER,
-  receipt BLOB, reason TEXT
+  receipt BLOB, reason TEXT, progress BLOB, subject TEXT NOT NULL, posted_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX parcel_subject ON parcel (subject, posted_at) WHERE state IN ('pending', 'leased');
 CREATE INDEX parcel_due ON parcel (due) WHERE state IN ('pending', 'leased');
 CREATE TABLE parcel_of (run BLOB NOT NULL, parcel BLOB NOT NULL, PRIMARY KEY (run, parcel)) STRICT, WITHOUT ROWID;
 CREATE INDEX parcel_runs ON parcel_of (parcel);

@@ -127,6 +127,11 @@ impl Ledger for SqliteLedger {
         self.writer.run(move |db| outbox::claim(db, &worker, n, now, until)).await
     }
 
+    async fn renew_parcel(&self, parcel: &ParcelKey) -> Outcome<bool> {
+        let (until, key) = (self.clock.now_ms() + self.lease_ms, *parcel);
+        self.writer.run(move |db| outbox::renew(db, &key, until)).await
+    }
+
     async fn settle_parcel(
         &self,
         parcel: &ParcelKey,
@@ -143,7 +148,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn unpublished(&self) -> Outcome<Vec<RunView>> {
-        self.writer.run(|db| views::select(db, "state='done' AND published=0")).await
+        self.writer.run(|db| views::select(db, "state IN ('done', 'sending') AND published=0", 64)).await
     }
 
     async fn mark_published(&self, run: RunId) -> Outcome<()> {

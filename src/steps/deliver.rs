@@ -2,10 +2,6 @@
 //! asks, one attempt at sending one of them. What can go wrong: a recipient that is silent, refuses, or answers without
 //! a receipt: never delivered, always tried again by the outbox's rules, and a dead letter says why.
 
-pub mod courier;
-
-pub use courier::Courier;
-
 use super::{Desk, StepOutput};
 use crate::deliver::outbox::delivery_id;
 use crate::deliver::portal::record::{
@@ -27,13 +23,15 @@ pub struct Parcel {
     pub id: Sha256,
     /// Name in the station's configuration.
     pub recipient: String,
+    /// What it is about: news of one dossier reach one recipient in the order in which they were made.
+    pub subject: String,
     body: Body,
 }
 
-/// What the courier needs; stored in the outbox.
+/// What whoever sends it needs; stored in the outbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Body {
+pub enum Body {
     /// The national sync contract.
     Portal(Box<PortalDossier>),
     /// Push v1.
@@ -69,7 +67,8 @@ pub fn run(mut dossier: Dossier, config: &DeliverConfig, desk: &Desk) -> Outcome
                     for (_, _, document) in dossier.outgoing() {
                         let id = delivery_id(name, handle.as_str(), &document.sha256, 1);
                         let body = Body::Push { handle: handle.as_str().into(), document: *document };
-                        parcels.push(Parcel { id, recipient: name.clone(), body });
+                        let subject = format!("{name} {id}");
+                        parcels.push(Parcel { id, recipient: name.clone(), subject, body });
                     }
                 }
                 None => dossier.findings.push(Fault::new(&NO_WALLET).report()),
@@ -87,7 +86,8 @@ fn portal(dossier: &Dossier, name: &str, links: &str, unit: &str, desk: &Desk) -
         content.push_str(&document.sha256.to_string());
     }
     let id = delivery_id(name, &record.code, &Sha256::of(content.as_bytes()), 1);
-    Ok(Parcel { id, recipient: name.to_owned(), body: Body::Portal(Box::new(record)) })
+    let subject = format!("{name} {}", record.code);
+    Ok(Parcel { id, recipient: name.to_owned(), subject, body: Body::Portal(Box::new(record)) })
 }
 
 /// What the office knows, and nothing else: what the portal insists on and nobody said stops the sync by name.

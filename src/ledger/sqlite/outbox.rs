@@ -10,9 +10,10 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 /// Puts a parcel into the outbox. One that is known is shared: two runs that make the same thing send it once.
 pub(super) fn post(db: &Connection, run: &Blake3, parcel: &NewParcel, now: i64) -> Result<()> {
     db.prepare_cached(
-        "INSERT OR IGNORE INTO parcel (id, recipient, body, state, due) VALUES (?1, ?2, ?3, 'pending', ?4)",
+        "INSERT OR IGNORE INTO parcel (id, recipient, body, state, due, subject, posted_at)
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?4)",
     )?
-    .execute(params![&parcel.id.0[..], parcel.recipient, parcel.body, now])?;
+    .execute(params![&parcel.id.0[..], parcel.recipient, parcel.body, now, parcel.subject])?;
     db.prepare_cached("INSERT OR IGNORE INTO parcel_of VALUES (?1, ?2)")?
         .execute(params![&run.0[..], &parcel.id.0[..]])
         .map(|_| ())
@@ -27,7 +28,10 @@ pub(super) fn claim(
 ) -> Result<Vec<ParcelLease>> {
     let ids: Vec<Vec<u8>> = db
         .prepare_cached(
-            "SELECT id FROM parcel WHERE state IN ('pending', 'leased') AND due <= ?1 AND (state='pending' OR lease_until < ?1)
+            "SELECT id FROM parcel p WHERE state IN ('pending', 'leased') AND due <= ?1
+               AND (state='pending' OR lease_until < ?1)
+               AND NOT EXISTS (SELECT 1 FROM parcel o WHERE o.subject = p.subject AND o.state IN ('pending', 'leased')
+                               AND (o.posted_at, o.id) < (p.posted_at, p.id))
              ORDER BY due, id LIMIT ?2",
         )?
         .query_map(params![now, i64::try_from(n).unwrap_or(1)], |r| r.get(0))?
@@ -37,7 +41,7 @@ pub(super) fn claim(
             let token = token()?;
             db.prepare_cached(
                 "UPDATE parcel SET state='leased', lease_token=?2, lease_until=?3, lease_owner=?5, attempts=attempts+1,
-                 first_at=coalesce(first_at, ?4) WHERE id=?1 RETURNING recipient, body, attempts-1, first_at",
+                 first_at=coalesce(first_at, ?4) WHERE id=?1 RETURNING recipient, body, attempts-1, first_at, progress",
             )?
             .query_row(params![id, &token[..], until, now, worker], |r| {
                 Ok(ParcelLease {
@@ -46,10 +50,17 @@ pub(super) fn claim(
                     body: r.get(1)?,
                     attempts: r.get(2)?,
                     first_at: r.get(3)?,
+                    progress: r.get(4)?,
                 })
             })
         })
         .collect()
+}
+
+pub(super) fn renew(db: &Connection, key: &ParcelKey, until: i64) -> Result<bool> {
+    db.prepare_cached("UPDATE parcel SET lease_until=?3 WHERE id=?1 AND state='leased' AND lease_token=?2")?
+        .execute(params![&key.id.0[..], &key.token[..], until])
+        .map(|rows| rows == 1)
 }
 
 pub(super) fn settle(
@@ -59,19 +70,24 @@ pub(super) fn settle(
     outcome: &ParcelSettlement,
     now: i64,
 ) -> Result<bool> {
+    let progress = match outcome {
+        ParcelSettlement::Later { progress, .. } => progress.clone(),
+        _ => None,
+    };
     let rest = matches!(outcome, ParcelSettlement::Rest { .. });
     let (state, due, receipt, reason) = match outcome {
         ParcelSettlement::Rest { due } => ("pending", *due, None, None),
         ParcelSettlement::Receipted(receipt) => ("receipted", now, Some(receipt.0.to_vec()), None),
-        ParcelSettlement::Later { due, reason } => ("pending", *due, None, Some(report(reason))),
+        ParcelSettlement::Later { due, reason, .. } => ("pending", *due, None, Some(report(reason))),
         ParcelSettlement::Dead(reason) => ("dead", now, None, Some(report(reason))),
     };
     let held = db
         .prepare_cached(
             "UPDATE parcel SET state=?3, due=?4, receipt=?5, reason=iif(?7, reason, ?6), attempts=attempts-?7,
-             lease_token=NULL, lease_until=NULL WHERE id=?1 AND state='leased' AND lease_token=?2",
+             lease_token=NULL, lease_until=NULL, progress=coalesce(?8, progress)
+             WHERE id=?1 AND ((state='leased' AND lease_token=?2) OR (?3='receipted' AND state<>'receipted'))",
         )?
-        .execute(params![&key.id.0[..], &key.token[..], state, due, receipt, reason, rest])?;
+        .execute(params![&key.id.0[..], &key.token[..], state, due, receipt, reason, rest, progress])?;
     if held == 0 {
         return Ok(false);
     }
@@ -104,7 +120,7 @@ pub(super) fn finish_run(db: &Connection, run: &Blake3, worker: &str, now: i64) 
         )?
         .query_row([&run.0[..]], |r| Ok((r.get(0)?, r.get(1)?)))?;
     let held: Option<(u32, u32, Vec<u8>)> = db
-        .prepare_cached("SELECT cursor, steps, record FROM run WHERE id=?1 AND state='sending'")?
+        .prepare_cached("SELECT cursor, steps, record FROM run WHERE id=?1 AND state IN ('sending', 'parked') AND EXISTS (SELECT 1 FROM parcel_of WHERE run=?1)")?
         .query_row([&run.0[..]], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
         .optional()?;
     let Some((cursor, steps, record)) = held else { return Ok(()) };
@@ -125,7 +141,7 @@ pub(super) fn finish_run(db: &Connection, run: &Blake3, worker: &str, now: i64) 
     }
     let state = if cursor + 1 >= steps { "done" } else { "ready" };
     db.execute(
-        "UPDATE run SET state=?2, cursor=?3, due=?4, reason=NULL WHERE id=?1",
+        "UPDATE run SET state=?2, cursor=?3, due=?4, reason=NULL, published=0 WHERE id=?1",
         params![&run.0[..], state, cursor + 1, now],
     )?;
     enter("step")

@@ -191,19 +191,19 @@ pub(super) fn reopen(db: &Connection, runs: &[Blake3], now: i64) -> Result<usize
     for run in runs {
         let held: Option<(u32, Vec<u8>, i64)> = db
             .query_row(
-                "SELECT cursor, record, (SELECT count(*) FROM parcel_of WHERE run = id) FROM run WHERE id=?1 AND state='parked'",
+                "SELECT cursor, record, (SELECT count(*) FROM parcel_of o JOIN parcel p ON p.id=o.parcel WHERE o.run = run.id AND p.state='dead') FROM run WHERE id=?1 AND state='parked'",
                 [&run.0[..]],
                 |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
             )
             .optional()?;
-        let Some((cursor, record, parcels)) = held else { continue };
-        let state = if parcels > 0 { State::Sending } else { State::Ready };
+        let Some((cursor, record, dead)) = held else { continue };
+        let state = if dead > 0 { State::Sending } else { State::Ready };
         db.execute(
             "UPDATE run SET state=?2, due=?3, reason=NULL, attempts=0, setbacks=0 WHERE id=?1",
             params![&run.0[..], state.as_str(), now],
         )?;
         db.execute(
-            "UPDATE parcel SET state='pending', due=?2, attempts=0, first_at=NULL
+            "UPDATE parcel SET state='pending', due=?2, first_at=NULL
              WHERE state='dead' AND id IN (SELECT parcel FROM parcel_of WHERE run=?1)",
             params![&run.0[..], now],
         )?;

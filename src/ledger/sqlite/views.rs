@@ -13,7 +13,7 @@ impl SqliteLedger {
     /// # Errors
     /// `LEDG-001`.
     pub async fn runs(&self) -> Outcome<Vec<RunView>> {
-        self.writer.run(|db| select(db, "1=1")).await
+        self.writer.run(|db| select(db, "1=1", -1)).await
     }
 
     /// Forgets that finished runs are in `out/`, so that they are laid there again; gives how many.
@@ -34,11 +34,11 @@ impl SqliteLedger {
     }
 }
 
-pub(super) fn select(db: &Connection, condition: &str) -> Result<Vec<RunView>> {
+pub(super) fn select(db: &Connection, condition: &str, most: i64) -> Result<Vec<RunView>> {
     let mut views: Vec<RunView> = db
         .prepare(&format!(
             "SELECT id, label, source, pipeline, state, cursor, steps, due, reason, record, parent, admitted_at, work_ms
-             FROM run WHERE {condition} ORDER BY admitted_at, label, id"
+             FROM run WHERE {condition} ORDER BY admitted_at, label, id LIMIT {most}"
         ))?
         .query_map([], view)?
         .collect::<Result<_>>()?;

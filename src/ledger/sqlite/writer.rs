@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 const BATCH: usize = 64;
 
 /// Runs inside the transaction; gives what to do when the transaction's end is known.
-type Job = Box<dyn FnOnce(&Connection) -> Reply + Send>;
+type Job = Box<dyn FnOnce(Result<&Connection, String>) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
 
 /// A handle to the thread; the thread ends with the last handle.
@@ -40,9 +40,9 @@ impl Writer {
     ) -> Outcome<T> {
         let (answer, wait) = oneshot::channel();
         let job: Job = Box::new(move |db| {
-            let result = savepoint(db, job);
+            let result = db.and_then(|db| savepoint(db, job).map_err(|e| e.to_string()));
             Box::new(move |committed| {
-                let result = committed.and_then(|()| result.map_err(|e| e.to_string()));
+                let result = committed.and(result);
                 // The asker may be gone (shutdown); the commit stands all the same.
                 let _ = answer.send(result);
             })
@@ -84,21 +84,28 @@ fn open(path: &Path) -> Outcome<Connection> {
 
 fn work(db: &Connection, queue: &mpsc::Receiver<Job>) {
     while let Ok(first) = queue.recv() {
-        let mut replies: Vec<Reply> = Vec::new();
-        let begun = db.execute_batch("BEGIN IMMEDIATE").map_err(|e| e.to_string());
-        let committed = begun.and_then(|()| {
-            replies.push(first(db));
-            while replies.len() < BATCH {
-                match queue.try_recv() {
-                    Ok(job) => replies.push(job(db)),
-                    Err(_) => break,
-                }
+        if let Err(e) = db.execute_batch("BEGIN IMMEDIATE") {
+            let reason = e.to_string();
+            first(Err(reason.clone()))(Err(reason));
+            continue;
+        }
+        let mut replies: Vec<Reply> = vec![first(Ok(db))];
+        // SQLite itself ends the transaction on a full disk or an I/O error: what came before in it is undone then,
+        // and a job run after that would commit alone.
+        while replies.len() < BATCH && !db.is_autocommit() {
+            match queue.try_recv() {
+                Ok(job) => replies.push(job(Ok(db))),
+                Err(_) => break,
             }
+        }
+        let committed = if db.is_autocommit() {
+            Err("the storage ended the transaction (disk full or I/O error)".to_owned())
+        } else {
             db.execute_batch("COMMIT").map_err(|e| {
                 let _ = db.execute_batch("ROLLBACK");
                 e.to_string()
             })
-        });
+        };
         for reply in replies {
             reply(committed.clone());
         }

@@ -1,15 +1,15 @@
 //! One attempt at sending one parcel, and what the outbox does with its end.
 
-use super::Body;
+use crate::steps::deliver::Body;
 use crate::deliver::Attempt;
 use crate::deliver::link::{self, Line};
 use crate::deliver::outbox::{self, AttemptOutcome, Breaker, BreakerRule, Decision, Gate};
-use crate::deliver::portal::{self, PortalSink};
+use crate::deliver::portal::{self, PortalSink, SyncState};
 use crate::deliver::push::{self, Parcel, RecipientHandle, Sink};
 use crate::deliver::wire_key::{SigningKey, VerifyingKey};
-use crate::digest::{Digests, Sha256};
+use crate::digest::Digests;
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::ledger::ParcelSettlement;
+use crate::ledger::{ParcelLease, ParcelSettlement};
 use crate::station::config::RecipientConfig;
 use crate::steps::Desk;
 use std::collections::HashMap;
@@ -42,22 +42,17 @@ impl Courier {
         Courier { desk, lines: Mutex::default(), breakers: Mutex::default() }
     }
 
-    /// Tries once; `attempts` were made before, the first at `first_at` (ms).
-    pub async fn send(
-        &self,
-        recipient: &str,
-        id: Sha256,
-        body: &[u8],
-        attempts: u32,
-        first_at: i64,
-    ) -> ParcelSettlement {
+    /// Tries once.
+    pub async fn send(&self, parcel: &ParcelLease) -> ParcelSettlement {
+        let recipient = parcel.recipient.as_str();
         let rule = BreakerRule::default();
         let now = self.desk.clock.now_ms();
         let gate = self.breakers().entry(recipient.to_owned()).or_default().admit(&rule, now);
         if let Gate::Wait(until) = gate {
             return ParcelSettlement::Rest { due: until };
         }
-        let attempt = match self.attempt(recipient, id, body, attempts).await {
+        let mut state = parcel.progress.as_deref().and_then(|p| serde_json::from_slice(p).ok()).unwrap_or_default();
+        let attempt = match self.attempt(parcel, &mut state).await {
             Ok(attempt) => attempt,
             Err(fault) if fault.code.class == Class::Later => Attempt::again(fault),
             Err(fault) => Attempt::Never(fault),
@@ -65,7 +60,11 @@ impl Courier {
         let now = self.desk.clock.now_ms();
         let live = attempt.shows_a_live_receiver();
         self.breakers().entry(recipient.to_owned()).or_default().settle(&rule, live, now);
-        self.settlement(recipient, &attempt, attempts + 1, first_at, now)
+        let mut settlement = self.settlement(recipient, &attempt, parcel.attempts + 1, parcel.first_at, now);
+        if let ParcelSettlement::Later { progress, .. } = &mut settlement {
+            *progress = serde_json::to_vec(&state).ok();
+        }
+        settlement
     }
 
     fn settlement(
@@ -89,7 +88,7 @@ impl Courier {
         let last = AttemptOutcome::of(attempt).unwrap_or(AttemptOutcome::Again { retry_after: None });
         let backoff = self.desk.station.config.backoff;
         match outbox::next_attempt(&backoff, attempts, last, first_at, now, outbox::dice) {
-            Decision::RetryAt(due) => ParcelSettlement::Later { due, reason: fault.report() },
+            Decision::RetryAt(due) => ParcelSettlement::Later { due, reason: fault.report(), progress: None },
             Decision::Dead(why) => {
                 let end = why
                     .fault()
@@ -99,22 +98,27 @@ impl Courier {
         }
     }
 
-    async fn attempt(&self, recipient: &str, id: Sha256, body: &[u8], attempts: u32) -> Outcome<Attempt> {
-        let body: Body = serde_json::from_slice(body).map_err(|_| Fault::new(&PARCEL_UNREADABLE))?;
-        let open = self.line(recipient)?;
+    /// `state` says how far a sync came, and moves on with every call that the portal acknowledged.
+    async fn attempt(&self, parcel: &ParcelLease, state: &mut SyncState) -> Outcome<Attempt> {
+        let body: Body = serde_json::from_slice(&parcel.body).map_err(|_| Fault::new(&PARCEL_UNREADABLE))?;
+        let open = self.line(&parcel.recipient)?;
         let now = self.desk.clock.now_ms() / 1000;
         Ok(match (&open.sink, body) {
-            (AnySink::Portal(sink), Body::Portal(record)) => portal::sync(&open.client, sink, &record).await,
+            (AnySink::Portal(sink), Body::Portal(record)) => portal::sync_from(&open.client, sink, &record, state).await,
             (AnySink::Push(sink), Body::Push { handle, document }) => {
                 let handle = RecipientHandle::parse(&handle)?;
                 let pdf = self.document(&document)?;
-                let parcel =
-                    Parcel { delivery_id: id, recipient: &handle, sha256: document.sha256, pdf: &pdf };
+                let sent = Parcel {
+                    delivery_id: parcel.key.id,
+                    recipient: &handle,
+                    sha256: document.sha256,
+                    pdf: &pdf,
+                };
                 // Even a first attempt of this process may follow one that a crash cut short: ask when in doubt.
-                if attempts == 0 {
-                    push::push(&open.client, sink, &parcel, now).await
+                if parcel.attempts == 0 {
+                    push::push(&open.client, sink, &sent, now).await
                 } else {
-                    push::push_again(&open.client, sink, &parcel, now).await
+                    push::push_again(&open.client, sink, &sent, now).await
                 }
             }
             _ => Attempt::Never(Fault::new(&PARCEL_UNREADABLE)),
@@ -174,7 +178,7 @@ impl Courier {
 
 /// The outbox holds something that this version does not know.
 pub const PARCEL_UNREADABLE: Code = Code {
-    id: "STEP-052",
+    id: "WORK-003",
     class: Class::Person,
     vi: "Gói gửi không đọc được (có thể do phiên bản khác hoặc cấu hình nơi nhận đã đổi loại)",
     en: "the parcel cannot be read (another version wrote it, or the recipient's kind was changed)",
