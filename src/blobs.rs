@@ -119,7 +119,8 @@ impl Blobs {
     fn stage(&self) -> Outcome<(PathBuf, File)> {
         // Random and never reused: two containers on one volume may both be process 1.
         let mut random = [0u8; 8];
-        openssl::rand::rand_bytes(&mut random).map_err(|_| Fault::new(&NOT_STORED).detail("no random bytes"))?;
+        openssl::rand::rand_bytes(&mut random)
+            .map_err(|_| Fault::new(&NOT_STORED).detail("no random bytes"))?;
         let name = format!("{}-{}", std::process::id(), hex::encode(random));
         let path = self.root.join("staging").join(name);
         let file =

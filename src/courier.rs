@@ -1,6 +1,5 @@
 //! One attempt at sending one parcel, and what the outbox does with its end.
 
-use crate::steps::deliver::Body;
 use crate::deliver::Attempt;
 use crate::deliver::link::{self, Line};
 use crate::deliver::outbox::{self, AttemptOutcome, Breaker, BreakerRule, Decision, Gate};
@@ -12,6 +11,7 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use crate::ledger::{ParcelLease, ParcelSettlement};
 use crate::station::config::RecipientConfig;
 use crate::steps::Desk;
+use crate::steps::deliver::Body;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
@@ -51,7 +51,8 @@ impl Courier {
         if let Gate::Wait(until) = gate {
             return ParcelSettlement::Rest { due: until };
         }
-        let mut state = parcel.progress.as_deref().and_then(|p| serde_json::from_slice(p).ok()).unwrap_or_default();
+        let mut state =
+            parcel.progress.as_deref().and_then(|p| serde_json::from_slice(p).ok()).unwrap_or_default();
         let attempt = match self.attempt(parcel, &mut state).await {
             Ok(attempt) => attempt,
             Err(fault) if fault.code.class == Class::Later => Attempt::again(fault),
@@ -104,7 +105,9 @@ impl Courier {
         let open = self.line(&parcel.recipient)?;
         let now = self.desk.clock.now_ms() / 1000;
         Ok(match (&open.sink, body) {
-            (AnySink::Portal(sink), Body::Portal(record)) => portal::sync_from(&open.client, sink, &record, state).await,
+            (AnySink::Portal(sink), Body::Portal(record)) => {
+                portal::sync_from(&open.client, sink, &record, state).await
+            }
             (AnySink::Push(sink), Body::Push { handle, document }) => {
                 let handle = RecipientHandle::parse(&handle)?;
                 let pdf = self.document(&document)?;

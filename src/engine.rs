@@ -116,7 +116,9 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             if let Some(steps) = engine.or_wait(engine.claim_steps(&steps, &tasks, &settled).await).await {
                 claimed += steps;
             }
-            if let Some(parcels) = engine.or_wait(engine.claim_parcels(&couriers, &tasks, &settled).await).await {
+            if let Some(parcels) =
+                engine.or_wait(engine.claim_parcels(&couriers, &tasks, &settled).await).await
+            {
                 claimed += parcels;
             }
             // Beside the work, not after it: a clerk waits for the sealed file while others' boxes go on.

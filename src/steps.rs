@@ -41,9 +41,9 @@ pub fn run(steps: &[StepConfig], cursor: usize, dossier: Dossier, desk: &Desk) -
         // Both judge the same decoded plane, so the codes are looked for while it is there.
         Some(StepConfig::Pages(config)) => match steps.get(cursor + 1) {
             Some(StepConfig::Barcodes(look)) => {
-                next(pages::run(dossier, config, desk, Some(&|luma, dpi| barcodes::look(luma, dpi, look))))
+                pages::run(dossier, config, desk, Some(&|luma, dpi| barcodes::look(luma, dpi, look)))
             }
-            _ => next(pages::run(dossier, config, desk, None)),
+            _ => pages::run(dossier, config, desk, None),
         },
         Some(StepConfig::Barcodes(_)) => next(Ok(barcodes::run(dossier))),
         Some(StepConfig::Split(config)) => Ok(split::run(dossier, config)),

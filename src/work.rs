@@ -1,5 +1,6 @@
 //! What the engine makes happen at a station: the steps of its pipelines, its parcels, its `out/` folder.
 
+use crate::courier::Courier;
 use crate::digest::Blake3;
 use crate::dossier::Dossier;
 use crate::engine::{Made, Work};
@@ -9,7 +10,6 @@ use crate::ledger::{
 };
 use crate::pipeline::{Pipeline, StepConfig};
 use crate::publish;
-use crate::courier::Courier;
 use crate::steps::{self, Desk, StepOutput};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,8 +71,12 @@ impl Work for StationWork {
             StepOutput::Send(dossier, parcels) => {
                 let parcels = parcels
                     .into_iter()
-                    .map(|p| NewParcel { id: p.id, recipient: p.recipient.clone(),
-                        subject: p.subject.clone(), body: p.to_json() })
+                    .map(|p| NewParcel {
+                        id: p.id,
+                        recipient: p.recipient.clone(),
+                        subject: p.subject.clone(),
+                        body: p.to_json(),
+                    })
                     .collect();
                 Made::Send(record(&dossier), parcels)
             }

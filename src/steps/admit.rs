@@ -67,6 +67,11 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
         dates(slip.received.as_deref(), slip.due.as_deref(), found)?;
         match code {
             None => drop(dossier.apply(slip)),
+            Some(code) if slip.code.as_ref().is_some_and(|inside| inside != code) => {
+                return Err(Fault::new(&BAD_SLIP)
+                    .at(below(path, &found.root))
+                    .detail("`code` is not the file's name"));
+            }
             Some(code) => drop(dossier.slips.insert(code.clone(), slip)),
         }
     }
@@ -109,6 +114,14 @@ fn slip<T: DeserializeOwned>(path: &Path, found: &Found) -> Outcome<(T, Vec<u8>)
         Fault::new(&BAD_SLIP).at(format!("{name}, line {}", before.matches('\n').count() + 1))
     })?;
     Ok((slip, text.into_bytes()))
+}
+
+/// Whether a path is none of an operator's papers: hidden, or a scanner's file in the making.
+pub fn is_passed_over(path: &Path) -> bool {
+    path.file_name().is_some_and(|n| {
+        let name = n.to_string_lossy();
+        name.starts_with('.') || name.ends_with(".part") || name.ends_with(".tmp")
+    })
 }
 
 /// A path as the operator would name it, below the input.
@@ -180,9 +193,18 @@ pub const EMPTY: Code = Code {
     remedy_vi: "Kiểm tra đường dẫn đầu vào",
     remedy_en: "check the input path",
 };
+/// A folder that is not looked into.
+pub const TOO_DEEP: Code = Code {
+    id: "ADMT-008",
+    class: Class::Input,
+    vi: "Thư mục lồng quá sâu nên không được tiếp nhận",
+    en: "the folder lies too deep and is not taken",
+    remedy_vi: "Đưa thư mục này vào trực tiếp: mỗi lô là một thư mục",
+    remedy_en: "hand this folder in by itself: a batch is one folder",
+};
 /// Every code of this room.
 pub const CODES: &[&Code] =
-    &[&UNREADABLE, &BAD_MANIFEST, &BAD_SLIP, &BAD_CODE, &NOT_THERE, &TOO_MANY, &EMPTY];
+    &[&UNREADABLE, &BAD_MANIFEST, &BAD_SLIP, &BAD_CODE, &NOT_THERE, &TOO_MANY, &EMPTY, &TOO_DEEP];
 
 #[cfg(test)]
 mod tests {

@@ -68,6 +68,12 @@ pub(super) fn group_papers(dossier: &Dossier, pages: &[usize]) -> Vec<Paper> {
 fn one_paper(dossier: &Dossier, paper: &Paper, open: &mut OpenFiles, desk: &Desk) -> Outcome<Document> {
     let pages: Vec<_> = paper.pages.iter().filter_map(|i| dossier.pages.get(*i)).collect();
     if let Some(file) = pages.first().and_then(|p| dossier.files.get(p.file)).filter(|f| f.kept.is_some()) {
+        // A kept file leaves whole or not at all: a part of its pages would take the others with it.
+        let first = pages.first().map(|p| p.file);
+        let whole = dossier.pages.iter().filter(|p| Some(p.file) == first).count();
+        if pages.len() != whole || pages.iter().any(|p| Some(p.file) != first) {
+            return Err(Fault::new(&super::split::INDIVISIBLE).at(&file.name));
+        }
         return Ok(Document { digests: file.digests, archived: false });
     }
     let created = jiff::Timestamp::from_millisecond(dossier.received_at).unwrap_or_default();

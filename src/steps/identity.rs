@@ -22,7 +22,7 @@ pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk) -> Outcom
     let mut holder = None;
     match dossier.readings.as_slice() {
         [] if config.on_missing == OnMismatch::Refuse => return Err(Fault::new(&NO_READING)),
-        [] => {}
+        [] => dossier.findings.push(Fault::new(&NO_READING).report()),
         [one] => {
             let bytes = desk.blobs.get(&one.digests.blake3)?;
             let reading = Reading::parse(&bytes).map_err(|f| f.at(&one.name))?;

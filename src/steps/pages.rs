@@ -1,9 +1,9 @@
 //! In: the files of a batch. Out: a record for every page of them: size, resolution, how it looks, the codes on it.
 //! What can go wrong: a file or page that cannot be read; it is written down in its place and the rest goes on.
 
-use super::Desk;
+use super::{Desk, StepOutput};
 use crate::dossier::{Dossier, FileRecord, PageRecord};
-use crate::fault::{Fault, Outcome};
+use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::Dpi;
 use crate::pipeline::PagesConfig;
 use crate::scan::barcode::Barcode;
@@ -23,7 +23,7 @@ pub fn run(
     config: &PagesConfig,
     desk: &Desk,
     look: Option<Look<'_>>,
-) -> Outcome<Dossier> {
+) -> Outcome<StepOutput> {
     dossier.pages.clear();
     let profile = quality::Profile { min_dpi: f32::from(config.dpi_min), ..quality::Profile::default() };
     for index in 0..dossier.files.len() {
@@ -39,7 +39,18 @@ pub fn run(
             Err(fault) => dossier.pages.push(unreadable_file(&mut dossier.files[index], index, &fault)),
         }
     }
-    Ok(dossier)
+    let found = u32::try_from(dossier.pages.len()).unwrap_or(u32::MAX);
+    let failed = dossier.pages.iter().any(|p| p.fault.is_some());
+    // Before a batch is divided only a manifest can have said how many there are; a file that cannot be read is
+    // refused with its own reason later.
+    match dossier.expected_pages.filter(|expected| *expected != found && !failed) {
+        None => Ok(StepOutput::Next(dossier)),
+        Some(expected) => {
+            let detail = format!("{found} pages, the manifest says {expected}");
+            let reason = Fault::new(&PAGE_COUNT).at(&dossier.batch).detail(detail).report();
+            Ok(StepOutput::Refuse(dossier, reason))
+        }
+    }
 }
 
 /// A file that cannot be opened holds the place of one page, so that its neighbours know that something is missing.
@@ -131,3 +142,15 @@ impl Pass<'_> {
 fn blank_record(file: usize, number: u32) -> PageRecord {
     PageRecord { file, number, width: 0, height: 0, dpi: None, quality: None, codes: Vec::new(), fault: None }
 }
+
+/// Another number of pages than the manifest says.
+pub const PAGE_COUNT: Code = Code {
+    id: "STEP-002",
+    class: Class::Input,
+    vi: "Số trang khác với bảng kê",
+    en: "another number of pages than the manifest says",
+    remedy_vi: "Đếm lại giấy; quét lại trang thiếu hoặc sửa bảng kê",
+    remedy_en: "count the sheets; scan what is missing, or mend the manifest",
+};
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&PAGE_COUNT];

@@ -16,7 +16,11 @@ use crate::seal::sign;
 /// Those of [`sign::sign`] and of the key; `STEP-010` for an unknown profile.
 pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Dossier> {
     if dossier.papers.is_empty() {
-        // A result comes as the office made it: the file is the document.
+        // A result comes as the office made it: the file is the document. The agency's seal goes on nothing that the
+        // office has not said what it is.
+        if dossier.slip.is_none() {
+            return Err(Fault::new(&NO_SLIP).at(&dossier.batch));
+        }
         dossier.papers = dossier.files.iter().map(as_it_came).collect();
     }
     if dossier.papers.is_empty() {
@@ -87,6 +91,15 @@ pub const LEFT_SIGNED: Code = Code {
     remedy_vi: "Xem kết quả kiểm tra chữ ký bằng `hoso verify`",
     remedy_en: "see what its signatures are worth with `hoso verify`",
 };
+/// A result without its slip.
+pub const NO_SLIP: Code = Code {
+    id: "STEP-013",
+    class: Class::Input,
+    vi: "Kết quả chưa có phiếu thông tin (.toml cùng tên)",
+    en: "the result has no slip (a .toml of the same name)",
+    remedy_vi: "Ghi phiếu theo mẫu trong test-data/results rồi đưa vào lại",
+    remedy_en: "write the slip like those in test-data/results and hand it in again",
+};
 /// A PDF that takes no signature.
 pub const NOT_SEALED: Code = Code {
     id: "STEP-012",
@@ -97,4 +110,4 @@ pub const NOT_SEALED: Code = Code {
     remedy_en: "print and scan it where a copy with the officer's signature is needed",
 };
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&LEFT_SIGNED, &NOT_SEALED];
+pub const CODES: &[&Code] = &[&LEFT_SIGNED, &NOT_SEALED, &NO_SLIP];

@@ -97,7 +97,9 @@ pub(super) fn tally(db: &Connection, now: i64) -> Result<Tally> {
         waiting: count("SELECT count(*) FROM run WHERE state='ready' AND due>?1")?
             + count("SELECT count(*) FROM parcel WHERE state='pending' AND due>?1")?,
         sending: count(
-            "SELECT count(*) FROM parcel WHERE (state='pending' AND due<=?1) OR (state='leased' AND ?1=?1)",
+            "SELECT count(*) FROM parcel p WHERE state='leased' OR (state='pending' AND due<=?1 AND NOT EXISTS
+               (SELECT 1 FROM parcel o WHERE o.subject = p.subject AND o.state IN ('pending', 'leased')
+                AND (o.posted_at, o.id) < (p.posted_at, p.id)))",
         )?,
         ended: count(
             "SELECT count(*) FROM run WHERE state IN ('done','split','refused','parked') AND ?1=?1",

@@ -1,7 +1,7 @@
 //! Which files make which batch.
 
 use super::manifest::{self, Line};
-use super::{EMPTY, MAX_FILES, NOT_THERE, TOO_MANY, UNREADABLE};
+use super::{EMPTY, MAX_FILES, NOT_THERE, TOO_DEEP, TOO_MANY, UNREADABLE, is_passed_over};
 use crate::fault::{Fault, Outcome};
 use crate::pipeline::Batch;
 use std::cmp::Ordering;
@@ -55,10 +55,13 @@ fn folders(input: &Path) -> Outcome<Vec<Outcome<Found>>> {
     }
     for folder in below {
         let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        match one_folder(&folder, input, name, &mut Vec::new()) {
-            Ok(found) if found.files.is_empty() => {}
+        let mut deeper = Vec::new();
+        match one_folder(&folder, input, name.clone(), &mut deeper) {
+            Ok(found) if found.files.is_empty() => batches.push(Err(Fault::new(&EMPTY).at(&name))),
             other => batches.push(other),
         }
+        // Silence would be a lost paper: a folder that is not looked into is said.
+        batches.extend(deeper.iter().map(|path| Err(Fault::new(&TOO_DEEP).at(path.display()))));
     }
     Ok(batches)
 }
@@ -139,7 +142,7 @@ fn listing(folder: &Path) -> Outcome<Vec<PathBuf>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
         let entry = entry.map_err(|e| unreadable(folder, &e))?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
+        if !is_passed_over(&entry.path()) {
             entries.push(entry.path());
         }
     }
