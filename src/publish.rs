@@ -28,7 +28,7 @@ pub fn lay_out(desk: &Desk, run: &RunView) -> Outcome<()> {
     }
     if let Some(verdict) = &dossier.verdict {
         let text = serde_json::to_vec_pretty(verdict).unwrap_or_default();
-        write_whole(&folder.join("xac-minh.verdict.json"), &text)?;
+        write_whole(&folder.join(format!("xac-minh-{}.verdict.json", run.id.short())), &text)?;
     }
     for parcel in &run.parcels {
         if let Some(receipt) = &parcel.receipt {

@@ -2,6 +2,7 @@
 //! twice: the size and time have stood still, and the file's own structure says that it is whole.
 
 use crate::scan::complete::looks_complete;
+use crate::steps::admit::is_passed_over;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,15 +17,23 @@ pub struct HotFolder {
 }
 
 /// What must stand still: every file below the entry with its size and time of change.
-type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
+pub type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
-/// Where batches that were taken are moved to, below the folder.
+/// Where a batch lies while it is admitted: out of the scanner's reach, so that nothing is added to it unseen.
+const TAKING: &str = ".taking";
+/// Where batches that were taken are kept.
 pub const TAKEN: &str = ".taken";
+/// Where batches that could not be taken are kept.
+pub const REFUSED: &str = ".refused";
 
 impl HotFolder {
-    /// Watches a folder; an entry must stand still this long.
+    /// Watches a folder; an entry must stand still this long. What a crash left half-taken comes back first.
     pub fn new(root: &Path, settle: Duration) -> Self {
-        HotFolder { root: root.to_owned(), settle, seen: HashMap::new() }
+        let hot = HotFolder { root: root.to_owned(), settle, seen: HashMap::new() };
+        for entry in fs::read_dir(root.join(TAKING)).into_iter().flatten().flatten() {
+            let _ = move_into(&entry.path(), root);
+        }
+        hot
     }
 
     /// Entries that are complete now, and how many still wait.
@@ -36,11 +45,10 @@ impl HotFolder {
         let mut present = HashMap::new();
         for entry in fs::read_dir(&self.root)? {
             let path = entry?.path();
-            if is_hidden(&path) {
+            if is_passed_over(&path) {
                 continue;
             }
-            let mut fingerprint = Fingerprint::new();
-            collect(&path, &mut fingerprint, 0);
+            let fingerprint = fingerprint(&path);
             if fingerprint.is_empty() {
                 continue;
             }
@@ -60,30 +68,52 @@ impl HotFolder {
         Ok((ready, waiting))
     }
 
-    /// Moves an entry that was acknowledged out of the way. It is kept, never deleted.
+    /// Puts an entry out of the scanner's reach; gives where it is now.
     ///
     /// # Errors
-    /// Whatever moving fails with; the entry is taken again then and found to be known.
-    pub fn taken(&mut self, entry: &Path) -> std::io::Result<PathBuf> {
-        let folder = self.root.join(TAKEN);
-        fs::create_dir_all(&folder)?;
-        let name = entry.file_name().unwrap_or_default();
-        let mut target = folder.join(name);
-        let mut number = 1;
-        while target.exists() {
-            number += 1;
-            target = folder.join(format!("{}~{number}", name.to_string_lossy()));
-        }
-        fs::rename(entry, &target)?;
+    /// Whatever moving fails with; the entry stays where it is.
+    pub fn take(&mut self, entry: &Path) -> std::io::Result<PathBuf> {
         self.seen.remove(entry);
-        Ok(target)
+        move_into(entry, &self.root.join(TAKING))
+    }
+
+    /// Keeps an entry that was dealt with in one of the folders beside; it is never deleted.
+    ///
+    /// # Errors
+    /// Whatever moving fails with.
+    pub fn keep(&self, taken: &Path, folder: &str) -> std::io::Result<PathBuf> {
+        move_into(taken, &self.root.join(folder))
     }
 }
 
+/// Moves a file or folder into another, under a free name.
+fn move_into(path: &Path, folder: &Path) -> std::io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let name = path.file_name().unwrap_or_default();
+    let mut target = folder.join(name);
+    let mut number = 1;
+    while target.exists() {
+        number += 1;
+        target = folder.join(format!("{}~{number}", name.to_string_lossy()));
+    }
+    fs::rename(path, &target)?;
+    Ok(target)
+}
+
+/// What an entry is made of just now.
+pub fn fingerprint(entry: &Path) -> Fingerprint {
+    let mut fingerprint = Fingerprint::new();
+    collect(entry, &mut fingerprint, 0);
+    fingerprint
+}
+
 fn collect(path: &Path, into: &mut Fingerprint, depth: usize) {
-    if path.is_dir() && depth < 2 {
+    if path.is_dir() {
+        if depth > 8 {
+            return;
+        }
         for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            if !is_hidden(&entry.path()) {
+            if !is_passed_over(&entry.path()) {
                 collect(&entry.path(), into, depth + 1);
             }
         }
@@ -91,13 +121,6 @@ fn collect(path: &Path, into: &mut Fingerprint, depth: usize) {
     } else if let Ok(meta) = fs::metadata(path) {
         into.push((path.to_owned(), meta.len(), meta.modified().ok()));
     }
-}
-
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|n| {
-        let name = n.to_string_lossy();
-        name.starts_with('.') || name.ends_with(".part") || name.ends_with(".tmp")
-    })
 }
 
 #[cfg(test)]
@@ -125,15 +148,21 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_is_moved_aside_and_kept() {
+    fn what_was_taken_is_kept_and_what_a_crash_left_comes_back() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.jpg");
         let mut hot = HotFolder::new(dir.path(), Duration::ZERO);
         for _ in 0..2 {
             fs::write(&path, JPEG).unwrap();
-            hot.taken(&path).unwrap();
+            let taken = hot.take(&path).unwrap();
+            hot.keep(&taken, TAKEN).unwrap();
         }
         assert_eq!(fs::read_dir(dir.path().join(TAKEN)).unwrap().count(), 2);
         assert_eq!(hot.look(Instant::now()).unwrap(), (vec![], 0));
+        fs::write(&path, JPEG).unwrap();
+        hot.take(&path).unwrap();
+        assert!(!path.exists());
+        HotFolder::new(dir.path(), Duration::ZERO);
+        assert!(path.exists());
     }
 }

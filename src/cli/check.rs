@@ -57,7 +57,7 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     let trust = desk.trust().map_err(|f| vec![f]).map(|t| format!("{} chip authorities", t.len()));
     findings.push(("anchors/csca".into(), trust));
     if station.config.training {
-        println!("TRẠM HUẤN LUYỆN / TRAINING STATION: nothing it signs has legal force");
+        eprintln!("TRẠM HUẤN LUYỆN / TRAINING STATION: nothing it signs has legal force");
     }
     let mut wrong = 0;
     for (what, result) in &findings {

@@ -4,8 +4,8 @@ use super::progress::Progress;
 use super::stop::stop_on_signal;
 use super::summary::{HandedIn, Summary};
 use crate::engine::Until;
-use crate::fault::Outcome;
-use crate::ledger::{Admission, Tally};
+use crate::fault::{Fault, Outcome};
+use crate::ledger::{Admission, Ledger, Tally};
 use crate::pipeline::Pipeline;
 use crate::station::Station;
 use crate::steps::admit::{self, Found};
@@ -45,23 +45,26 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
         Err(faults) => return super::all_faults(faults),
     };
     let workshop = Workshop::open(station).await?;
-    // A person handed in again what waits for a person: the reason may be mended by now.
-    workshop.reopen_parked().await?;
     let stop = stop_on_signal();
     let before = workshop.tally().await?;
     let mut handed_in = HandedIn::default();
+    // All inputs are looked at before the first is taken: a typing mistake must not leave half of them taken.
+    let mut batches = Vec::new();
     for input in &args.inputs {
-        let (input, batch) = (input.clone(), pipeline.batch);
-        for found in admit::find(&input, batch)? {
-            if stop.is_cancelled() {
-                break;
-            }
-            match found {
-                Ok(found) => hand_in(&workshop, &pipeline, found, &mut handed_in).await?,
-                Err(fault) => handed_in.refused.push(fault.report()),
-            }
+        batches.extend(admit::find(input, pipeline.batch)?);
+    }
+    for found in batches {
+        if stop.is_cancelled() {
+            handed_in.left += 1;
+            continue;
+        }
+        match found {
+            Ok(found) => hand_in(&workshop, &pipeline, found, &mut handed_in).await?,
+            Err(fault) => handed_in.refused.push(fault.report()),
         }
     }
+    // Whoever hands in again what waits for a person says that its reason is mended.
+    workshop.ledger.reopen(handed_in.runs.clone()).await?;
     work(&workshop, &pipeline.name, before, args.json, Duration::from_secs(args.patience), stop).await?;
     let summary = Summary::of(handed_in, workshop.ledger.runs().await?);
     if args.json {
@@ -71,6 +74,11 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     } else {
         print!("{}", summary.render());
         println!("tệp kết quả / files: {}", workshop.station.path("out").display());
+    }
+    let unpublished = workshop.ledger.unpublished().await?.len();
+    if unpublished > 0 {
+        let detail = format!("out/: {unpublished} hồ sơ chưa đặt được / dossiers are not laid out");
+        return Err(Fault::new(&crate::blobs::NOT_STORED).detail(detail));
     }
     Ok(exit_code(&summary))
 }

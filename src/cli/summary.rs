@@ -17,6 +17,8 @@ pub(super) struct HandedIn {
     pub(super) again: usize,
     /// Sources whose bytes are known under another name: source, and that name.
     pub(super) duplicates: Vec<(String, String)>,
+    /// How many were not looked at any more, since the command was told to stop.
+    pub(super) left: usize,
     /// Sources that could not be admitted.
     pub(super) refused: Vec<Report>,
 }
@@ -65,7 +67,7 @@ impl Summary {
         let done = count(&[State::Done]);
         let refused = count(&[State::Refused]) + self.handed_in.refused.len();
         let duplicates = self.handed_in.duplicates.len();
-        (done, refused, duplicates, self.rows.len() - done - count(&[State::Refused]))
+        (done, refused, duplicates, self.rows.len() - done - count(&[State::Refused]) + self.handed_in.left)
     }
 
     /// The table, the reasons under it, and the totals.

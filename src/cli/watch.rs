@@ -7,7 +7,7 @@ use crate::ledger::Admission;
 use crate::pipeline::Pipeline;
 use crate::station::Station;
 use crate::steps::admit;
-use crate::watch::HotFolder;
+use crate::watch::{HotFolder, REFUSED, TAKEN, fingerprint};
 use crate::workshop::{Workshop, pipeline_of};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 /// `hoso watch PIPELINE DIR`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  hoso watch intake-desk /srv/scanner\n\nWhat was taken moves to DIR/.taken and is kept there."
+    after_help = "Example:\n  hoso watch intake-desk /srv/scanner\n\nWhat was taken moves to DIR/.taken and is kept there; what could not be, to DIR/.refused."
 )]
 pub struct Args {
     /// A pipeline file, or the name of one in the station's pipelines/.
@@ -44,16 +44,23 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     let workshop = Workshop::open(station).await?;
     let stop = stop_on_signal();
     let until = if args.once { None } else { Some(Until::Stopped) };
-    if let Some(until) = until {
-        let (watched, worked) =
-            tokio::join!(watch(&args, &workshop, &pipeline, &stop), workshop.work(until, stop.clone(), None));
-        watched?;
+    let refused = if let Some(until) = until {
+        let watching = watch(&args, &workshop, &pipeline, &stop);
+        let working = async {
+            let worked = workshop.work(until, stop.clone(), None).await;
+            // Without a worker nothing more may be taken.
+            stop.cancel();
+            worked
+        };
+        let (watched, worked) = tokio::join!(watching, working);
         worked?;
+        watched?
     } else {
-        watch(&args, &workshop, &pipeline, &stop).await?;
+        let refused = watch(&args, &workshop, &pipeline, &stop).await?;
         workshop.work(Until::Idle(Duration::from_secs(20)), stop, None).await?;
-    }
-    Ok(0)
+        refused
+    };
+    Ok(u8::from(refused > 0))
 }
 
 async fn watch(
@@ -61,7 +68,8 @@ async fn watch(
     workshop: &Workshop,
     pipeline: &Pipeline,
     stop: &CancellationToken,
-) -> Outcome<()> {
+) -> Outcome<usize> {
+    let mut refused = 0;
     let mut hot = HotFolder::new(&args.dir, Duration::from_secs(args.settle));
     let mut said_waiting = 0;
     loop {
@@ -73,14 +81,14 @@ async fn watch(
             }
         };
         for entry in ready {
-            take(&mut hot, &entry, workshop, pipeline).await;
+            refused += usize::from(!take(&mut hot, &entry, workshop, pipeline).await);
         }
         if waiting != said_waiting {
             println!("chờ máy quét ghi xong / waiting for the scanner to finish: {waiting}");
             said_waiting = waiting;
         }
         if stop.is_cancelled() || (args.once && waiting == 0) {
-            return Ok(());
+            return Ok(refused);
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
@@ -89,28 +97,54 @@ async fn watch(
     }
 }
 
-/// Admits an entry and moves it aside. Whatever fails is said; the entry stays and is looked at again.
-async fn take(hot: &mut HotFolder, entry: &Path, workshop: &Workshop, pipeline: &Pipeline) {
-    let found = match admit::find(entry, pipeline.batch) {
+/// Admits an entry. What was acknowledged is kept in `.taken`, what was not in `.refused`, and its reason is said
+/// once.
+async fn take(hot: &mut HotFolder, entry: &Path, workshop: &Workshop, pipeline: &Pipeline) -> bool {
+    let moved = |e: std::io::Error| Fault::new(&admit::UNREADABLE).at(entry.display()).detail(e.kind());
+    let taken = match hot.take(entry) {
+        Ok(taken) => taken,
+        Err(e) => {
+            println!("{}", moved(e));
+            return false;
+        }
+    };
+    let before = fingerprint(&taken);
+    let mut whole = admit_all(&taken, workshop, pipeline).await;
+    if fingerprint(&taken) != before {
+        // Somebody held a file of it open. What is there now is another batch, and is admitted as one.
+        whole &= admit_all(&taken, workshop, pipeline).await;
+    }
+    if let Err(e) = hot.keep(&taken, if whole { TAKEN } else { REFUSED }) {
+        println!("{}", moved(e));
+    }
+    whole
+}
+
+async fn admit_all(taken: &Path, workshop: &Workshop, pipeline: &Pipeline) -> bool {
+    let found = match admit::find(taken, pipeline.batch) {
         Ok(found) => found,
-        Err(fault) => return println!("{fault}"),
+        Err(fault) => {
+            println!("{fault}");
+            return false;
+        }
     };
     let mut whole = true;
     for batch in found {
         let admitted = match batch {
-            Ok(batch) => workshop.admit(pipeline, batch).await,
+            Ok(batch) => {
+                let source = batch.source.clone();
+                workshop.admit(pipeline, batch).await.map(|(_, admission)| (source, admission))
+            }
             Err(fault) => Err(fault),
         };
         match admitted {
-            Ok((id, Admission::New)) => println!("tiếp nhận / admitted {}", id.short()),
-            Ok((id, _)) => println!("đã có / known {}", id.short()),
+            Ok((source, Admission::New)) => println!("{source}: tiếp nhận / admitted"),
+            Ok((source, _)) => println!("{source}: đã có từ trước / known from before"),
             Err(fault) => {
                 whole = false;
                 println!("{fault}");
             }
         }
     }
-    if whole && let Err(e) = hot.taken(entry) {
-        println!("{}", Fault::new(&admit::UNREADABLE).at(entry.display()).detail(e.kind()));
-    }
+    whole
 }

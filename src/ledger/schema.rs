@@ -15,6 +15,7 @@ CREATE TABLE run (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX run_ready  ON run (lane, due, id) WHERE state = 'ready';
 CREATE INDEX run_leased ON run (lease_until)   WHERE state = 'leased';
+CREATE INDEX run_parent ON run (parent)        WHERE parent IS NOT NULL;
 CREATE INDEX run_code   ON run (code)          WHERE state = 'leased';
 CREATE INDEX run_unpublished ON run (id)       WHERE state IN ('done', 'sending') AND published = 0;
 

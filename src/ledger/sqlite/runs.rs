@@ -185,10 +185,17 @@ pub(super) fn release(db: &Connection, alive: impl Fn(&str) -> bool) -> Result<(
     Ok(())
 }
 
-/// Puts parked runs back to work: a person has acted. Gives how many.
+/// Puts parked runs, and the parked ones that were divided from them, back to work: a person has acted. Gives how
+/// many.
 pub(super) fn reopen(db: &Connection, runs: &[Blake3], now: i64) -> Result<usize> {
     let mut count = 0;
+    let mut all = runs.to_vec();
     for run in runs {
+        let mut children = db.prepare_cached("SELECT id FROM run WHERE parent=?1 AND state='parked'")?;
+        let children = children.query_map([&run.0[..]], |r| r.get(0))?.collect::<Result<Vec<Vec<u8>>>>()?;
+        all.extend(children.into_iter().map(blake3));
+    }
+    for run in &all {
         let held: Option<(u32, Vec<u8>, i64)> = db
             .query_row(
                 "SELECT cursor, record, (SELECT count(*) FROM parcel_of o JOIN parcel p ON p.id=o.parcel WHERE o.run = run.id AND p.state='dead') FROM run WHERE id=?1 AND state='parked'",
