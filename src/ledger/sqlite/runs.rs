@@ -95,10 +95,15 @@ pub(super) fn claim(db: &Connection, worker: &str, n: usize, now: i64, until: i6
     Ok(leases)
 }
 
-pub(super) fn renew(db: &Connection, key: &LeaseKey, until: i64) -> Result<bool> {
-    db.prepare_cached("UPDATE run SET lease_until=?3 WHERE id=?1 AND state='leased' AND lease_token=?2")?
-        .execute(params![&key.run.0[..], &key.token[..], until])
-        .map(|rows| rows == 1)
+/// A lease that lapsed is not taken back while another run of the dossier is in other hands.
+pub(super) fn renew(db: &Connection, key: &LeaseKey, now: i64, until: i64) -> Result<bool> {
+    db.prepare_cached(
+        "UPDATE run SET lease_until=?3 WHERE id=?1 AND state='leased' AND lease_token=?2
+           AND (code IS NULL OR NOT EXISTS
+                (SELECT 1 FROM run o WHERE o.code=run.code AND o.state='leased' AND o.lease_until>=?4 AND o.id<>run.id))",
+    )?
+    .execute(params![&key.run.0[..], &key.token[..], until, now])
+    .map(|rows| rows == 1)
 }
 
 pub(super) fn settle(db: &Connection, key: &LeaseKey, worker: &str, outcome: &Settlement, now: i64) -> Result<bool> {
