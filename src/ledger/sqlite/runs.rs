@@ -191,8 +191,9 @@ pub(super) fn reopen(db: &Connection, runs: &[Blake3], now: i64) -> Result<usize
             "UPDATE run SET state=?2, due=?3, reason=NULL, attempts=0, setbacks=0 WHERE id=?1",
             params![&run.0[..], state.as_str(), now],
         )?;
+        // One attempt stays on the books: it may have arrived, so the recipient is asked before it is sent again.
         db.execute(
-            "UPDATE parcel SET state='pending', due=?2, attempts=0, first_at=NULL
+            "UPDATE parcel SET state='pending', due=?2, attempts=min(attempts, 1), first_at=NULL
              WHERE state='dead' AND id IN (SELECT parcel FROM parcel_of WHERE run=?1)",
             params![&run.0[..], now],
         )?;
