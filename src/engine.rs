@@ -112,8 +112,9 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             if claimed > 0 {
                 continue;
             }
+            // Now, not when all is done: a clerk's files must not wait for the end of a box of old paper.
+            engine.publish_all().await?;
             if tasks.is_empty() {
-                engine.publish_all().await?;
                 if let Until::Idle(patience) = until
                     && !engine.wait_is_worth_it(patience).await?
                 {
