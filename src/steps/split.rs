@@ -127,3 +127,5 @@ pub const DIVIDED_WRONG: Code = Code {
     remedy_vi: "Đếm lại giấy, kiểm tra tờ phân cách, quét lại cả hồ sơ",
     remedy_en: "count the sheets, look at the separator, scan the whole dossier again",
 };
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&DIVIDED_WRONG];
