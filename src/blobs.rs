@@ -97,6 +97,31 @@ impl Blobs {
         Ok(bytes)
     }
 
+    /// Writes a file outside so that a reader sees the whole of it or nothing of it, and a crash leaves no part beside
+    /// it: staged among the blobs, where the next opening sweeps, and moved.
+    ///
+    /// # Errors
+    /// `BLOB-001` with the file's name.
+    pub fn lay(&self, path: &Path, bytes: &[u8]) -> Outcome<()> {
+        let (staged, mut file) = self.stage()?;
+        let moved =
+            file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&staged, path));
+        let folder = path.parent().unwrap_or(&self.root);
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("file");
+        match moved.and_then(|()| sync_folder(folder)) {
+            Ok(()) => Ok(()),
+            Err(e) => {
+                let _ = fs::remove_file(&staged);
+                // Another disk: the part has to lie beside its file there.
+                if e.kind() == io::ErrorKind::CrossesDevices {
+                    write_whole(path, bytes)
+                } else {
+                    Err(refused(&e, name))
+                }
+            }
+        }
+    }
+
     /// Where a blob lies.
     pub fn path(&self, digest: &Blake3) -> PathBuf {
         let hex = digest.to_string();

@@ -1,7 +1,7 @@
 //! `out/`: what people look for. Made of journaled blobs only, whole files only, and again at will: deleting `out/`
 //! loses nothing.
 
-use crate::blobs::{self, write_whole};
+use crate::blobs;
 use crate::dossier::Dossier;
 use crate::fault::{Fault, Outcome};
 use crate::ledger::RunView;
@@ -21,19 +21,19 @@ pub fn lay_out(desk: &Desk, run: &RunView) -> Outcome<()> {
     for (index, paper, digests) in dossier.outgoing() {
         // The digest in the name keeps two deliveries of one dossier apart and never changes.
         let stem = format!("{kind}-{:02}-{}", index + 1, &digests.sha256.to_string()[..8]);
-        write_whole(&folder.join(format!("{stem}.pdf")), &desk.blobs.get(&digests.blake3)?)?;
+        desk.blobs.lay(&folder.join(format!("{stem}.pdf")), &desk.blobs.get(&digests.blake3)?)?;
         if let Some(receipt) = &paper.receipt {
-            write_whole(&folder.join(format!("{stem}.tlog-proof")), &desk.blobs.get(receipt)?)?;
+            desk.blobs.lay(&folder.join(format!("{stem}.tlog-proof")), &desk.blobs.get(receipt)?)?;
         }
     }
     if let Some(verdict) = &dossier.verdict {
         let text = serde_json::to_vec_pretty(verdict).unwrap_or_default();
-        write_whole(&folder.join(format!("xac-minh-{}.verdict.json", run.id.short())), &text)?;
+        desk.blobs.lay(&folder.join(format!("xac-minh-{}.verdict.json", run.id.short())), &text)?;
     }
     for parcel in &run.parcels {
         if let Some(receipt) = &parcel.receipt {
             let name = format!("bien-nhan-{}-{}.receipt", parcel.recipient, &parcel.id.to_string()[..8]);
-            write_whole(&folder.join(name), &desk.blobs.get(receipt)?)?;
+            desk.blobs.lay(&folder.join(name), &desk.blobs.get(receipt)?)?;
         }
     }
     Ok(())

@@ -294,3 +294,5 @@ pub const OUTPUT: Code = Code {
     remedy_vi: "Chạy lại lệnh",
     remedy_en: "run the command again",
 };
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&UNREADABLE, &OUTPUT];

@@ -39,6 +39,8 @@ pub(super) fn append(db: &Connection, entry: &Entry<'_>) -> rusqlite::Result<()>
         prev,
         &digest.0[..],
     ])?;
+    db.prepare_cached("UPDATE run SET journal = ?2 WHERE id = ?1")?
+        .execute([&entry.run.0[..], &digest.0[..]])?;
     Ok(())
 }
 
@@ -71,21 +73,27 @@ pub(super) fn check(db: &Connection) -> rusqlite::Result<Result<u64, String>> {
             return Ok(Err(format!("run {}, entry {number}", run.short())));
         }
         if !matches!(kind.as_str(), "receipted" | "dead") {
-            ends.insert(run, entry.output);
+            ends.insert(run, (entry.output, digest.clone()));
+        } else if let Some((_, end)) = ends.get_mut(&run) {
+            end.clone_from(&digest);
         }
         last = Some((run, number, digest));
         count += 1;
     }
     // A chain cut at its tail is whole in itself: the run's own row says what its last entry must be.
-    let mut runs = db.prepare("SELECT id, record FROM run")?;
+    let mut runs = db.prepare("SELECT id, record, journal FROM run")?;
     let mut runs = runs.query([])?;
     while let Some(row) = runs.next()? {
-        let (run, record) = (blake3(row.get(0)?), row.get::<_, Vec<u8>>(1)?);
-        if ends.get(&run) != Some(&Blake3::of(&record)) {
-            return Ok(Err(format!("run {}: its record is not the one of its last entry", run.short())));
+        let (run, record): (_, Vec<u8>) = (blake3(row.get(0)?), row.get(1)?);
+        let end = row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default();
+        if ends.remove(&run) != Some((Blake3::of(&record), end)) {
+            return Ok(Err(format!("run {}: its row does not agree with its last entry", run.short())));
         }
     }
-    Ok(Ok(count))
+    match ends.keys().next() {
+        Some(run) => Ok(Err(format!("run {}: its row is gone", run.short()))),
+        None => Ok(Ok(count)),
+    }
 }
 
 /// A 32-byte column.

@@ -11,7 +11,7 @@ CREATE TABLE run (
   lane INTEGER NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL,
   lease_token BLOB, lease_until INTEGER, lease_owner TEXT, attempts INTEGER NOT NULL DEFAULT 0, setbacks INTEGER NOT NULL DEFAULT 0,
   record BLOB NOT NULL, reason TEXT, parent BLOB, admitted_at INTEGER NOT NULL, work_ms INTEGER NOT NULL DEFAULT 0,
-  published INTEGER NOT NULL DEFAULT 0
+  published INTEGER NOT NULL DEFAULT 0, journal BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX run_ready  ON run (lane, due, id) WHERE state = 'ready';
 CREATE INDEX run_leased ON run (lease_until)   WHERE state = 'leased';

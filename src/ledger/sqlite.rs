@@ -112,8 +112,8 @@ impl Ledger for SqliteLedger {
     }
 
     async fn renew(&self, lease: &LeaseKey) -> Outcome<bool> {
-        let (until, key) = (self.clock.now_ms() + self.lease_ms, *lease);
-        self.writer.run(move |db| runs::renew(db, &key, until)).await
+        let (now, until, key) = (self.clock.now_ms(), self.clock.now_ms() + self.lease_ms, *lease);
+        self.writer.run(move |db| runs::renew(db, &key, now, until)).await
     }
 
     async fn settle(&self, lease: &LeaseKey, worker: &str, outcome: Settlement) -> Outcome<bool> {

@@ -184,3 +184,5 @@ pub const BAD_LOG_KEY: Code = Code {
     remedy_vi: "Khóa phải là Ed25519 dạng PEM; xem [log] trong hoso.toml",
     remedy_en: "it must be an Ed25519 private key in PEM; see [log] in hoso.toml",
 };
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&BAD_LOG_KEY];

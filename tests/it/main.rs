@@ -1,3 +1,8 @@
 //! Every integration test in one binary: one link.
+mod engine;
+mod house;
 mod http_signature_judge;
+mod kill;
+mod ledger;
+mod playground;
 mod seal_judges;

@@ -98,10 +98,15 @@ pub(super) fn claim(db: &Connection, worker: &str, n: usize, now: i64, until: i6
     Ok(leases)
 }
 
-pub(super) fn renew(db: &Connection, key: &LeaseKey, until: i64) -> Result<bool> {
-    db.prepare_cached("UPDATE run SET lease_until=?3 WHERE id=?1 AND state='leased' AND lease_token=?2")?
-        .execute(params![&key.run.0[..], &key.token[..], until])
-        .map(|rows| rows == 1)
+/// A lease that lapsed is not taken back while another run of the dossier is in other hands.
+pub(super) fn renew(db: &Connection, key: &LeaseKey, now: i64, until: i64) -> Result<bool> {
+    db.prepare_cached(
+        "UPDATE run SET lease_until=?3 WHERE id=?1 AND state='leased' AND lease_token=?2
+           AND (code IS NULL OR NOT EXISTS
+                (SELECT 1 FROM run o WHERE o.code=run.code AND o.state='leased' AND o.lease_until>=?4 AND o.id<>run.id))",
+    )?
+    .execute(params![&key.run.0[..], &key.token[..], until, now])
+    .map(|rows| rows == 1)
 }
 
 pub(super) fn settle(
@@ -209,8 +214,9 @@ pub(super) fn reopen(db: &Connection, runs: &[Blake3], now: i64) -> Result<usize
             "UPDATE run SET state=?2, due=?3, reason=NULL, attempts=0, setbacks=0 WHERE id=?1",
             params![&run.0[..], state.as_str(), now],
         )?;
+        // One attempt stays on the books: it may have arrived, so the recipient is asked before it is sent again.
         db.execute(
-            "UPDATE parcel SET state='pending', due=?2, first_at=NULL
+            "UPDATE parcel SET state='pending', due=?2, attempts=min(attempts, 1), first_at=NULL
              WHERE state='dead' AND id IN (SELECT parcel FROM parcel_of WHERE run=?1)",
             params![&run.0[..], now],
         )?;

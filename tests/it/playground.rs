@@ -1,0 +1,149 @@
+//! A throw-away training station with its stand-ins, driven through the real program from outside.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The program under test.
+pub(crate) const HOSO: &str = env!("CARGO_BIN_EXE_hoso");
+
+/// A station folder, its stand-ins and a folder for what is handed in; all gone when dropped.
+pub(crate) struct Playground {
+    dir: tempfile::TempDir,
+    children: Vec<Child>,
+}
+
+impl Playground {
+    /// Mints a station and starts the stand-ins; portal and wallet with these further options.
+    pub(crate) fn new(mischief: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut playground = Playground { dir, children: Vec::new() };
+        let station = playground.station();
+        let made = Command::new(HOSO).arg("init").arg(&station).arg("--training").output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        fs::create_dir_all(playground.mock("")).unwrap();
+        fs::create_dir_all(playground.input()).unwrap();
+        let keys = station.join("keys");
+        playground.stand_in("tsa", |c| {
+            c.arg("--key").arg(keys.join("tsa.key")).arg("--cert").arg(keys.join("tsa.pem"))
+        });
+        let portal = playground.mock("portal");
+        playground.stand_in("portal", |c| c.arg("--state").arg(portal).args(mischief));
+        let wallet = playground.mock("wallet");
+        playground.stand_in("wallet", |c| {
+            c.arg("--state")
+                .arg(wallet)
+                .arg("--key")
+                .arg(keys.join("wallet.key"))
+                .arg("--cert")
+                .arg(keys.join("wallet.pem"));
+            c.arg("--sender").arg(keys.join("station.pem")).args(mischief)
+        });
+        playground
+    }
+
+    fn stand_in(&mut self, name: &str, with: impl FnOnce(&mut Command) -> &mut Command) {
+        let url = self.mock(&format!("{name}.url"));
+        let log = fs::File::create(self.mock(&format!("{name}.log"))).unwrap();
+        let mut command = Command::new(HOSO);
+        command.arg("mock").arg(name).arg("--url-file").arg(&url);
+        let child =
+            with(&mut command).stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null()).spawn();
+        self.children.push(child.unwrap());
+        let started = Instant::now();
+        while !url.is_file() {
+            assert!(started.elapsed() < Duration::from_secs(20), "the stand-in {name} did not start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn station(&self) -> PathBuf {
+        self.dir.path().join("station")
+    }
+
+    /// Where things are laid before they are handed in.
+    pub(crate) fn input(&self) -> PathBuf {
+        self.dir.path().join("in")
+    }
+
+    /// Below the folder of the stand-ins.
+    pub(crate) fn mock(&self, name: &str) -> PathBuf {
+        self.station().join("var/mock").join(name)
+    }
+
+    /// A command at this station.
+    pub(crate) fn hoso(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(HOSO);
+        command.args(args).arg("--station").arg(self.station()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn output(&self, args: &[&str]) -> Output {
+        self.hoso(args).output().unwrap()
+    }
+
+    /// The lines of a stand-in's effects.
+    pub(crate) fn effects(&self, name: &str) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.mock(name).join("effects.jsonl")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// `hoso verify out` with the station's anchors.
+    pub(crate) fn verify(&self) -> Output {
+        let (out, anchors) = (self.station().join("out"), self.station().join("anchors"));
+        Command::new(HOSO)
+            .arg("verify")
+            .arg(out)
+            .arg("--anchors")
+            .arg(&anchors)
+            .arg("--log-keys")
+            .arg(anchors.join("log"))
+            .output()
+            .unwrap()
+    }
+}
+
+impl Drop for Playground {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The sample papers of the repository.
+pub(crate) fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("test-data")
+}
+
+/// Every file below a folder; a folder that is not there has none.
+pub(crate) fn files(below: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![below.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Numbers that look random and come again with the same seed (SplitMix64).
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % limit
+    }
+}
