@@ -81,9 +81,12 @@ impl Fault {
 
     /// Says where, unless a place nearer to the cause is already known.
     pub fn at(mut self, place: impl fmt::Display) -> Self {
+        let outer = place.to_string();
         self.place = Some(match self.place.take() {
-            Some(inner) => format!("{place}, {inner}"),
-            None => place.to_string(),
+            // Two callers may know the same place, or one of them less of it: it is told once.
+            Some(inner) if is_within(&inner, &outer) => inner,
+            Some(inner) => format!("{outer}, {inner}"),
+            None => outer,
         });
         self
     }
@@ -101,6 +104,13 @@ impl Fault {
             detail: self.detail.clone(),
         }
     }
+}
+
+/// Whether a place already begins with another: `a/b.jpg, page 1` with `a` or `a/b.jpg`.
+fn is_within(inner: &str, outer: &str) -> bool {
+    inner
+        .strip_prefix(outer)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with(", "))
 }
 
 impl fmt::Display for Fault {
@@ -168,6 +178,15 @@ mod tests {
         remedy_vi: "Quét lại",
         remedy_en: "scan it again",
     };
+
+    #[test]
+    fn a_place_that_is_known_already_is_not_told_twice() {
+        let place = |inner: &str, outer: &str| Fault::new(&SAMPLE).at(inner).at(outer).place.unwrap();
+        assert_eq!(place("a.jpg", "a.jpg"), "a.jpg");
+        assert_eq!(place("lot/a.jpg", "lot"), "lot/a.jpg");
+        assert_eq!(place("page 1, row 2", "page 1"), "page 1, row 2");
+        assert_eq!(place("page 12", "page 1"), "page 1, page 12");
+    }
 
     #[test]
     fn a_fault_names_code_place_both_languages_and_the_remedy() {

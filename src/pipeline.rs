@@ -233,12 +233,17 @@ impl Pipeline {
         }
         let table = table.into_inner();
         let (mut name, mut lane, mut batch, mut steps) = (None, None, None, Vec::new());
+        let mut every_step_read = true;
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "name" => name = reader.read::<String>(value),
                 "lane" => lane = reader.read::<Lane>(value),
                 "batch" => batch = reader.read::<Batch>(value),
-                "step" => steps = reader.steps(value),
+                "step" => {
+                    let before = reader.faults.len();
+                    steps = reader.steps(value);
+                    every_step_read = reader.faults.len() == before;
+                }
                 other => {
                     let message =
                         format!("unknown key `{other}`, expected one of `name`, `lane`, `batch`, `step`");
@@ -255,7 +260,10 @@ impl Pipeline {
         if steps.is_empty() && reader.faults.is_empty() {
             reader.mistake(0..0, "there is no [[step]]");
         }
-        reader.order(&steps);
+        // A step that could not be read may be the very one that another needs: no second mistake is made of it.
+        if every_step_read {
+            reader.order(&steps);
+        }
         match (name, lane, batch) {
             (Some(name), Some(lane), Some(batch)) if reader.faults.is_empty() => Ok(Pipeline {
                 name,

@@ -19,6 +19,8 @@ pub struct HotFolder {
 /// What must stand still: every file below the entry with its size and time of change.
 pub type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
+/// The least time after which a file that is not whole is taken as it is.
+const LEAST_TO_GIVE_UP: Duration = Duration::from_secs(5);
 /// Where a batch lies while it is admitted: out of the scanner's reach, so that nothing is added to it unseen.
 const TAKING: &str = ".taking";
 /// Where batches that were taken are kept.
@@ -56,8 +58,11 @@ impl HotFolder {
                 Some((before, since)) if *before == fingerprint => *since,
                 _ => now,
             };
-            let still = now.duration_since(since) >= self.settle;
-            if still && fingerprint.iter().all(|(file, ..)| looks_complete(file)) {
+            let stood = now.duration_since(since);
+            // What has stood still for so long will never be whole: intake refuses it with its reason.
+            let given_up = stood >= (self.settle * 15).max(LEAST_TO_GIVE_UP);
+            let whole = || fingerprint.iter().all(|(file, ..)| looks_complete(file));
+            if stood >= self.settle && (given_up || whole()) {
                 ready.push(path.clone());
             }
             present.insert(path, (fingerprint, since));
@@ -118,8 +123,11 @@ fn collect(path: &Path, into: &mut Fingerprint, depth: usize) {
             }
         }
         into.sort();
-    } else if let Ok(meta) = fs::metadata(path) {
-        into.push((path.to_owned(), meta.len(), meta.modified().ok()));
+    } else {
+        // A link that leads nowhere is still an entry: it is named when it is handed in.
+        let meta = fs::metadata(path).ok();
+        let changed = meta.as_ref().and_then(|m| m.modified().ok());
+        into.push((path.to_owned(), meta.map_or(0, |m| m.len()), changed));
     }
 }
 
@@ -145,6 +153,22 @@ mod tests {
         fs::write(&path, JPEG).unwrap();
         assert_eq!(hot.look(start + Duration::from_secs(4)).unwrap().0.len(), 0, "it has just changed");
         assert_eq!(hot.look(start + Duration::from_secs(7)).unwrap(), (vec![path], 0));
+    }
+
+    #[test]
+    fn a_cut_file_that_stands_still_for_long_is_taken_and_refused_later_with_its_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.jpg");
+        fs::write(&path, &JPEG[..2]).unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("b.jpg")).unwrap();
+        let mut hot = HotFolder::new(dir.path(), Duration::from_secs(2));
+        let start = Instant::now();
+        assert_eq!(hot.look(start).unwrap(), (vec![], 2));
+        assert_eq!(hot.look(start + Duration::from_secs(29)).unwrap(), (vec![], 2));
+        assert_eq!(
+            hot.look(start + Duration::from_secs(30)).unwrap(),
+            (vec![path, dir.path().join("b.jpg")], 0)
+        );
     }
 
     #[test]

@@ -115,6 +115,9 @@ fn pages(path: &Path, straighten: bool) -> Box<dyn Iterator<Item = Outcome<Archi
 fn open(path: &Path) -> Outcome<Source> {
     let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind());
     let limits = Limits::default();
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(Fault::new(&UNREADABLE).detail("not a plain file"));
+    }
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(limits.file_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;

@@ -1,6 +1,7 @@
 //! `hoso init`: a station folder, empty or with a whole training world in it.
 
 use crate::blobs::write_whole;
+use crate::codes::OfficeCode;
 use crate::digest::Blake3;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::note::Signer;
@@ -38,6 +39,7 @@ pub const PIPELINES: &[(&str, &str)] = &[
 /// [`training::mint`].
 pub fn run(args: &Args) -> Outcome<u8> {
     let root = &args.dir;
+    args.office.parse::<OfficeCode>().map_err(|f| f.at("--office"))?;
     if root.join("hoso.toml").exists() {
         return Err(Fault::new(&THERE).at(root.display()));
     }

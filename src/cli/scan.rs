@@ -195,6 +195,9 @@ fn page(source: &Source, info: &PageInfo, profile: &Profile) -> Outcome<PageLine
 /// The bytes of a file, never more than the limits allow, whatever its length was a moment ago.
 fn read(path: &Path, limits: &Limits) -> Outcome<Vec<u8>> {
     let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind());
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(Fault::new(&UNREADABLE).detail("not a plain file"));
+    }
     let file = File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
     limits.file(length)?;

@@ -2,7 +2,7 @@
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::seal::appearance::AppearanceFacts;
-use crate::seal::key::SoftKey;
+use crate::seal::key::{KeyHandle, SoftKey, check_may_sign};
 use crate::seal::profile::SignatureProfile;
 use crate::seal::sign::{self, Level, Tail, common_name};
 use crate::seal::timestamp::{HttpTimestamp, TimestampSource};
@@ -69,7 +69,10 @@ fn sign_file(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
     }
     let profile = profile(&args.profile)?;
     let password = password(&args.password)?;
-    let key = SoftKey::from_pkcs12(&read(&args.p12, MAX_P12)?, &password)?;
+    let key =
+        SoftKey::from_pkcs12(&read(&args.p12, MAX_P12)?, &password).map_err(|f| f.at(args.p12.display()))?;
+    let at = args.time.unwrap_or_else(Timestamp::now);
+    check_may_sign(key.certificate(), at).map_err(|f| f.at(args.p12.display()))?;
     let tsa = args.tsa.as_ref().map(|url| HttpTimestamp::new(url, handle)).transpose()?;
     let facts = AppearanceFacts {
         name: args.name.clone().unwrap_or_else(|| common_name(&key)),
@@ -79,7 +82,6 @@ fn sign_file(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
     };
     let place = args.input.display();
     let pdf = read(&args.input, MAX_PDF)?;
-    let at = args.time.unwrap_or_else(Timestamp::now);
     let tsa = tsa.as_ref().map(|tsa| tsa as &dyn TimestampSource);
     let tail = sign::append(&pdf, &profile, &key, tsa, at, &facts).map_err(|fault| fault.at(&place))?;
     publish(&args.output, &[&pdf, &tail.bytes])?;
@@ -125,7 +127,7 @@ fn profile(name: &str) -> Outcome<SignatureProfile> {
 fn password(reference: &str) -> Outcome<Zeroizing<String>> {
     let text = match reference.split_once(':') {
         Some(("env", name)) => {
-            std::env::var(name).map_err(|_| Fault::new(&PASSWORD).detail("no such variable"))?
+            std::env::var(name).map_err(|_| Fault::new(&PASSWORD).at(reference).detail("no such variable"))?
         }
         Some(("file", path)) => {
             let bytes = Zeroizing::new(read(Path::new(path), MAX_P12)?);

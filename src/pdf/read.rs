@@ -497,8 +497,8 @@ pub const ENCRYPTED: Code = Code {
 pub const NO_PAGES: Code = Code {
     id: "PDF-004",
     class: Class::Input,
-    vi: "Tệp PDF không có trang nào",
-    en: "the PDF has no such page",
+    vi: "Tệp PDF không có trang nào, hoặc không có trang này",
+    en: "the PDF has no page, or not this one",
     remedy_vi: "Quét lại từ bản giấy",
     remedy_en: "scan the paper again",
 };

@@ -40,6 +40,9 @@ impl<'a> Document<'a> {
     /// # Errors
     /// A broken, looping or too long chain; an encrypted file; no `%PDF-` at the first byte.
     pub fn open(bytes: &'a [u8]) -> Outcome<Self> {
+        if !bytes.starts_with(b"%PDF-") {
+            return Err(Fault::new(&NOT_A_PDF));
+        }
         Self::open_at_section(bytes, xref::last_startxref(bytes)?)
     }
 

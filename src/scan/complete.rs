@@ -9,6 +9,10 @@ use std::path::Path;
 /// intake refuses it with a reason.
 pub fn looks_complete(path: &Path) -> bool {
     let read = || -> std::io::Result<(Vec<u8>, Vec<u8>, u64)> {
+        // A pipe would let the watcher wait for a writer that never comes.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(std::io::ErrorKind::InvalidInput.into());
+        }
         let mut file = File::open(path)?;
         let size = file.metadata()?.len();
         let mut head = vec![0; size.min(16) as usize];

@@ -122,16 +122,18 @@ fn flags(quality: &Quality, ink: &Ink, tone: &Tone, dpi: Dpi, profile: &Profile)
     if least < profile.min_dpi * profile.dpi_tolerance {
         flag(
             "page.dpi_low",
-            format!("Độ phân giải {least:.0} dpi, dưới mức {:.0} dpi", profile.min_dpi),
-            format!("{least:.0} dpi, below {:.0}", profile.min_dpi),
+            format!("Độ phân giải {least:.0} dpi, dưới mức {:.0} dpi: quét lại ở 300 dpi", profile.min_dpi),
+            format!("{least:.0} dpi, below {:.0}: scan again at 300 dpi", profile.min_dpi),
             least,
         );
     }
     if dpi.source == DpiSource::Assumed {
         flag(
             "page.dpi_assumed",
-            format!("Tệp không ghi độ phân giải; tạm tính {least:.0} dpi theo khổ A4"),
-            format!("no resolution in the file; {least:.0} dpi assumed from A4"),
+            format!(
+                "Tệp không ghi độ phân giải; tạm tính {least:.0} dpi theo khổ A4: bật ghi DPI ở máy quét"
+            ),
+            format!("no resolution in the file; {least:.0} dpi assumed from A4: let the scanner write it"),
             least,
         );
     }

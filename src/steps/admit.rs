@@ -12,12 +12,15 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pipeline::Batch;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use walk::Found;
 
 /// The largest file that is taken, bytes (scan profile: 512 MiB).
 pub const MAX_FILE: u64 = 512 * 1024 * 1024;
+/// The largest slip, bytes.
+const MAX_SLIP: u64 = 1024 * 1024;
 /// The most files in one folder batch.
 pub const MAX_FILES: usize = 5_000;
 
@@ -48,14 +51,14 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
     let mut identity: Vec<Vec<u8>> = vec![pipeline.as_bytes().to_vec()];
     for path in &found.files {
         let name = below(path, &found.root);
-        let file = File::open(path).map_err(|e| Fault::new(&UNREADABLE).at(&name).detail(e.kind()))?;
+        let file = open(path, &name)?;
         let digests = blobs.put_reader(file, MAX_FILE).map_err(|f| f.at(&name))?;
         identity.push(digests.blake3.0.to_vec());
         dossier.files.push(FileRecord { name, digests, fault: None, signed: false, kept: None });
     }
     for path in &found.readings {
         let name = below(path, &found.root);
-        let file = File::open(path).map_err(|e| Fault::new(&UNREADABLE).at(&name).detail(e.kind()))?;
+        let file = open(path, &name)?;
         let digests =
             blobs.put_reader(file, crate::chip::reading::LARGEST_READING as u64).map_err(|f| f.at(&name))?;
         identity.push(digests.blake3.0.to_vec());
@@ -107,7 +110,14 @@ fn dates(received: Option<&str>, due: Option<&str>, found: &Found) -> Outcome<Da
 
 fn slip<T: DeserializeOwned>(path: &Path, found: &Found) -> Outcome<(T, Vec<u8>)> {
     let name = below(path, &found.root);
-    let text = fs::read_to_string(path).map_err(|e| Fault::new(&UNREADABLE).at(&name).detail(e.kind()))?;
+    let mut bytes = Vec::new();
+    let read = open(path, &name)?.take(MAX_SLIP + 1).read_to_end(&mut bytes);
+    read.map_err(|e| Fault::new(&UNREADABLE).at(&name).detail(e.kind()))?;
+    if bytes.len() as u64 > MAX_SLIP {
+        return Err(Fault::new(&BAD_SLIP).at(&name).detail(format!("more than {MAX_SLIP} bytes")));
+    }
+    let text =
+        String::from_utf8(bytes).map_err(|_| Fault::new(&BAD_SLIP).at(&name).detail("not UTF-8 text"))?;
     let slip = toml::from_str(&text).map_err(|e| {
         let before = e.span().and_then(|s| text.get(..s.start)).unwrap_or("");
         // The message may quote a value, and the values are a citizen's: only the line is told.
@@ -116,18 +126,37 @@ fn slip<T: DeserializeOwned>(path: &Path, found: &Found) -> Outcome<(T, Vec<u8>)
     Ok((slip, text.into_bytes()))
 }
 
-/// Whether a path is none of an operator's papers: hidden, or a scanner's file in the making.
+/// Whether a path is none of an operator's papers: hidden, a scanner's file in the making, or what a file manager
+/// leaves behind.
 pub fn is_passed_over(path: &Path) -> bool {
     path.file_name().is_some_and(|n| {
         let name = n.to_string_lossy();
-        name.starts_with('.') || name.ends_with(".part") || name.ends_with(".tmp")
+        let litter = ["thumbs.db", "desktop.ini"];
+        name.starts_with('.')
+            || name.ends_with(".part")
+            || name.ends_with(".tmp")
+            || litter.iter().any(|l| name.eq_ignore_ascii_case(l))
     })
 }
 
 /// A path as the operator would name it, below the input.
 fn below(path: &Path, root: &Path) -> String {
     let relative: PathBuf = path.strip_prefix(root).map_or_else(|_| path.to_owned(), Path::to_owned);
-    relative.to_string_lossy().into_owned()
+    shown(&relative.to_string_lossy())
+}
+
+/// A name as it may stand on a screen and in a table: a line break or an escape sequence in it stays without effect.
+fn shown(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Opens a plain file. A pipe would let the whole batch wait for a writer that never comes.
+fn open(path: &Path, name: &str) -> Outcome<File> {
+    let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).at(name).detail(e.kind());
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(Fault::new(&UNREADABLE).at(name).detail("not a plain file"));
+    }
+    File::open(path).map_err(unreadable)
 }
 
 /// A path cannot be read.
@@ -202,9 +231,18 @@ pub const TOO_DEEP: Code = Code {
     remedy_vi: "Đưa thư mục này vào trực tiếp: mỗi lô là một thư mục",
     remedy_en: "hand this folder in by itself: a batch is one folder",
 };
+/// A link to a folder.
+pub const LINKED: Code = Code {
+    id: "ADMT-009",
+    class: Class::Input,
+    vi: "Không đi theo liên kết tới thư mục khác",
+    en: "a link to another folder is not followed",
+    remedy_vi: "Đưa thư mục thật vào, hoặc bỏ liên kết",
+    remedy_en: "hand in the folder that it leads to, or take the link away",
+};
 /// Every code of this room.
 pub const CODES: &[&Code] =
-    &[&UNREADABLE, &BAD_MANIFEST, &BAD_SLIP, &BAD_CODE, &NOT_THERE, &TOO_MANY, &EMPTY, &TOO_DEEP];
+    &[&UNREADABLE, &BAD_MANIFEST, &BAD_SLIP, &BAD_CODE, &NOT_THERE, &TOO_MANY, &EMPTY, &TOO_DEEP, &LINKED];
 
 #[cfg(test)]
 mod tests {
@@ -275,5 +313,28 @@ mod tests {
         let fault = find(Path::new("not-here"), Batch::Folder).unwrap_err();
         assert_eq!(fault.code, &UNREADABLE);
         assert!(fault.to_string().contains("not-here"));
+    }
+
+    #[test]
+    fn a_name_with_control_characters_cannot_draw_on_the_screen() {
+        assert_eq!(shown("a\u{1b}[31m\nb.jpg"), "a\u{fffd}[31m\u{fffd}b.jpg");
+    }
+
+    #[test]
+    fn a_folder_too_deep_or_behind_a_link_is_named_not_lost_and_not_followed() {
+        let dir = folder(&[
+            ("a/1.jpg", b"1"),
+            ("a/deep/2.jpg", b"2"),
+            ("Thumbs.db", b"x"),
+            ("a/desktop.ini", b"x"),
+        ]);
+        std::os::unix::fs::symlink("..", dir.path().join("a/loop")).unwrap();
+        let by_folder = admit(dir.path(), Batch::Folder);
+        assert_eq!(by_folder[0].as_ref().unwrap().dossier.files.len(), 1);
+        assert!(by_folder[1..].iter().all(|f| f.as_ref().unwrap_err().code == &TOO_DEEP));
+        assert_eq!(by_folder.len(), 3);
+        let by_file = admit(dir.path(), Batch::File);
+        assert_eq!(by_file.iter().filter(|f| f.is_ok()).count(), 2);
+        assert_eq!(by_file.len(), 3);
     }
 }

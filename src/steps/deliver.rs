@@ -209,8 +209,8 @@ pub const NO_CODE: Code = Code {
     class: Class::Input,
     vi: "Hồ sơ chưa có mã nên không đồng bộ được",
     en: "the dossier has no code, so it cannot be synced",
-    remedy_vi: "Đặt tờ bìa có mã hồ sơ hoặc ghi mã vào dossier.toml rồi đưa vào lại",
-    remedy_en: "add a cover sheet with the code or write it into dossier.toml, then hand it in again",
+    remedy_vi: "Đặt tờ bìa có mã hồ sơ, hoặc ghi mã vào phiếu (dossier.toml; với kết quả: TÊN.toml cạnh TÊN.pdf), rồi đưa vào lại",
+    remedy_en: "add a cover sheet with the code or write it into the slip (dossier.toml; for a result NAME.toml beside NAME.pdf), then hand it in again",
 };
 /// No wallet.
 pub const NO_WALLET: Code = Code {

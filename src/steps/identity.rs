@@ -31,7 +31,11 @@ pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk) -> Outcom
             holder = Holder::of(&reading, &verdict);
             dossier.verdict = Some(verdict);
         }
-        several => return Err(Fault::new(&SEVERAL).detail(format!("{} readings", several.len()))),
+        several => {
+            return Err(Fault::new(&SEVERAL)
+                .at(several.iter().map(|r| r.name.as_str()).collect::<Vec<_>>().join(" + "))
+                .detail(format!("{} readings", several.len())));
+        }
     }
     let qr = card_qr(&dossier);
     let typed = dossier.applicant.as_ref().map(typed);

@@ -60,7 +60,7 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Do
                 dossier.findings.push(fault.at(format!("paper {}", index + 1)).report());
                 dossier.findings.push(Fault::new(&NOT_SEALED).at(format!("paper {}", index + 1)).report());
             }
-            Err(fault) => return Err(fault.at(format!("paper {}", index + 1))),
+            Err(fault) => return Err(fault.at(format!("paper {}", index + 1)).at(&dossier.batch)),
         }
     }
     Ok(dossier)

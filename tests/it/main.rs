@@ -1,4 +1,5 @@
 //! Every integration test in one binary: one link.
+mod bad_input;
 mod engine;
 mod house;
 mod http_signature_judge;

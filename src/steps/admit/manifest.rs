@@ -2,6 +2,8 @@
 
 use super::BAD_MANIFEST;
 use crate::fault::{Fault, Outcome};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 pub(super) const NAME: &str = "manifest.csv";
@@ -24,10 +26,14 @@ pub(super) fn read(path: &Path) -> Outcome<Vec<Line>> {
     if !path.is_file() {
         return Ok(Vec::new());
     }
-    let wrong =
-        |line: u64, what: String| Fault::new(&BAD_MANIFEST).at(format!("{NAME}, line {line}")).detail(what);
+    let wrong = |line: u64, what: String| {
+        Fault::new(&BAD_MANIFEST).at(format!("{}, line {line}", path.display())).detail(what)
+    };
+    // Excel with Vietnamese settings writes semicolons.
+    let semicolons = first_line(path).is_some_and(|l| l.contains(';') && !l.contains(','));
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
+        .delimiter(if semicolons { b';' } else { b',' })
         .from_path(path)
         .map_err(|_| wrong(1, "cannot be read".into()))?;
     let header = reader.headers().map_err(|_| wrong(1, "the header cannot be read".into()))?.clone();
@@ -61,4 +67,10 @@ pub(super) fn read(path: &Path) -> Outcome<Vec<Line>> {
         lines.push(Line { file: name, pages, code: cell(code), title: cell(title) });
     }
     Ok(lines)
+}
+
+fn first_line(path: &Path) -> Option<String> {
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(4096).read_to_end(&mut head).ok()?;
+    String::from_utf8_lossy(&head).lines().next().map(str::to_owned)
 }

@@ -1,7 +1,7 @@
 //! Which files make which batch.
 
 use super::manifest::{self, Line};
-use super::{EMPTY, MAX_FILES, NOT_THERE, TOO_DEEP, TOO_MANY, UNREADABLE, is_passed_over};
+use super::{EMPTY, LINKED, MAX_FILES, NOT_THERE, TOO_DEEP, TOO_MANY, UNREADABLE, is_passed_over, shown};
 use crate::fault::{Fault, Outcome};
 use crate::pipeline::Batch;
 use std::cmp::Ordering;
@@ -46,7 +46,7 @@ pub(super) fn find(input: &Path, batch: Batch) -> Outcome<Vec<Outcome<Found>>> {
 /// The input's own files are one batch; every folder directly below is another.
 fn folders(input: &Path) -> Outcome<Vec<Outcome<Found>>> {
     let mut batches = Vec::new();
-    let own_name = input.file_name().map_or_else(|| ".".into(), |n| n.to_string_lossy().into_owned());
+    let own_name = input.file_name().map_or_else(|| ".".into(), |n| shown(&n.to_string_lossy()));
     let parent = input.parent().unwrap_or(Path::new("")).to_owned();
     let mut below = Vec::new();
     let own = one_folder(input, &parent, own_name, &mut below)?;
@@ -54,14 +54,18 @@ fn folders(input: &Path) -> Outcome<Vec<Outcome<Found>>> {
         batches.push(Ok(own));
     }
     for folder in below {
-        let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = folder.file_name().map(|n| shown(&n.to_string_lossy())).unwrap_or_default();
+        if folder.is_symlink() {
+            batches.push(Err(Fault::new(&LINKED).at(name)));
+            continue;
+        }
         let mut deeper = Vec::new();
         match one_folder(&folder, input, name.clone(), &mut deeper) {
             Ok(found) if found.files.is_empty() => batches.push(Err(Fault::new(&EMPTY).at(&name))),
             other => batches.push(other),
         }
         // Silence would be a lost paper: a folder that is not looked into is said.
-        batches.extend(deeper.iter().map(|path| Err(Fault::new(&TOO_DEEP).at(path.display()))));
+        batches.extend(deeper.iter().map(|path| Err(Fault::new(&TOO_DEEP).at(super::below(path, input)))));
     }
     Ok(batches)
 }
@@ -108,7 +112,10 @@ fn files(input: &Path) -> Outcome<Vec<Outcome<Found>>> {
         let mut below = Vec::new();
         for path in listed {
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            if path.is_dir() {
+            if path.is_dir() && path.is_symlink() {
+                // Followed, a link to a folder above it would never end.
+                batches.push(Err(Fault::new(&LINKED).at(super::below(&path, input))));
+            } else if path.is_dir() {
                 below.push(path);
             } else if name != manifest::NAME && path.extension().is_none_or(|e| e != "toml") {
                 let mut found = single(input, &path);
@@ -137,7 +144,7 @@ fn single(root: &Path, path: &Path) -> Found {
     }
 }
 
-/// A folder's entries without hidden ones, numbers in names counted as numbers (`2.jpg` before `10.jpg`).
+/// A folder's entries without litter, numbers in names counted as numbers (`2.jpg` before `10.jpg`).
 fn listing(folder: &Path) -> Outcome<Vec<PathBuf>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
@@ -180,7 +187,7 @@ fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> (usize, Strin
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
-    Fault::new(&UNREADABLE).at(path.display()).detail(error.kind())
+    Fault::new(&UNREADABLE).at(shown(&path.to_string_lossy())).detail(error.kind())
 }
 
 #[cfg(test)]
