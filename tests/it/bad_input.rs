@@ -61,7 +61,7 @@ fn a_pipe_among_the_files_is_refused_and_nobody_waits_for_its_writer() {
 
 #[test]
 fn a_link_that_runs_in_a_circle_is_named_and_not_followed() {
-    BOX.refuses("below/circle", "ADMT-008");
+    BOX.refuses("below/circle", "ADMT-009");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_wallet_that_answers_200_without_a_receipt_is_not_believed() {
     assert!(!desk.out().iter().any(|f| f.contains("bien-nhan-wallet")), "{:?}", desk.out());
     drop(wallet);
     let _wallet = desk.mock("wallet", &[]);
-    let again = desk.run(&pipeline, &[&results]);
+    let again = desk.run_for("40", &pipeline, &[&results]);
     assert_eq!(again.code, 0, "{}", again.printed);
     assert_eq!(desk.effects("wallet"), 2, "what had been taken without a receipt is not taken twice");
 }
@@ -367,7 +367,11 @@ fn a_hot_folder_with_a_cut_file_and_a_pipe_ends_and_refuses_the_cut_file() {
     assert_eq!(ran.printed.matches("ADMT-001").count(), 1, "said once: {}", ran.printed);
     let status = desk.hoso(&["status"]).printed;
     assert!(status.contains("SCAN-021") && status.contains("xong / done"), "{status}");
-    assert!(hot.join(".taken/cut.jpg").exists() && hot.join("pipe.jpg").exists(), "kept, never deleted");
+    assert!(
+        hot.join(".taken/cut.jpg").exists() && hot.join(".refused/pipe.jpg").exists(),
+        "kept, never deleted"
+    );
+    assert_eq!(ran.code, 1, "{}", ran.printed);
 }
 
 #[test]
@@ -405,7 +409,7 @@ fn portal_trouble(flag: &str, code: &str) {
     assert!(!desk.out().iter().any(|f| f.contains("bien-nhan-portal")), "{:?}", desk.out());
     drop(portal);
     let _portal = desk.mock("portal", &[]);
-    let again = desk.run(&pipeline, &[&results]);
+    let again = desk.run_for("40", &pipeline, &[&results]);
     assert_eq!(again.code, 0, "{}", again.printed);
     again.totals_add_up(4, 0, 0);
     assert_eq!(desk.effects("portal"), 4);
@@ -537,8 +541,8 @@ impl Station {
         let path = self.root.join("hoso.toml");
         let config = fs::read_to_string(&path)
             .unwrap()
-            .replace("base_ms = 100", "base_ms = 50")
-            .replace("cap_ms = 2000", "cap_ms = 200");
+            // Long enough that one command tries once, and no breaker opens.
+            .replace("base_ms = 100", "base_ms = 2000");
         fs::write(path, config).unwrap();
         self
     }
@@ -585,7 +589,12 @@ impl Station {
     }
 
     fn run(&self, pipeline: &str, inputs: &[&Path]) -> Ran {
-        let mut args = vec!["run", pipeline, "--json", "--patience", "3"];
+        self.run_for("0", pipeline, inputs)
+    }
+
+    /// The same, waiting for what was put off.
+    fn run_for(&self, patience: &str, pipeline: &str, inputs: &[&Path]) -> Ran {
+        let mut args = vec!["run", pipeline, "--json", "--patience", patience];
         args.extend(inputs.iter().map(|i| i.to_str().unwrap()));
         self.hoso(&args)
     }
