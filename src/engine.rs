@@ -107,19 +107,22 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         let tasks = TaskTracker::new();
         let settled = Arc::new(Notify::new());
         let mut published = Instant::now();
+        let mut ailing: Option<Instant> = None;
         engine.publish_all().await;
-        loop {
+        let ended = loop {
             if engine.stop.is_cancelled() {
-                break;
+                break Ok(());
             }
             let mut claimed = 0;
-            if let Some(steps) = engine.or_wait(engine.claim_steps(&steps, &tasks, &settled).await).await {
-                claimed += steps;
-            }
-            if let Some(parcels) =
-                engine.or_wait(engine.claim_parcels(&couriers, &tasks, &settled).await).await
-            {
-                claimed += parcels;
+            let mut failed = None;
+            for claim in [
+                engine.claim_steps(&steps, &tasks, &settled).await,
+                engine.claim_parcels(&couriers, &tasks, &settled).await,
+            ] {
+                match claim {
+                    Ok(count) => claimed += count,
+                    Err(fault) => failed = Some(fault),
+                }
             }
             // Beside the work, not after it: a clerk waits for the sealed file while others' boxes go on.
             if published.elapsed() >= PUBLISH_EVERY || (claimed == 0 && tasks.is_empty()) {
@@ -130,33 +133,44 @@ impl<L: Ledger, W: Work> Engine<L, W> {
                 continue;
             }
             if let Until::Idle(patience) = until
+                && failed.is_none()
                 && tasks.is_empty()
-                && engine.or_wait(engine.wait_is_worth_it(patience).await).await == Some(false)
             {
-                break;
+                match engine.wait_is_worth_it(patience).await {
+                    Ok(true) => {}
+                    Ok(false) => break Ok(()),
+                    Err(fault) => failed = Some(fault),
+                }
             }
-            tokio::select! {
-                () = settled.notified() => {}
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
-                () = engine.stop.cancelled() => {}
+            // A ledger that fails (disk full, locked) is said and tried again: the engine must never end unseen while
+            // others go on acknowledging. Whoever waits at a desk waits no longer than their patience.
+            let Some(fault) = failed else {
+                ailing = None;
+                engine.look_away(&settled, LOOK_AGAIN).await;
+                continue;
+            };
+            let since = *ailing.get_or_insert_with(|| {
+                engine.say("ledger".into(), fault.report());
+                Instant::now()
+            });
+            if matches!(until, Until::Idle(patience) if since.elapsed() >= patience) {
+                break Err(fault);
             }
-        }
+            engine.look_away(&settled, LEDGER_AGAIN).await;
+        };
         tasks.close();
         tasks.wait().await;
         engine.publish_all().await;
+        ended?;
         engine.ledger.tally().await
     }
 
-    /// A ledger that fails (disk full, locked) is said and tried again: the engine must never end unseen while others
-    /// go on acknowledging.
-    async fn or_wait<T>(&self, result: Outcome<T>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(fault) => {
-                self.say("ledger".into(), fault.report());
-                tokio::time::sleep(LEDGER_AGAIN).await;
-                None
-            }
+    /// Until something is settled, the engine is stopped, or this long.
+    async fn look_away(&self, settled: &Notify, time: Duration) {
+        tokio::select! {
+            () = settled.notified() => {}
+            () = tokio::time::sleep(time) => {}
+            () = self.stop.cancelled() => {}
         }
     }
 
