@@ -98,6 +98,8 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
         dossier.code = line.code.clone();
         dossier.title = line.title.clone();
         dossier.expected_pages = line.pages;
+        // Part of what was handed in: a number that is mended must not meet the refusal of the wrong one.
+        identity.push(line.pages.map(|pages| format!("pages {pages}").into_bytes()).unwrap_or_default());
     }
     let parts: Vec<&[u8]> = identity.iter().map(Vec::as_slice).collect();
     Ok(Admitted { id: Blake3::of_parts("hoso run v1", &parts), dossier })
