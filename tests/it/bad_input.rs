@@ -336,7 +336,7 @@ fn a_folder_with_a_bad_slip_a_bad_reading_or_two_readings_is_refused_and_the_goo
 }
 
 #[test]
-fn a_manifest_with_a_mistake_is_named_by_path_and_line_and_semicolons_are_taken() {
+fn a_manifest_with_a_mistake_is_named_by_path_and_line_and_once_mended_it_is_taken() {
     let desk = Station::new();
     let input = desk.folder("box");
     copy("archive/h01_006.png", &input);
@@ -349,6 +349,9 @@ fn a_manifest_with_a_mistake_is_named_by_path_and_line_and_semicolons_are_taken(
         "{}",
         ran.printed
     );
+    fs::write(&manifest, "file,pages\nh01_006.png,7\n").unwrap();
+    let ran = desk.run("archive-backfill", &[&input]);
+    is_clear(&ran.row("h01_006.png")["reason"], "STEP-002", "h01_006.png");
     fs::write(&manifest, "file;pages;title\nh01_006.png;1;Sổ, quyển 2\nlost.jpg;1;\n").unwrap();
     let ran = desk.run("archive-backfill", &[&input]);
     ran.totals_add_up(1, 1, 0);
@@ -412,7 +415,7 @@ fn portal_trouble(flag: &str, code: &str) {
     let again = desk.run_for("40", &pipeline, &[&results]);
     assert_eq!(again.code, 0, "{}", again.printed);
     again.totals_add_up(4, 0, 0);
-    assert_eq!(desk.effects("portal"), 4);
+    assert_eq!(desk.effects("portal"), 8, "a record and its progress each, none twice");
     assert_eq!(desk.effects("wallet"), 2, "the wallet's were not sent again");
 }
 
@@ -641,10 +644,16 @@ impl Station {
         mock
     }
 
-    /// How many effects a stand-in has seen.
+    /// How many effects a stand-in has seen; the same one twice is a failure.
+    #[track_caller]
     fn effects(&self, name: &str) -> usize {
         let path = self.root.join("var/mock").join(name).join("effects.jsonl");
-        fs::read_to_string(path).map_or(0, |t| t.lines().count())
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let effects: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let key = |e: &Value| format!("{} {} {}", e["code"], e["op"], e["sha256"]);
+        let different: std::collections::HashSet<String> = effects.iter().map(key).collect();
+        assert_eq!(different.len(), effects.len(), "{text}");
+        effects.len()
     }
 
     /// Every file in `out/`, hidden ones too, below it.
