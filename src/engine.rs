@@ -78,7 +78,9 @@ const COURIERS: usize = 8;
 /// A run that was claimed so often without moving takes its worker down with it.
 const MOST_ATTEMPTS: u32 = 5;
 /// How often finished files are laid out while other work goes on.
-const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+/// How often a step's end is offered to a ledger that fails; shorter in all than a lease.
+const SETTLE_ATTEMPTS: u32 = 8;
 /// How long to leave a ledger alone that failed.
 const LEDGER_AGAIN: Duration = Duration::from_secs(1);
 /// How long to look away when there is nothing to do.
@@ -246,13 +248,20 @@ impl<L: Ledger, W: Work> Engine<L, W> {
                 }
             }
         };
-        match self.ledger.settle(&key, &self.name, settlement).await {
-            Ok(true) => {}
-            Ok(false) => {
-                tracing::warn!(run = %key.run.short(), "the lease was lost; another worker has the run");
+        for attempt in 1..=SETTLE_ATTEMPTS {
+            match self.ledger.settle(&key, &self.name, settlement.clone()).await {
+                Ok(true) => return,
+                Ok(false) => {
+                    tracing::warn!(run = %key.run.short(), "the lease was lost; another worker has the run");
+                    return;
+                }
+                // What the step made is kept in hand for a while: running it again would cost more than waiting.
+                Err(_) if attempt < SETTLE_ATTEMPTS => tokio::time::sleep(LEDGER_AGAIN).await,
+                // The lease lapses and the step runs again: nothing was made visible.
+                Err(fault) => {
+                    tracing::error!(run = %key.run.short(), %fault, "the step could not be settled");
+                }
             }
-            // The lease lapses and the step runs again: nothing was made visible.
-            Err(fault) => tracing::error!(run = %key.run.short(), %fault, "the step could not be settled"),
         }
     }
 

@@ -161,14 +161,13 @@ impl Report {
         let (word, detail) = verdict.words();
         self.table
             .push([name, "biên nhận / delivery receipt", "-", "-", "-", word].map(str::to_owned).to_vec());
-        match verdict {
-            delivery::Verdict::Unsigned => *self.not_checked.entry(detail.to_owned()).or_default() += 1,
-            _ => {
-                self.judged += 1;
-                self.proven += usize::from(verdict.proven());
-            }
+        if !verdict.judged() {
+            *self.not_checked.entry(detail.to_owned()).or_default() += 1;
+            return;
         }
-        if !verdict.proven() && !matches!(verdict, delivery::Verdict::Unsigned) {
+        self.judged += 1;
+        self.proven += usize::from(verdict.proven());
+        if !verdict.proven() {
             self.notes.push_str(&format!("\n{name}\n    ! {detail}\n"));
         }
     }

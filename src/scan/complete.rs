@@ -27,7 +27,7 @@ pub fn looks_complete(path: &Path) -> bool {
 }
 
 fn whole(head: &[u8], tail: &[u8], size: u64) -> bool {
-    if head.starts_with(&[0xff, 0xd8, 0xff]) {
+    if head.starts_with(&[0xff, 0xd8]) {
         // Some scanners pad the file with zeros behind the end marker.
         let end = tail.iter().rposition(|b| *b != 0).map_or(0, |i| i + 1);
         return tail[..end].ends_with(&[0xff, 0xd9]) || find(tail, &[0xff, 0xd9]);

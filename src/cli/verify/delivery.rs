@@ -27,6 +27,8 @@ pub(super) enum Verdict {
     DocumentMissing,
     /// The signature does not hold, or is of a key that is not trusted.
     Refused,
+    /// No wallet's key was given to hold it against.
+    NoKey,
     /// The portal's answers, kept as they came: its contract signs nothing.
     Unsigned,
 }
@@ -35,6 +37,11 @@ impl Verdict {
     /// Whether it proves anything.
     pub(super) fn proven(&self) -> bool {
         matches!(self, Verdict::Proven { .. })
+    }
+
+    /// Whether it could be judged at all.
+    pub(super) fn judged(&self) -> bool {
+        !matches!(self, Verdict::NoKey | Verdict::Unsigned)
     }
 
     /// A word for the table, a sentence for below it.
@@ -48,6 +55,10 @@ impl Verdict {
             Verdict::Refused => (
                 "KHÔNG ĐẠT / NOT PROVEN",
                 "chữ ký của ví sai hoặc khóa chưa được tin cậy / the wallet's signature fails, or its key is not trusted",
+            ),
+            Verdict::NoKey => (
+                "chưa kiểm tra / not checked",
+                "biên nhận của ví (không có khóa để đối chiếu, --receipt-keys) / the wallet's receipts (no key to hold them against, --receipt-keys)",
             ),
             Verdict::Unsigned => (
                 "không ký / unsigned",
@@ -66,6 +77,9 @@ pub(super) fn judge(file: &Path, keys: &[VerifyingKey]) -> Outcome<Verdict> {
     let bytes = fs::read(file).map_err(unreadable)?;
     if is_sync_receipt(&bytes) {
         return Ok(Verdict::Unsigned);
+    }
+    if keys.is_empty() {
+        return Ok(Verdict::NoKey);
     }
     let Ok(receipt) = receipt::open_receipt(&bytes, keys) else { return Ok(Verdict::Refused) };
     let folder = file.parent().unwrap_or(Path::new("."));

@@ -120,7 +120,10 @@ pub(super) fn finish_run(db: &Connection, run: &Blake3, worker: &str, now: i64) 
         )?
         .query_row([&run.0[..]], |r| Ok((r.get(0)?, r.get(1)?)))?;
     let held: Option<(u32, u32, Vec<u8>)> = db
-        .prepare_cached("SELECT cursor, steps, record FROM run WHERE id=?1 AND state IN ('sending', 'parked') AND EXISTS (SELECT 1 FROM parcel_of WHERE run=?1)")?
+        .prepare_cached(
+            "SELECT cursor, steps, record FROM run WHERE id=?1 AND (state='sending'
+             OR (state='parked' AND EXISTS (SELECT 1 FROM parcel_of WHERE run=?1)))",
+        )?
         .query_row([&run.0[..]], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
         .optional()?;
     let Some((cursor, steps, record)) = held else { return Ok(()) };
