@@ -1,6 +1,8 @@
 //! What each craft costs a page, on one thread, beside the physical floor of the same bytes (JPEG decode,
 //! SHA-256). `cargo bench`; whole pipelines beside other programs are in `scripts/bench`.
 
+#![expect(clippy::expect_used, reason = "a bench ends at its first surprise, with its place")]
+
 use hoso::digest::Digests;
 use hoso::pdf::archive::{ArchivePage, Metadata, assemble};
 use hoso::scan::barcode::{Policy, read_page};
@@ -38,7 +40,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 fn bench(name: &str, files: &[PathBuf]) {
     let mut best = [f64::MAX; 5];
-    let mut pages = 0;
+    let mut pages = 0u32;
     for _ in 0..ROUNDS {
         let mut spent = [0.0; 5];
         pages = 0;
@@ -72,7 +74,7 @@ fn bench(name: &str, files: &[PathBuf]) {
             *best = best.min(spent);
         }
     }
-    let page: Vec<f64> = best.iter().map(|total| total / pages as f64).collect();
+    let page: Vec<f64> = best.iter().map(|total| total / f64::from(pages)).collect();
     print!("{name:<26}{pages:>6}");
     page.iter().for_each(|value| print!("{value:>9.2}"));
     println!("{:>9.2}", page.iter().sum::<f64>());

@@ -102,6 +102,8 @@ impl Playground {
             .arg(&anchors)
             .arg("--log-keys")
             .arg(anchors.join("log"))
+            .arg("--receipt-keys")
+            .arg(anchors.join("receipts"))
             .output()
             .unwrap()
     }
