@@ -12,6 +12,7 @@ async fn main() -> ExitCode {
     let level = ["error", "info", "debug", "trace"].into_iter().find(|l| *l == level).unwrap_or("warn");
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_env_filter(EnvFilter::new(format!("warn,hoso={level}")))
         .init();
     std::panic::set_hook(Box::new(tell_of_panic));

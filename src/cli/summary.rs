@@ -221,7 +221,7 @@ impl Row {
             "step": self.view.cursor, "steps": self.view.steps,
             "verdict": self.dossier.as_ref().and_then(|d| d.verdict.as_ref()),
             "pages": self.pages(), "signed": self.signed(), "parcels": parcels, "receipts": receipted,
-            "seconds": self.view.work_ms as f64 / 1000.0, "reason": self.view.reason,
+            "seconds": self.view.work_ms as f64 / 1000.0, "reason": self.view.reason.as_ref().or(self.view.parcels.iter().find_map(|p| p.reason.as_ref())),
             "findings": self.dossier.as_ref().map(|d| &d.findings), "flags": self.flags(),
         })
     }

@@ -1,12 +1,6 @@
 //! Bad input through the real program: every bad thing gets one clear reason with place and remedy in both
 //! languages, its neighbours end as done, nothing is lost and nothing half-made is visible.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on says so by panicking"
-)]
-
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -1,7 +1,5 @@
 //! The engine over work that panics, dawdles, is put off, and over workers that die.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
-
 use crate::ledger::{made, parcel, run};
 use hoso::clock::Clock;
 use hoso::digest::Blake3;

@@ -1,8 +1,6 @@
 //! The rules of the house, read off its source and its output: arrows point down, every fault says what to do, every
 //! step says what enters and leaves, and personal data stays where it belongs.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
-
 use crate::playground::{Playground, files, samples};
 use hoso::pipeline::Pipeline;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,8 +1,6 @@
 //! RFC 9421 judged from outside: PyPI `http-message-signatures` 3.0.0 verifies what we sign, and we verify what it
 //! signs. `HOSO_VENV` names a Python environment that has it; without one the test says so and is skipped.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics is a test that fails")]
-
 use hoso::deliver::signature::{self, COVERED_PUT, Message, Terms};
 use hoso::deliver::wire_key::{SigningKey, VerifyingKey};
 use hoso::digest::Sha256;

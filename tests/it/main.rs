@@ -1,4 +1,11 @@
 //! Every integration test in one binary: one link.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends at its first surprise; the exception for tests does not reach their helpers"
+)]
+
 mod bad_input;
 mod engine;
 mod house;

@@ -2,8 +2,6 @@
 //!
 //! A judge is looked for in `$HOSO_VENV/bin`, then on the path; where one is absent its part is skipped and says so.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
-
 use hoso::fault::Outcome;
 use hoso::seal::appearance::AppearanceFacts;
 use hoso::seal::key::SoftKey;
