@@ -313,12 +313,12 @@ impl<L: Ledger, W: Work> Engine<L, W> {
     async fn publish_all(&self) {
         let Ok(runs) = self.ledger.unpublished().await else { return };
         for run in runs {
-            let id = run.id;
+            let (id, state) = (run.id, run.state);
             let label = run.label.clone();
             let work = Arc::clone(&self.work);
             let published = tokio::task::spawn_blocking(move || work.publish(&run)).await;
             match published.unwrap_or_else(|_| Err(Fault::new(&PANICKED))) {
-                Ok(()) => drop(self.ledger.mark_published(id).await),
+                Ok(()) => drop(self.ledger.mark_published(id, state).await),
                 Err(fault) => {
                     self.say(label, fault.report());
                     return;

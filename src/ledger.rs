@@ -54,8 +54,8 @@ pub trait Ledger: Send + Sync + 'static {
     fn tally(&self) -> impl Future<Output = Outcome<Tally>> + Send;
     /// Some of the runs whose documents are made, or whose receipts have come, and are not in `out/` yet.
     fn unpublished(&self) -> impl Future<Output = Outcome<Vec<RunView>>> + Send;
-    /// Notes that a run's files are in `out/`.
-    fn mark_published(&self, run: RunId) -> impl Future<Output = Outcome<()>> + Send;
+    /// Notes that a run's files are in `out/` as they were in this state; one that has moved on since is laid out again.
+    fn mark_published(&self, run: RunId, state: State) -> impl Future<Output = Outcome<()>> + Send;
     /// How long a claim holds.
     fn lease(&self) -> Duration;
 }

@@ -151,9 +151,12 @@ impl Ledger for SqliteLedger {
         self.writer.run(|db| views::select(db, "state IN ('done', 'sending') AND published=0", 64)).await
     }
 
-    async fn mark_published(&self, run: RunId) -> Outcome<()> {
+    async fn mark_published(&self, run: RunId, state: super::State) -> Outcome<()> {
         self.writer
-            .run(move |db| db.execute("UPDATE run SET published=1 WHERE id=?1", [&run.0[..]]).map(|_| ()))
+            .run(move |db| {
+                let sql = "UPDATE run SET published=1 WHERE id=?1 AND state=?2";
+                db.execute(sql, rusqlite::params![&run.0[..], state.as_str()]).map(|_| ())
+            })
             .await
     }
 

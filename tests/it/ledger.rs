@@ -208,7 +208,7 @@ async fn every_settlement_leaves_the_run_where_it_says<L: Ledger>(b: Bench<L>) {
     // Finished work is laid out once.
     let out: Vec<_> = b.ledger.unpublished().await.unwrap();
     assert_eq!(out.iter().map(|v| (v.id, v.record.as_slice())).collect::<Vec<_>>(), [(done.id, &b"2"[..])]);
-    b.ledger.mark_published(done.id).await.unwrap();
+    b.ledger.mark_published(done.id, State::Done).await.unwrap();
     assert!(b.ledger.unpublished().await.unwrap().is_empty());
 }
 
