@@ -391,6 +391,23 @@ async fn what_a_person_reopens_goes_on_and_is_asked_for_before_it_is_sent_again(
 }
 
 /// What the portal hears of a dossier last must be what happened last, also after an outage.
+/// The files are laid out while the run is sending; the receipt comes before that is noted.
+#[tokio::test]
+async fn a_receipt_that_comes_while_files_are_laid_out_is_laid_out_too() {
+    let (_dir, ledger) = file_ledger();
+    ledger.admit(vec![NewRun { cursor: 1, ..run("sending") }]).await.unwrap();
+    send_all(&ledger, "p").await;
+    let seen = only(ledger.unpublished().await.unwrap());
+    assert_eq!(seen.state, State::Sending);
+    let lease = only(ledger.claim_parcels("w", 1).await.unwrap());
+    ledger.settle_parcel(&lease.key, "w", receipted()).await.unwrap();
+    ledger.mark_published(seen.id, seen.state).await.unwrap();
+    let again = only(ledger.unpublished().await.unwrap());
+    assert_eq!(again.state, State::Done);
+    ledger.mark_published(again.id, again.state).await.unwrap();
+    assert!(ledger.unpublished().await.unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn the_parcels_of_one_dossier_go_to_one_recipient_in_the_order_of_its_runs() {
     let (_dir, ledger) = file_ledger();
