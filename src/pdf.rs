@@ -4,6 +4,7 @@ pub mod font;
 pub mod g4;
 pub mod icc;
 pub mod placement;
+pub mod print;
 pub mod read;
 pub mod revise;
 pub mod samples;
