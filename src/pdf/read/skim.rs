@@ -216,7 +216,13 @@ fn search_end(original: &Original, start: u64) -> Option<u64> {
         window = (2 * window).min(MOST_WINDOW);
         let part = original.read(at..to).ok()?;
         if let Some(found) = find(&part, b"endstream") {
-            return Some(at + found as u64);
+            // The line break before the keyword is not the picture's, and the parser wants to see it.
+            let line_break = match &part[..found] {
+                [.., b'\r', b'\n'] => 2,
+                [.., b'\n' | b'\r'] => 1,
+                _ => 0,
+            };
+            return Some(at + found as u64 - line_break);
         }
         if to == original.len() {
             return None;
@@ -230,7 +236,9 @@ fn search_end(original: &Original, start: u64) -> Option<u64> {
 fn without_zeros(id: ObjectId, object: &mut Object) -> Option<(ObjectId, Object)> {
     let Object::Stream(stream) = object else { return Some((id, object.clone())) };
     stream.dict.remove(LEFT_OUT);
-    if stream.content.len() as u64 >= LEAST_LEFT_OUT && stream.content.iter().all(|b| *b == 0) {
+    // What looks like a line break before the end may have been the picture's own.
+    let most = stream.content.len().saturating_sub(2);
+    if most as u64 >= LEAST_LEFT_OUT && stream.content[..most].iter().all(|b| *b == 0) {
         stream.dict.set(LEFT_OUT, stream.content.len() as i64);
         // Not empty: an empty stream is one whose length the parser looks for later.
         stream.content = vec![0];
