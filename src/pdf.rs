@@ -3,6 +3,7 @@ pub mod archive;
 pub mod font;
 pub mod g4;
 pub mod icc;
+pub mod output;
 pub mod placement;
 pub mod print;
 pub mod read;
@@ -26,6 +27,7 @@ pub const CODES: &[&Code] = &[
     &font::CUT,
     &samples::PACKING,
     &samples::DECODING,
+    &output::NOT_WRITTEN,
     &archive::NO_PAGES,
     &archive::TOO_MANY,
     &placement::RESOLUTION,
