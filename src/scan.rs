@@ -22,6 +22,7 @@ mod tiff_pages;
 pub mod barcode;
 pub mod complete;
 pub mod separate;
+pub mod sheet;
 
 pub use limits::Limits;
 pub use luma::Luma;

@@ -141,7 +141,7 @@ fn page(source: &Source, number: usize, straighten: bool) -> Outcome<ArchivePage
 }
 
 /// Writes beside the target and renames, so that the target is either the old file or the whole new one.
-fn write_whole(target: &Path, bytes: &[u8]) -> Outcome<()> {
+pub(super) fn write_whole(target: &Path, bytes: &[u8]) -> Outcome<()> {
     let failed = |e: std::io::Error| Fault::new(&UNWRITABLE).detail(e.kind()).at(target.display());
     let mut name = target.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.part", std::process::id()));

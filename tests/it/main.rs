@@ -14,3 +14,4 @@ mod kill;
 mod ledger;
 mod playground;
 mod seal_judges;
+mod sheet_judges;
