@@ -15,6 +15,7 @@ pub mod digest;
 pub mod fault;
 pub mod page;
 pub mod profile;
+pub mod sandbox;
 pub mod worker;
 
 // Crafts: bytes and values in, bytes and values out.
