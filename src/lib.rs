@@ -13,6 +13,7 @@ pub mod codes;
 pub mod der;
 pub mod digest;
 pub mod fault;
+pub mod original;
 pub mod page;
 pub mod profile;
 pub mod sandbox;

@@ -3,6 +3,7 @@ pub mod archive;
 pub mod font;
 pub mod g4;
 pub mod icc;
+pub mod output;
 pub mod placement;
 pub mod read;
 pub mod revise;
@@ -25,6 +26,7 @@ pub const CODES: &[&Code] = &[
     &font::CUT,
     &samples::PACKING,
     &samples::DECODING,
+    &output::NOT_WRITTEN,
     &archive::NO_PAGES,
     &archive::TOO_MANY,
     &placement::RESOLUTION,

@@ -7,6 +7,7 @@ pub mod jpeg;
 pub mod limits;
 pub mod luma;
 pub mod quality;
+pub mod reader;
 pub mod skew;
 pub mod sniff;
 pub mod source;
@@ -26,6 +27,7 @@ pub mod separate;
 pub use limits::Limits;
 pub use luma::Luma;
 pub use quality::{Flag, Profile, Quality, judge};
+pub use reader::{Reader, Sheaf};
 pub use sniff::{Kind, sniff};
 pub use source::{Foreign, PageInfo, Source, open};
 
@@ -57,4 +59,6 @@ pub const CODES: &[&Code] = &[
     &source::FOREIGN,
     &source::PANIC,
     &pdf_page::PIXELS,
+    &reader::GIVEN_UP,
+    &reader::NOT_HANDED_OVER,
 ];

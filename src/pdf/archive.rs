@@ -12,6 +12,7 @@
 //! | 6.2.8 images | no `/Alternates`, `/OPI`, `/Interpolate`; no transparency |
 //! | 6.6 metadata | [`xmp::packet`], not compressed |
 
+use super::output::Output;
 use super::placement::Placement;
 use super::samples::{self, jpeg_frame};
 use super::{g4, icc, xmp};
@@ -19,11 +20,13 @@ use crate::digest::Blake3;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::{Coding, PageImage};
 use pdf_writer::types::OutputIntentSubtype;
-use pdf_writer::{Chunk, Filter, Finish, Name, Pdf, Rect, Ref, TextStr};
+use pdf_writer::writers::Catalog;
+use pdf_writer::{Chunk, Filter, Name, Rect, Ref, TextStr};
 use serde::Serialize;
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write;
 
 /// One page of an archive.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,7 +157,22 @@ pub fn assemble_each<P: Borrow<ArchivePage>>(
     pages: impl IntoIterator<Item = Outcome<P>>,
     meta: &Metadata,
 ) -> Outcome<Archived> {
-    let mut writer = Writer::new();
+    let mut bytes = Vec::new();
+    let notes = write_each(pages, meta, &mut bytes)?;
+    Ok(Archived { bytes, notes })
+}
+
+/// As [`assemble_each`], to a sink: one page at a time is in memory, and nothing else. After a fault the sink holds a
+/// part of a file.
+///
+/// # Errors
+/// As [`assemble_each`], and [`NOT_WRITTEN`](super::output::NOT_WRITTEN).
+pub fn write_each<P: Borrow<ArchivePage>>(
+    pages: impl IntoIterator<Item = Outcome<P>>,
+    meta: &Metadata,
+    sink: &mut dyn Write,
+) -> Outcome<Vec<Note>> {
+    let mut writer = Writer::new(sink)?;
     let (catalog, tree, profile, metadata) = (writer.bump(), writer.bump(), writer.bump(), writer.bump());
     let mut kids = Vec::new();
     for (page, number) in pages.into_iter().zip(1usize..) {
@@ -166,40 +184,42 @@ pub fn assemble_each<P: Borrow<ArchivePage>>(
     if kids.is_empty() {
         return Err(Fault::new(&NO_PAGES));
     }
-    let pdf = &mut writer.pdf;
-    pdf.pages(tree).kids(kids.iter().copied()).count(kids.len() as i32);
-    icc_stream(pdf, profile, &icc::srgb(), 3);
-    pdf.metadata(metadata, xmp::packet(meta).as_bytes());
-    let mut root = pdf.catalog(catalog);
-    root.pages(tree).metadata(metadata).lang(TextStr("vi-VN"));
-    root.viewer_preferences().display_doc_title(true);
-    root.output_intents()
-        .push()
-        .subtype(OutputIntentSubtype::PDFA)
-        .output_condition_identifier(TextStr("sRGB"))
-        .info(TextStr("sRGB IEC61966-2.1"))
-        .dest_output_profile(profile);
-    root.finish();
-    let id = Blake3::of(pdf.as_bytes()).0[..16].to_vec();
-    pdf.set_file_id((id.clone(), id));
-    Ok(Archived { bytes: writer.pdf.finish(), notes: writer.notes })
+    let Writer { mut out, notes, .. } = writer;
+    out.object(tree, |chunk| {
+        chunk.pages(tree).kids(kids.iter().copied()).count(kids.len() as i32);
+    })?;
+    out.object(profile, |chunk| icc_stream(chunk, profile, &icc::srgb(), 3))?;
+    out.object(metadata, |chunk| {
+        chunk.metadata(metadata, xmp::packet(meta).as_bytes());
+    })?;
+    out.object(catalog, |chunk| {
+        let mut root = chunk.indirect(catalog).start::<Catalog<'_>>();
+        root.pages(tree).metadata(metadata).lang(TextStr("vi-VN"));
+        root.viewer_preferences().display_doc_title(true);
+        root.output_intents()
+            .push()
+            .subtype(OutputIntentSubtype::PDFA)
+            .output_condition_identifier(TextStr("sRGB"))
+            .info(TextStr("sRGB IEC61966-2.1"))
+            .dest_output_profile(profile);
+    })?;
+    out.finish(catalog)?;
+    Ok(notes)
 }
 
 /// The document under the pen.
-struct Writer {
-    pdf: Pdf,
+struct Writer<'s> {
+    out: Output<'s>,
     next: Ref,
     notes: Vec<Note>,
     /// Colour profiles already written, by digest: a batch from one scanner carries one profile a hundred times.
     profiles: BTreeMap<[u8; 32], Ref>,
 }
 
-impl Writer {
-    fn new() -> Self {
-        let mut pdf = Pdf::new();
-        pdf.set_version(1, 7);
-        pdf.set_binary_marker(b"\xe2\xe3\xcf\xd3");
-        Writer { pdf, next: Ref::new(1), notes: Vec::new(), profiles: BTreeMap::new() }
+impl<'s> Writer<'s> {
+    fn new(sink: &'s mut dyn Write) -> Outcome<Self> {
+        let out = Output::new(sink)?;
+        Ok(Writer { out, next: Ref::new(1), notes: Vec::new(), profiles: BTreeMap::new() })
     }
 
     fn bump(&mut self) -> Ref {
@@ -213,11 +233,14 @@ impl Writer {
         self.image(&page.image, image_id, number)?;
         let mut content = pdf_writer::Content::new();
         content.save_state().transform(placed.matrix).x_object(Name(b"Im0")).restore_state();
-        self.pdf.stream(content_id, &content.finish());
-        let mut object = self.pdf.page(id);
-        object.parent(tree).media_box(Rect::new(0.0, 0.0, placed.width, placed.height)).contents(content_id);
-        object.resources().x_objects().pair(Name(b"Im0"), image_id);
-        object.finish();
+        self.out.object(content_id, |chunk| {
+            chunk.stream(content_id, &content.finish());
+        })?;
+        self.out.object(id, |chunk| {
+            let mut object = chunk.page(id);
+            object.parent(tree).media_box(Rect::new(0.0, 0.0, placed.width, placed.height));
+            object.contents(content_id).resources().x_objects().pair(Name(b"Im0"), image_id);
+        })?;
         Ok(id)
     }
 
@@ -241,14 +264,14 @@ impl Writer {
             Coding::Jpeg { bytes, components, inverted, icc } => {
                 return self.jpeg(image, id, page, bytes, *components, *inverted, icc.as_deref());
             }
-            Coding::G4 { bytes, black_is_1 } => self.fax(id, bytes, width, height, *black_is_1),
+            Coding::G4 { bytes, black_is_1 } => self.fax(id, bytes, width, height, *black_is_1)?,
             Coding::Bilevel(rows) => {
                 expect_length(rows, u64::from(width.div_ceil(8)) * u64::from(height))?;
                 if width > g4::MAX_WIDTH {
-                    self.flate_bits(id, rows, width, height);
+                    self.flate_bits(id, rows, width, height)?;
                 } else {
                     let strip = g4::encode(rows, width, height).ok_or_else(|| Fault::new(&NOT_PIXELS))?;
-                    self.fax(id, &strip, width, height, false);
+                    self.fax(id, &strip, width, height, false)?;
                 }
             }
             Coding::Grey(samples) => self.flate(id, samples, width, height, 1)?,
@@ -289,67 +312,72 @@ impl Writer {
         } else {
             (Cow::Borrowed(bytes), components)
         };
-        let profile = usable.map(|profile| self.profile(profile, channels));
-        let mut object = self.pdf.image_xobject(id, &data);
-        object.filter(Filter::DctDecode);
-        object.width(image.width as i32).height(image.height as i32).bits_per_component(8);
-        match profile {
-            Some(stream) => object.color_space().icc_based(stream),
-            None if channels == 1 => object.color_space().device_gray(),
-            None => object.color_space().device_rgb(),
-        }
-        if channels == 4 && inverted {
-            object.decode([1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
-        }
-        Ok(())
+        let profile = usable.map(|profile| self.profile(profile, channels)).transpose()?;
+        self.out.object(id, |chunk| {
+            let mut object = chunk.image_xobject(id, &data);
+            object.filter(Filter::DctDecode);
+            object.width(image.width as i32).height(image.height as i32).bits_per_component(8);
+            match profile {
+                Some(stream) => object.color_space().icc_based(stream),
+                None if channels == 1 => object.color_space().device_gray(),
+                None => object.color_space().device_rgb(),
+            }
+            if channels == 4 && inverted {
+                object.decode([1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+            }
+        })
     }
 
-    fn profile(&mut self, profile: &[u8], channels: u8) -> Ref {
+    fn profile(&mut self, profile: &[u8], channels: u8) -> Outcome<Ref> {
         let digest = Blake3::of(profile).0;
         if let Some(known) = self.profiles.get(&digest) {
-            return *known;
+            return Ok(*known);
         }
         let id = self.bump();
-        icc_stream(&mut self.pdf, id, profile, channels);
+        self.out.object(id, |chunk| icc_stream(chunk, id, profile, channels))?;
         self.profiles.insert(digest, id);
-        id
+        Ok(id)
     }
 
-    fn fax(&mut self, id: Ref, strip: &[u8], width: u32, height: u32, black_is_1: bool) {
-        let mut object = self.pdf.image_xobject(id, strip);
-        object.filter(Filter::CcittFaxDecode);
-        object.decode_parms().k(-1).columns(width as i32).rows(height as i32).black_is_1(black_is_1);
-        object.width(width as i32).height(height as i32).bits_per_component(1);
-        object.color_space().device_gray();
+    fn fax(&mut self, id: Ref, strip: &[u8], width: u32, height: u32, black_is_1: bool) -> Outcome<()> {
+        self.out.object(id, |chunk| {
+            let mut object = chunk.image_xobject(id, strip);
+            object.filter(Filter::CcittFaxDecode);
+            object.decode_parms().k(-1).columns(width as i32).rows(height as i32).black_is_1(black_is_1);
+            object.width(width as i32).height(height as i32).bits_per_component(1);
+            object.color_space().device_gray();
+        })
     }
 
     fn flate(&mut self, id: Ref, samples: &[u8], width: u32, height: u32, channels: u8) -> Outcome<()> {
         expect_length(samples, u64::from(width) * u64::from(height) * u64::from(channels))?;
         let stream = samples::deflate(samples, width, height, channels)?;
-        let mut object = self.pdf.image_xobject(id, &stream);
-        object.filter(Filter::FlateDecode);
-        object
-            .decode_parms()
-            .predictor(pdf_writer::types::Predictor::PngOptimum)
-            .colors(i32::from(channels))
-            .bits_per_component(8)
-            .columns(width as i32);
-        object.width(width as i32).height(height as i32).bits_per_component(8);
-        if channels == 1 {
-            object.color_space().device_gray();
-        } else {
-            object.color_space().device_rgb();
-        }
-        Ok(())
+        self.out.object(id, |chunk| {
+            let mut object = chunk.image_xobject(id, &stream);
+            object.filter(Filter::FlateDecode);
+            object
+                .decode_parms()
+                .predictor(pdf_writer::types::Predictor::PngOptimum)
+                .colors(i32::from(channels))
+                .bits_per_component(8)
+                .columns(width as i32);
+            object.width(width as i32).height(height as i32).bits_per_component(8);
+            match channels {
+                1 => object.color_space().device_gray(),
+                _ => object.color_space().device_rgb(),
+            }
+        })
     }
 
     /// Bilevel rows wider than Group 4 takes here.
-    fn flate_bits(&mut self, id: Ref, rows: &[u8], width: u32, height: u32) {
+    fn flate_bits(&mut self, id: Ref, rows: &[u8], width: u32, height: u32) -> Outcome<()> {
         let stream = miniz_oxide::deflate::compress_to_vec_zlib(rows, 6);
-        let mut object = self.pdf.image_xobject(id, &stream);
-        object.filter(Filter::FlateDecode);
-        object.width(width as i32).height(height as i32).bits_per_component(1).decode([1.0, 0.0]);
-        object.color_space().device_gray();
+        self.out.object(id, |chunk| {
+            let mut object = chunk.image_xobject(id, &stream);
+            object.filter(Filter::FlateDecode);
+            object.width(width as i32).height(height as i32).bits_per_component(1).decode([1.0, 0.0]);
+            object.color_space().device_gray();
+        })
     }
 }
 

@@ -3,12 +3,16 @@
 
 mod content;
 mod image;
+mod skim;
 
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::original::Original;
 use crate::page::{Dpi, DpiSource};
 use content::Survey;
 use image::{describe, filters, is_image_filter, undo};
-use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
+use lopdf::{Dictionary, Document, Object, ObjectId};
+use memchr::memmem::find;
+use skim::Skimmed;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -23,7 +27,7 @@ pub struct Bounds {
 
 /// An opened PDF.
 pub struct Pdf {
-    document: Document,
+    file: Skimmed,
     leaves: Vec<Leaf>,
     signed: bool,
     bounds: Bounds,
@@ -189,32 +193,32 @@ impl Pdf {
     ///
     /// # Errors
     /// [`BROKEN`], [`CUT`], [`ENCRYPTED`], [`NO_PAGES`], [`TOO_MANY_PAGES`].
-    pub fn open(bytes: &[u8], bounds: &Bounds) -> Outcome<Pdf> {
-        let tail = &bytes[bytes.len().saturating_sub(TAIL)..];
-        if !contains(tail, b"startxref") && !contains(tail, b"%%EOF") {
-            return Err(Fault::new(&CUT).detail(format!("{} bytes, no end mark", bytes.len())));
+    pub fn open(original: impl Into<Original>, bounds: &Bounds) -> Outcome<Pdf> {
+        let original = original.into();
+        let length = original.len();
+        let tail = original.read(length.saturating_sub(TAIL)..length)?;
+        if find(&tail, b"startxref").is_none() && find(&tail, b"%%EOF").is_none() {
+            return Err(Fault::new(&CUT).detail(format!("{length} bytes, no end mark")));
         }
-        let options =
-            LoadOptions { max_decompressed_size: Some(bounds.stream_bytes), ..LoadOptions::default() };
-        let document = Document::load_mem_with_options(bytes, options).map_err(|e| match e {
+        let no_pages = || Fault::new(&NO_PAGES).detail(format!("{length} bytes"));
+        let file = Skimmed::load(original, bounds)?.map_err(|refused| match refused.error {
             lopdf::Error::InvalidPassword
             | lopdf::Error::Decryption(_)
             | lopdf::Error::UnsupportedSecurityHandler(_) => Fault::new(&ENCRYPTED),
             // Header and end mark alone, or a trailer that leads nowhere.
-            _ if !contains(bytes, b"/Page") && !contains(bytes, b"/ObjStm") => {
-                Fault::new(&NO_PAGES).detail(format!("{} bytes", bytes.len()))
-            }
-            other => Fault::new(&BROKEN).detail(reason(&other)),
+            _ if !refused.may_have_pages => no_pages(),
+            _ => Fault::new(&BROKEN).detail(refused.reason()),
         })?;
+        let document = &file.document;
         if document.is_encrypted() || document.was_encrypted() || document.trailer.has(b"Encrypt") {
             return Err(Fault::new(&ENCRYPTED));
         }
-        let leaves = leaves(&document, bounds)?;
+        let leaves = leaves(document, bounds)?;
         if leaves.is_empty() {
-            return Err(Fault::new(&NO_PAGES).detail(format!("{} bytes", bytes.len())));
+            return Err(no_pages());
         }
-        let signed = contains(bytes, b"/ByteRange") || document.objects.values().any(|o| signs(o, 0));
-        Ok(Pdf { document, leaves, signed, bounds: bounds.clone() })
+        let signed = file.byte_range || document.objects.values().any(|o| signs(o, 0));
+        Ok(Pdf { file, leaves, signed, bounds: bounds.clone() })
     }
 
     /// Number of pages.
@@ -238,14 +242,16 @@ impl Pdf {
             .and_then(|i| self.leaves.get(i))
             .ok_or_else(|| Fault::new(&NO_PAGES).detail(format!("page {number}")))?;
         let dict =
-            self.document.get_dictionary(leaf.id).map_err(|e| Fault::new(&BROKEN).detail(reason(&e)))?;
+            self.file.document.get_dictionary(leaf.id).map_err(|e| Fault::new(&BROKEN).detail(reason(&e)))?;
         let media = leaf.inherited.media_box.unwrap_or([0.0, 0.0, 612.0, 792.0]);
         let area = leaf.inherited.crop_box.and_then(|crop| overlap(crop, media)).unwrap_or(media);
-        let unit = number_of(&self.document, dict.get(b"UserUnit").ok()).filter(|u| *u > 0.0).unwrap_or(1.0);
+        let unit =
+            number_of(&self.file.document, dict.get(b"UserUnit").ok()).filter(|u| *u > 0.0).unwrap_or(1.0);
         let rotate = leaf.inherited.rotate.rem_euclid(360) / 90;
         let (wide, high) = ((area[2] - area[0]) * unit, (area[3] - area[1]) * unit);
         let size = if rotate % 2 == 1 { (high, wide) } else { (wide, high) };
-        let content = match self.document.get_page_content_with_limit(leaf.id, self.bounds.stream_bytes) {
+        let content = match self.file.document.get_page_content_with_limit(leaf.id, self.bounds.stream_bytes)
+        {
             Ok(content) => content,
             Err(lopdf::Error::Decompress(_)) => {
                 return Err(
@@ -257,7 +263,7 @@ impl Pdf {
             }
         };
         let survey = content::survey(
-            &self.document,
+            &self.file.document,
             leaf.inherited.resources.as_deref(),
             &content,
             self.bounds.stream_bytes,
@@ -277,6 +283,7 @@ impl Pdf {
     pub fn image_bytes(&self, image: &Image) -> Outcome<Vec<u8>> {
         let fault = |what: &str| Fault::new(&PIXELS).detail(what);
         let stream = self
+            .file
             .document
             .get_object(image.id)
             .and_then(Object::as_stream)
@@ -288,16 +295,17 @@ impl Pdf {
             }
             _ => None,
         };
-        let limit = expected.map_or(self.bounds.stream_bytes.max(stream.content.len()), |n| {
+        let content = self.file.content(image.id, stream)?;
+        let limit = expected.map_or(self.bounds.stream_bytes.max(content.len()), |n| {
             // Writers end streams with a line break or a padded row.
             n.saturating_add(64 << 10)
         });
-        let filters = filters(&self.document, stream).map_err(|_| fault("filters"))?;
+        let filters = filters(&self.file.document, stream).map_err(|_| fault("filters"))?;
         let byte_filters = filters.iter().filter(|f| !is_image_filter(f)).count();
         let mut bytes = if byte_filters == 0 {
-            stream.content.clone()
+            content.into_owned()
         } else {
-            undo(&self.document, stream, &filters[..byte_filters])
+            undo(&self.file.document, stream, content.into_owned(), &filters[..byte_filters])
                 .decompressed_content_with_limit(limit)
                 .map_err(|e| fault(&reason(&e)))?
         };
@@ -312,12 +320,12 @@ impl Pdf {
 
     /// The embedded ICC profile of an image's colour space, if it has one of at most 4 MiB.
     pub fn icc(&self, image: &Image) -> Option<Vec<u8>> {
-        let stream = self.document.get_object(image.id).ok()?.as_stream().ok()?;
-        let space = stream.dict.get_deref(b"ColorSpace", &self.document).ok()?.as_array().ok()?;
+        let stream = self.file.document.get_object(image.id).ok()?.as_stream().ok()?;
+        let space = stream.dict.get_deref(b"ColorSpace", &self.file.document).ok()?.as_array().ok()?;
         if space.first()?.as_name().ok()? != b"ICCBased" {
             return None;
         }
-        let (_, profile) = self.document.dereference(space.get(1)?).ok()?;
+        let (_, profile) = self.file.document.dereference(space.get(1)?).ok()?;
         let profile = profile.as_stream().ok()?;
         match profile.dict.has(b"Filter") {
             true => profile.decompressed_content_with_limit(4 << 20).ok(),
@@ -349,8 +357,8 @@ impl Pdf {
             return Err(Foreign::PartOfPage);
         }
         let stream =
-            self.document.get_object(id).and_then(Object::as_stream).map_err(|_| Foreign::Unreadable)?;
-        let mut image = describe(&self.document, stream, id, fill_is_black, self.bounds.stream_bytes)?;
+            self.file.document.get_object(id).and_then(Object::as_stream).map_err(|_| Foreign::Unreadable)?;
+        let mut image = describe(&self.file.document, stream, id, fill_is_black, self.bounds.stream_bytes)?;
         let (wide, high) = (m[0].hypot(m[1]) * unit / 72.0, m[2].hypot(m[3]) * unit / 72.0);
         image.dpi =
             Dpi { x: image.width as f32 / wide, y: image.height as f32 / high, source: DpiSource::Placement };
@@ -451,17 +459,13 @@ fn signs(object: &Object, depth: u8) -> bool {
     }
 }
 
-fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    bytes.windows(needle.len()).any(|w| w == needle)
-}
-
 /// The parser's own words, cut short: object numbers and names of structures.
 fn reason(error: &lopdf::Error) -> String {
     error.to_string().chars().filter(|c| !c.is_control()).take(120).collect()
 }
 
 /// Bytes at the end of a file within which its end mark must lie.
-const TAIL: usize = 4096;
+const TAIL: u64 = 4096;
 
 /// The file's structure cannot be read.
 pub const BROKEN: Code = Code {

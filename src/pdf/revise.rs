@@ -12,6 +12,8 @@ mod tail;
 mod value;
 mod xref;
 
+pub(crate) use parse::Parser;
+
 pub use form::Field;
 pub use page::{Page, Rect};
 pub use tail::{Appended, Revision};
@@ -19,7 +21,6 @@ pub use value::{Dict, ObjectId, Stream, Value, text_string};
 pub use xref::{Entry, Kind, Section};
 
 use crate::fault::{Class, Code, Fault, Outcome};
-use parse::Parser;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -12,7 +12,7 @@ pub use judge::Judged;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
 use crate::page::PageImage;
-use crate::sandbox::{self, Pool, Request};
+use crate::sandbox::{self, Jailed, Pool, Request};
 use crate::scan::barcode::Policy;
 use crate::scan::{Kind, Limits, PageInfo, Profile, Source, open, source};
 use message::{Ask, Told, What};
@@ -35,6 +35,15 @@ impl Reader {
     /// In the children of a pool, whose program answers with [`Answering`].
     pub fn boxed(pool: Arc<Pool>) -> Self {
         Reader(Some(pool))
+    }
+
+    /// What protects this process from the bytes it reads.
+    ///
+    /// # Errors
+    /// [`sandbox::NOT_STARTED`].
+    pub fn jailed(&self) -> Outcome<Jailed> {
+        let nothing = Jailed { landlock: sandbox::Landlock::None, seccomp: false, rlimits: false };
+        self.0.as_ref().map_or(Ok(nothing), |pool| pool.jailed())
     }
 
     /// Opens a file and lists its pages.
@@ -125,8 +134,20 @@ impl Sheaf {
     /// # Errors
     /// As [`Sheaf::judge`].
     pub fn page_image(&self, page: usize) -> Outcome<PageImage> {
+        self.image(page, false)
+    }
+
+    /// The page as the wallet's copy has it; see [`wallet::shrink`](crate::pdf::wallet::shrink).
+    ///
+    /// # Errors
+    /// As [`Sheaf::judge`].
+    pub fn wallet_image(&self, page: usize) -> Outcome<PageImage> {
+        self.image(page, true)
+    }
+
+    fn image(&self, page: usize, small: bool) -> Outcome<PageImage> {
         match &self.0 {
-            How::Here(source) => source.page_image(page),
+            How::Here(source) => judge::image(source, page, small),
             How::Boxed(sheaf) => {
                 let most = sheaf.original.len().max(sheaf.limits.pixels.saturating_mul(4)) + MOST_PROFILE;
                 let whole = || sheaf.original.read(0..sheaf.original.len());
@@ -134,7 +155,7 @@ impl Sheaf {
                     Told::Image(head) => head.join(payload, whole),
                     _ => None,
                 };
-                sheaf.of(page, What::Image { page }, most, read)?
+                sheaf.of(page, What::Image { page, small }, most, read)?
             }
         }
     }

@@ -3,6 +3,7 @@
 //! A page that cannot be taken is one refused page; the others go on. What a decoder panics at is a fault too.
 
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::original::Original;
 use crate::page::{Coding, Dpi, DpiSource, PageImage};
 use crate::pdf::read::{self, Body, Pdf};
 use crate::scan::{Kind, Limits, Luma, jpeg, pdf_page, png_page, sniff, tiff_decode, tiff_pages};
@@ -14,6 +15,7 @@ pub use crate::pdf::read::Foreign;
 
 /// An opened file.
 pub struct Source {
+    /// The whole file, where it is a picture or a chain of them; of a PDF nothing, which is read page by page.
     bytes: Arc<[u8]>,
     kind: Kind,
     limits: Limits,
@@ -87,15 +89,16 @@ enum Inner {
 ///
 /// # Errors
 /// A fault of [`sniff`], of [`Limits`], or of the file's own format where no page at all can be listed.
-pub fn open(bytes: impl Into<Arc<[u8]>>, limits: &Limits) -> Outcome<Source> {
-    let bytes = bytes.into();
-    limits.file(bytes.len() as u64)?;
-    let kind = sniff(&bytes)?;
+pub fn open(original: impl Into<Original>, limits: &Limits) -> Outcome<Source> {
+    let original = original.into();
+    limits.file(original.len())?;
+    let kind = sniff(&original.read(0..original.len().min(HEAD))?)?;
+    let bytes: Arc<[u8]> = if kind == Kind::Pdf { Arc::from([]) } else { original.whole()? };
     guarded(|| match kind {
         Kind::Jpeg => open_jpeg(&bytes, limits),
         Kind::Png => open_png(&bytes, limits),
         Kind::Tiff => open_tiff(&bytes, limits),
-        Kind::Pdf => open_pdf(&bytes, limits),
+        Kind::Pdf => open_pdf(&original, limits),
     })
     .map(|(pages, inner, signed)| Source { kind, limits: limits.clone(), signed, pages, inner, bytes })
 }
@@ -104,11 +107,6 @@ impl Source {
     /// What the file is.
     pub fn kind(&self) -> Kind {
         self.kind
-    }
-
-    /// The file, byte for byte.
-    pub fn bytes(&self) -> &Arc<[u8]> {
-        &self.bytes
     }
 
     /// A PDF that holds a signature: its bytes must never be written anew.
@@ -234,9 +232,9 @@ fn open_tiff(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
     Ok((infos, Inner::Tiff(heads), false))
 }
 
-fn open_pdf(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
+fn open_pdf(original: &Original, limits: &Limits) -> Outcome<Opened> {
     let bounds = read::Bounds { pages: limits.pages, stream_bytes: limits.stream_bytes };
-    let pdf = Pdf::open(bytes, &bounds)?;
+    let pdf = Pdf::open(original.clone(), &bounds)?;
     let mut infos = Vec::new();
     let mut images = Vec::new();
     for number in 1..=pdf.pages() {
@@ -330,6 +328,8 @@ fn believed(dpi: Option<Dpi>, width: u32, height: u32) -> Dpi {
     }
 }
 
+/// Bytes that tell the kind of a file.
+const HEAD: u64 = 4096;
 const LEAST_DPI: f32 = 50.0;
 const MOST_DPI: f32 = 2400.0;
 /// 297 mm.

@@ -1,5 +1,6 @@
 //! What an image dictionary says of its samples, and its stream with the byte-level filters undone.
 
+use super::skim::encoded;
 use super::{Colour, Filter, Foreign, Image, number_of};
 use crate::page::{Dpi, DpiSource};
 use lopdf::{Dictionary, Document, Object, ObjectId, Stream};
@@ -75,7 +76,7 @@ pub(super) fn describe(
         dpi: Dpi { x: 0.0, y: 0.0, source: DpiSource::Placement },
         turns: 0,
         mirrored: false,
-        encoded: stream.content.len() as u64,
+        encoded: encoded(stream),
     })
 }
 
@@ -187,7 +188,7 @@ pub(super) fn is_image_filter(name: &[u8]) -> bool {
 }
 
 /// The stream with its byte-level filters alone and their parameters resolved.
-pub(super) fn undo(document: &Document, stream: &Stream, names: &[Vec<u8>]) -> Stream {
+pub(super) fn undo(document: &Document, stream: &Stream, content: Vec<u8>, names: &[Vec<u8>]) -> Stream {
     let mut dict = Dictionary::new();
     dict.set("Filter", Object::Array(names.iter().map(|n| Object::Name(n.clone())).collect()));
     let parms = (0..names.len()).map(|i| {
@@ -200,5 +201,5 @@ pub(super) fn undo(document: &Document, stream: &Stream, names: &[Vec<u8>]) -> S
         Object::Dictionary(resolved)
     });
     dict.set("DecodeParms", Object::Array(parms.collect()));
-    Stream::new(dict, stream.content.clone())
+    Stream::new(dict, content)
 }

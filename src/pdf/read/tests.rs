@@ -67,7 +67,7 @@ impl Draft {
     }
 
     fn body(self) -> Body {
-        Pdf::open(&self.bytes(), &bounds()).unwrap().page(1).unwrap().body
+        Pdf::open(self.bytes(), &bounds()).unwrap().page(1).unwrap().body
     }
 
     fn taken(self) -> Image {
@@ -119,14 +119,14 @@ fn what_is_not_one_full_image_is_named_and_kept() {
 #[test]
 fn a_layer_of_unseen_text_leaves_the_scan_a_scan() {
     let file = scan(&format!("{FULL} BT 3 Tr (layer) Tj ET")).bytes();
-    let page = Pdf::open(&file, &bounds()).unwrap().page(1).unwrap();
+    let page = Pdf::open(&file[..], &bounds()).unwrap().page(1).unwrap();
     assert!(page.has_text && matches!(page.body, Body::Image(_)));
 }
 
 #[test]
 fn samples_that_break_off_are_a_fault_and_never_filled() {
     let file = draft(FULL, grey(), vec![9; 799]).bytes();
-    let pdf = Pdf::open(&file, &bounds()).unwrap();
+    let pdf = Pdf::open(&file[..], &bounds()).unwrap();
     let Body::Image(image) = pdf.page(1).unwrap().body else { panic!() };
     assert_eq!(pdf.image_bytes(&image).unwrap_err().code.id, PIXELS.id);
 }
@@ -136,7 +136,7 @@ fn a_signature_anywhere_is_seen_and_an_empty_field_is_none() {
     let with = |field: Dictionary| {
         let mut draft = scan(FULL);
         draft.document.add_object(field);
-        Pdf::open(&draft.bytes(), &bounds()).unwrap().signed()
+        Pdf::open(draft.bytes(), &bounds()).unwrap().signed()
     };
     assert!(!with(dictionary! { "FT" => "Sig", "T" => Object::string_literal("a") }));
     assert!(with(dictionary! { "FT" => "Sig", "V" => dictionary! { "Type" => "Sig" } }));
@@ -149,7 +149,7 @@ fn a_page_tree_that_loops_or_repeats_its_kids_ends() {
     let (pages, page) = (looped.pages, looped.page);
     let kids: Vec<Object> = std::iter::repeat_n(Object::from(page), 50_000).chain([pages.into()]).collect();
     looped.document.get_dictionary_mut(pages).unwrap().set("Kids", kids);
-    assert_eq!(Pdf::open(&looped.bytes(), &bounds()).unwrap().pages(), 1);
+    assert_eq!(Pdf::open(looped.bytes(), &bounds()).unwrap().pages(), 1);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn content_that_inflates_beyond_the_bounds_is_that_pages_fault() {
     let filters = vec![Object::from("FlateDecode"), "FlateDecode".into()];
     let id = bomb.document.add_object(Stream::new(dictionary! { "Filter" => filters }, twice));
     let file = bomb.page("Contents", id).bytes();
-    let fault = Pdf::open(&file, &bounds()).unwrap().page(1).unwrap_err();
+    let fault = Pdf::open(&file[..], &bounds()).unwrap().page(1).unwrap_err();
     assert_eq!(fault.code.id, CONTENT.id);
 }
 

@@ -5,7 +5,7 @@ use super::message::{Ask, Crossed, ImageHead, Told, What};
 use crate::fault::{Fault, Outcome};
 use crate::original::Original;
 use crate::sandbox::{Answer, NONSENSE};
-use crate::scan::{Limits, Source, open};
+use crate::scan::{Kind, Limits, Source, open};
 use rustix::fd::OwnedFd;
 
 /// What a decoder remembers between two requests.
@@ -41,8 +41,10 @@ impl Answering {
                 let judged = judge::judge(source, *page, profile, codes.as_ref())?;
                 Ok((Told::Judged(Box::new(judged)), Vec::new()))
             }
-            What::Image { page } => {
-                let (head, payload) = ImageHead::split(source.page_image(*page)?, source.kind());
+            What::Image { page, small } => {
+                let image = judge::image(source, *page, *small)?;
+                let whole = source.kind() == Kind::Jpeg && !small;
+                let (head, payload) = ImageHead::split(image, whole);
                 Ok((Told::Image(head), payload))
             }
         }

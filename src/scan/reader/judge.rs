@@ -1,7 +1,8 @@
 //! A page decoded once and looked at from all sides.
 
 use crate::fault::Outcome;
-use crate::page::{Dpi, DpiSource};
+use crate::page::{Dpi, DpiSource, PageImage};
+use crate::pdf::wallet;
 use crate::scan::barcode::{self, PageCodes, Policy};
 use crate::scan::{Profile, Quality, Source, quality};
 use serde::{Deserialize, Serialize};
@@ -41,4 +42,13 @@ pub(super) fn judge(
         quality: quality::judge(&luma, dpi, profile),
         codes: codes.map(|policy| barcode::read_page(&luma, known, policy)),
     })
+}
+
+/// A page as the archive writes it, or as the wallet's copy does.
+///
+/// # Errors
+/// As [`Source::page_image`] and [`wallet::shrink`].
+pub(super) fn image(source: &Source, page: usize, small: bool) -> Outcome<PageImage> {
+    let image = source.page_image(page)?;
+    if small { wallet::shrink(&image) } else { Ok(image) }
 }

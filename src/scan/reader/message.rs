@@ -23,7 +23,8 @@ pub(super) struct Ask {
 pub(super) enum What {
     Open,
     Judge { page: usize, profile: Profile, codes: Option<Policy> },
-    Image { page: usize },
+    /// `small`: as the wallet's copy has it.
+    Image { page: usize, small: bool },
 }
 
 /// An answer.
@@ -103,11 +104,10 @@ enum CodingHead {
 }
 
 impl ImageHead {
-    /// Parts a page from its bytes. `kind` is that of the file it is from.
-    pub(super) fn split(image: PageImage, kind: Kind) -> (Self, Vec<u8>) {
+    /// Parts a page from its bytes. A JPEG that is the `whole` original stays behind.
+    pub(super) fn split(image: PageImage, whole: bool) -> (Self, Vec<u8>) {
         let (coding, payload) = match image.coding {
             Coding::Jpeg { bytes, components, inverted, icc } => {
-                let whole = kind == Kind::Jpeg;
                 let head = CodingHead::Jpeg { components, inverted, icc: icc.as_ref().map(Vec::len), whole };
                 let mut payload = icc.unwrap_or_default();
                 if !whole {

@@ -37,7 +37,7 @@ fn a_child_lists_and_judges_as_this_process_does() {
 #[test]
 fn a_page_comes_back_byte_for_byte_and_a_whole_original_is_not_sent() {
     let bytes = jpeg();
-    let answer = through_the_pipe(&bytes, What::Image { page: 1 });
+    let answer = through_the_pipe(&bytes, What::Image { page: 1, small: false });
     assert!(answer.payload.is_empty());
     let Told::Image(head) = told(&answer) else { panic!() };
     let back = head.join(answer.payload, || Ok(bytes.clone())).unwrap().unwrap();
@@ -53,7 +53,7 @@ fn a_page_comes_back_byte_for_byte_and_a_whole_original_is_not_sent() {
         Coding::Grey(vec![6; 18]),
         Coding::Rgb(vec![7; 54]),
     ] {
-        let (head, payload) = ImageHead::split(image(coding.clone()), Kind::Pdf);
+        let (head, payload) = ImageHead::split(image(coding.clone()), false);
         let head: ImageHead = serde_json::from_slice(&serde_json::to_vec(&head).unwrap()).unwrap();
         assert_eq!(head.join(payload, || panic!()), Some(Ok(image(coding))));
     }
@@ -64,12 +64,12 @@ fn pixels_that_do_not_fill_the_page_are_nonsense() {
     let dpi = Dpi { x: 200.0, y: 200.0, source: DpiSource::Header };
     for coding in [Coding::Bilevel(vec![0; 3]), Coding::Grey(vec![0; 19]), Coding::Rgb(Vec::new())] {
         let image = PageImage { width: 9, height: 2, dpi, turns: 0, mirrored: false, coding };
-        let (head, payload) = ImageHead::split(image, Kind::Png);
+        let (head, payload) = ImageHead::split(image, false);
         assert_eq!(head.join(payload, || panic!()), None);
     }
     let coding = Coding::Jpeg { bytes: vec![], components: 3, inverted: false, icc: Some(vec![0; 9]) };
     let image = PageImage { width: 9, height: 2, dpi, turns: 0, mirrored: false, coding };
-    let (head, _) = ImageHead::split(image, Kind::Jpeg);
+    let (head, _) = ImageHead::split(image, true);
     assert_eq!(head.join(vec![0; 8], || panic!()), None);
 }
 
