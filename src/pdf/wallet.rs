@@ -51,7 +51,11 @@ pub fn assemble_each<P: Borrow<ArchivePage>>(
     Ok(archived)
 }
 
-fn shrink(image: &PageImage) -> Outcome<PageImage> {
+/// One page made small enough for the copy; its physical size stays.
+///
+/// # Errors
+/// As [`archive::assemble`].
+pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
     let (width, height) = (image.width, image.height);
     let raw = |bytes: &[u8], channels: u8| Samples { bytes: bytes.to_vec(), width, height, channels };
     let samples = match &image.coding {
