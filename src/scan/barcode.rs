@@ -63,6 +63,8 @@ pub struct Barcode {
     pub corners: [[f32; 2]; 4],
     /// The width of its narrowest element in pixels of the page; 0 where the decoder does not tell.
     pub module_px: f32,
+    /// The stage of the search that found it.
+    pub found_by: Stage,
 }
 
 /// Shows no text: a card's code is personal data.
@@ -75,6 +77,23 @@ impl fmt::Debug for Barcode {
             .field("module_px", &self.module_px)
             .finish_non_exhaustive()
     }
+}
+
+/// What proposes the places that are handed to decoders. Each can be left out, to learn what it finds and costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Three finder patterns of a QR code, from run lengths.
+    Finders,
+    /// Cells of 2 mm that are half dark and full of edges.
+    Cells,
+    /// Every pixel was given to every decoder.
+    Whole,
+}
+
+impl Stage {
+    /// All of them, in the order in which they run.
+    pub const ALL: [Stage; 3] = [Stage::Finders, Stage::Cells, Stage::Whole];
 }
 
 /// How a page was searched; part of the record, since a region that nobody proposed was not looked at.
@@ -97,7 +116,9 @@ pub struct Policy {
     pub whole_below_px: usize,
     /// Also search a large page whole when its regions gave no code: for cover sheets and sides of cards, where a
     /// code is expected. Costs about a hundred milliseconds.
-    pub expected: bool,
+    pub thorough: bool,
+    /// Stages that run.
+    pub stages: Vec<Stage>,
     /// At most this many regions of a page are handed to decoders, the most promising first.
     pub max_regions: usize,
     /// At most this many pixels are handed to decoders for one page, all attempts together.
@@ -109,7 +130,8 @@ impl Default for Policy {
         Policy {
             formats: Format::ALL.to_vec(),
             whole_below_px: 2_000_000,
-            expected: false,
+            thorough: false,
+            stages: Stage::ALL.to_vec(),
             max_regions: 24,
             max_effort_px: 3_000_000,
         }
@@ -137,7 +159,7 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
     }
     let mut effort = Effort { left: policy.max_effort_px };
     localised(luma, dpi, policy, small, &mut effort, &mut codes);
-    if small || (policy.expected && codes.is_empty()) {
+    if small || (policy.thorough && codes.is_empty()) {
         searched = Searched::WholeImage;
         whole(luma, policy, &mut codes);
     }
@@ -202,7 +224,7 @@ fn localised(
             let finders = patterns.iter().filter(|p| region.holds(p.at)).count();
             found = matrix::read(luma, region, finders, &policy.formats, effort);
         }
-        found.into_iter().for_each(|code| add(codes, code));
+        found.into_iter().for_each(|code| add(codes, Barcode { found_by: Stage::Cells, ..code }));
     }
 }
 
@@ -217,7 +239,7 @@ fn whole(luma: &Luma, policy: &Policy, codes: &mut Vec<Barcode>) {
         for _ in 0..MOST_EQUAL {
             let Some(code) = read::whole(&patch, format, !codes.is_empty()) else { break };
             patch.whiten(&code.corners);
-            add(codes, code);
+            add(codes, Barcode { found_by: Stage::Whole, ..code });
         }
     }
 }

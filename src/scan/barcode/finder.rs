@@ -6,7 +6,7 @@
 //! Error correction and character sets are the decoder library's.
 
 use super::patch::bilinear;
-use super::{Barcode, Format, read};
+use super::{Barcode, Format, Stage, read};
 use crate::scan::luma::Luma;
 use rxing::common::BitMatrix;
 
@@ -118,7 +118,7 @@ fn read_grid(luma: &Luma, warp: &Warp) -> Option<Barcode> {
                 let corners =
                     [[-0.5, -0.5], [end, -0.5], [end, end], [-0.5, end]].map(|[c, r]| warp.at(c, r));
                 let module_px = length(sub(warp.top_right, warp.top_left)) / (size as f32 - 7.0);
-                return Some(Barcode { format: Format::QRCode, text, bytes, corners, module_px });
+                return Some(Barcode { format: Format::QRCode, text, bytes, corners, module_px, found_by: Stage::Finders });
             }
         }
     }
