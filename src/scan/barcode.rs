@@ -4,6 +4,7 @@
 //! regions it proposes are handed to decoders, one format at a time. Small pictures (photographs, crops, cards) are
 //! searched whole. Work is counted in pixels, not in seconds, so that a page gives the same codes on every machine.
 
+pub mod corner;
 pub mod finder;
 pub mod linear;
 pub mod locate;
@@ -87,13 +88,15 @@ pub enum Stage {
     Finders,
     /// Cells of 2 mm that are half dark and full of edges.
     Cells,
+    /// The solid corner of a Data Matrix.
+    Corners,
     /// Every pixel was given to every decoder.
     Whole,
 }
 
 impl Stage {
     /// All of them, in the order in which they run.
-    pub const ALL: [Stage; 3] = [Stage::Finders, Stage::Cells, Stage::Whole];
+    pub const ALL: [Stage; 4] = [Stage::Finders, Stage::Cells, Stage::Corners, Stage::Whole];
 }
 
 /// How a page was searched; part of the record, since a region that nobody proposed was not looked at.
@@ -224,7 +227,7 @@ fn localised(
             let finders = patterns.iter().filter(|p| region.holds(p.at)).count();
             found = matrix::read(luma, region, finders, &policy.formats, effort);
         }
-        found.into_iter().for_each(|code| add(codes, Barcode { found_by: Stage::Cells, ..code }));
+        found.into_iter().for_each(|code| add(codes, code));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::locate::Region;
 use super::patch::Patch;
-use super::{Barcode, Effort, Format, read};
+use super::{Barcode, Effort, Format, Stage, corner, read};
 use crate::scan::luma::Luma;
 
 /// Every code of dots in a region, most regions holding none or one. `finders` are the QR finder patterns seen in it.
@@ -44,9 +44,18 @@ fn read_one(
     if formats.is_empty() {
         return None;
     }
+    if formats.contains(&Format::DataMatrix)
+        && let Some(code) = corner::read(best, effort)
+    {
+        return Some(code);
+    }
     let mut tries = |patch: &Patch| {
         formats.iter().find_map(|format| {
-            effort.spend(patch.data.len()).then(|| read::decode(patch, *format, false)).flatten()
+            effort
+                .spend(patch.data.len())
+                .then(|| read::decode(patch, *format, false))
+                .flatten()
+                .map(|code| Barcode { found_by: Stage::Cells, ..code })
         })
     };
     if let Some(code) = tries(best) {
@@ -68,8 +77,8 @@ fn could_be(format: Format, patch: &Patch, region: &Region, finders: usize) -> b
     let (wide, tall) = region.core();
     match format {
         // A code that touches others makes a larger region.
-        Format::DataMatrix => wide.max(tall) <= 36 * region.cell && has_solid_sides(patch, region),
-        Format::PDF417 => wide.max(tall) >= 5 * region.cell && has_guard(patch),
+        Format::DataMatrix => wide.max(tall) <= 64 * region.cell && has_solid_sides(patch, region),
+        Format::PDF417 => wide.max(tall) >= 10 * region.cell && has_guard(patch),
         Format::QRCode => finders >= 2,
         Format::Code128 | Format::Code39 => false,
     }
@@ -79,7 +88,7 @@ fn could_be(format: Format, patch: &Patch, region: &Region, finders: usize) -> b
 /// of print (4 mm) and a good part of what the region holds.
 fn has_solid_sides(patch: &Patch, region: &Region) -> bool {
     let (wide, tall) = region.core();
-    let least = (wide.min(tall) * 2 / 5).max(2 * region.cell);
+    let least = (wide.min(tall) * 2 / 5).max(3 * region.cell);
     longest_runs(patch, true) >= least && longest_runs(patch, false) >= least
 }
 
