@@ -141,6 +141,13 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// True where a format is looked for by a stage.
+    fn wants(&self, format: Format, stage: Stage) -> bool {
+        self.formats.contains(&format) && self.stages.contains(&stage)
+    }
+}
+
 /// The codes of a page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PageCodes {
@@ -162,7 +169,8 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
     }
     let mut effort = Effort { left: policy.max_effort_px };
     localised(luma, dpi, policy, small, &mut effort, &mut codes);
-    if small || (policy.thorough && codes.is_empty()) {
+    let asked = small || (policy.thorough && codes.is_empty());
+    if asked && policy.stages.contains(&Stage::Whole) {
         searched = Searched::WholeImage;
         whole(luma, policy, &mut codes);
     }
@@ -201,33 +209,62 @@ fn localised(
     codes: &mut Vec<Barcode>,
 ) {
     let map = locate::survey(luma, dpi);
-    let patterns = if policy.formats.contains(&Format::QRCode) {
-        finder::patterns(luma, map.threshold)
-    } else {
-        Vec::new()
+    let mut patterns = Vec::new();
+    if policy.wants(Format::QRCode, Stage::Finders) {
+        let step = if small { 2 } else { map.cell * 5 / 8 };
+        patterns = finder::patterns(luma, map.threshold, step);
+        read_triples(luma, &patterns, codes);
+    }
+    let known = |codes: &[Barcode], region: &locate::Region| {
+        let centre = [(region.x0 + region.x1) as f32 / 2.0, (region.y0 + region.y1) as f32 / 2.0];
+        codes.iter().any(|code| inside(&code.corners, centre))
     };
-    for triple in finder::triples(&patterns) {
+    if policy.stages.contains(&Stage::Cells) {
+        for region in map.regions.iter().filter(|r| !r.is_low()).take(policy.max_regions) {
+            if known(codes, region) {
+                continue;
+            }
+            let mut found = Vec::new();
+            if region.kind == locate::Kind::Linear {
+                found = linear::read(luma, region, &policy.formats, effort);
+            }
+            // A small picture goes to these decoders whole, after this.
+            if found.is_empty() && !small {
+                let before = codes.len();
+                if policy.wants(Format::QRCode, Stage::Finders) && region.may_hold_qr() {
+                    let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
+                    if effort.spend(cut.data.len()) {
+                        cut.stretch();
+                        let more = finder::patterns_in(&cut);
+                        read_triples(luma, &more, codes);
+                        patterns.extend(more);
+                    }
+                }
+                if codes.len() == before {
+                    let finders = patterns.iter().filter(|p| region.holds(p.at)).count();
+                    found = matrix::read(luma, region, finders, policy, effort);
+                }
+            }
+            found.into_iter().for_each(|code| add(codes, code));
+        }
+    }
+    if policy.wants(Format::DataMatrix, Stage::Corners) {
+        let mut low: Vec<&locate::Region> = map.regions.iter().filter(|r| r.is_low() && !known(codes, r)).collect();
+        low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
+        for region in low.into_iter().take(2 * policy.max_regions) {
+            matrix::read_small(luma, region, effort).into_iter().for_each(|code| add(codes, code));
+        }
+    }
+}
+
+/// Reads the QR codes that some finder patterns propose.
+fn read_triples(luma: &Luma, patterns: &[finder::Pattern], codes: &mut Vec<Barcode>) {
+    for triple in finder::triples(patterns) {
         if codes.iter().all(|code| !inside(&code.corners, triple.centre()))
             && let Some(code) = finder::read(luma, &triple)
         {
             add(codes, code);
         }
-    }
-    for region in map.regions.iter().take(policy.max_regions) {
-        let centre = [(region.x0 + region.x1) as f32 / 2.0, (region.y0 + region.y1) as f32 / 2.0];
-        if codes.iter().any(|code| inside(&code.corners, centre)) {
-            continue;
-        }
-        let mut found = Vec::new();
-        if region.kind == locate::Kind::Linear {
-            found = linear::read(luma, region, &policy.formats, effort);
-        }
-        // A small picture goes to these decoders whole, after this.
-        if found.is_empty() && !small {
-            let finders = patterns.iter().filter(|p| region.holds(p.at)).count();
-            found = matrix::read(luma, region, finders, &policy.formats, effort);
-        }
-        found.into_iter().for_each(|code| add(codes, code));
     }
 }
 

@@ -12,6 +12,8 @@ use crate::scan::luma::Luma;
 pub struct Survey {
     /// Grey value midway between ink and paper.
     pub threshold: u8,
+    /// Side of a cell, about 1 mm.
+    pub cell: usize,
     /// Regions that may hold a code, the most promising first.
     pub regions: Vec<Region>,
 }
@@ -33,12 +35,29 @@ pub struct Region {
     pub cell: usize,
     /// Flagged cells.
     pub cells: usize,
+    /// Share of dark pixels in those cells.
+    pub dark: f32,
+    /// Density of edges in those cells.
+    pub edges: f32,
 }
 
 impl Region {
     /// True where a point lies in the region.
     pub fn holds(&self, [x, y]: [f32; 2]) -> bool {
         x >= self.x0 as f32 && x < self.x1 as f32 && y >= self.y0 as f32 && y < self.y1 as f32
+    }
+
+    /// True where a QR code finds room and the region is not a picture.
+    pub fn may_hold_qr(&self) -> bool {
+        let (wide, tall) = self.core();
+        let (short, long) = (wide.min(tall), wide.max(tall));
+        short >= 5 * self.cell && long <= 8 * short && (self.x1 - self.x0) * (self.y1 - self.y0) < 1_500_000
+    }
+
+    /// True where only a Data Matrix finds room; most such regions are words of bold print.
+    pub fn is_low(&self) -> bool {
+        let (wide, tall) = self.core();
+        self.kind == Kind::Matrix && wide.min(tall) < 5 * self.cell
     }
 
     /// True where two regions touch and one lies beside the other, not across its corner.
@@ -71,13 +90,13 @@ pub fn survey(luma: &Luma, dpi: Option<f32>) -> Survey {
     let (paper, ink) = levels(luma);
     let threshold = ((u16::from(paper) + u16::from(ink)) / 2) as u8;
     let contrast = f32::from(paper.saturating_sub(ink));
-    if contrast < 24.0 {
-        return Survey { threshold, regions: Vec::new() };
-    }
     let cell = cell_side(luma, dpi);
+    if contrast < 24.0 {
+        return Survey { threshold, cell, regions: Vec::new() };
+    }
     let grid = Grid::of(luma, cell, threshold, (contrast / 16.0) as u8);
     let regions = if grid.down * grid.across > 0 { grid.regions(luma, contrast) } else { Vec::new() };
-    Survey { threshold, regions }
+    Survey { threshold, cell, regions }
 }
 
 /// 1 mm in pixels: by the resolution where it is believable, else by the long side of A4.
@@ -208,6 +227,7 @@ impl Grid {
     fn regions(&self, luma: &Luma, contrast: f32) -> Vec<Region> {
         let mut flags = self.flags(contrast);
         let side = self.side;
+        let samples = (side * side.div_ceil(2)) as f32;
         let mut regions = Vec::new();
         let mut stack = Vec::new();
         for start in 0..flags.len() {
@@ -215,11 +235,14 @@ impl Grid {
                 continue;
             }
             let (mut x0, mut y0, mut x1, mut y1) = (usize::MAX, usize::MAX, 0, 0);
+            let (mut dark, mut edges) = (0u32, 0u32);
             let (mut cells, mut bars) = (1usize, usize::from(flags[start] == Flag::Bars));
             flags[start] = Flag::None;
             stack.push(start);
             while let Some(at) = stack.pop() {
                 let (x, y) = (at % self.across, at / self.across);
+                dark = dark.saturating_add(self.dark[at]);
+                edges = edges.saturating_add(self.gx[at].saturating_add(self.gy[at]));
                 (x0, y0, x1, y1) = (x0.min(x), y0.min(y), x1.max(x), y1.max(y));
                 for ny in y.saturating_sub(1)..(y + 2).min(self.down) {
                     for nx in x.saturating_sub(1)..(x + 2).min(self.across) {
@@ -234,7 +257,8 @@ impl Grid {
                 }
             }
             let (wide, tall) = (x1 + 1 - x0, y1 + 1 - y0);
-            if cells < LEAST_CELLS || wide.min(tall) < LEAST_SIDE || cells * 4 < wide * tall {
+            let short = wide.min(tall);
+            if cells < LEAST_CELLS || short < LEAST_SIDE || cells * 4 < wide * tall {
                 continue;
             }
             regions.push(Region {
@@ -245,6 +269,8 @@ impl Grid {
                 kind: if bars * 2 > cells { Kind::Linear } else { Kind::Matrix },
                 cell: side,
                 cells,
+                dark: dark as f32 / samples / cells as f32,
+                edges: edges as f32 / samples / cells as f32 / contrast * side as f32 / 8.0,
             });
         }
         let mut regions = joined(regions);

@@ -2,15 +2,28 @@
 
 use super::locate::Region;
 use super::patch::Patch;
-use super::{Barcode, Effort, Format, Stage, corner, read};
+use super::{Barcode, Effort, Format, Policy, Stage, corner, read};
 use crate::scan::luma::Luma;
+
+/// The Data Matrix of a region that is too low for other codes of dots; most such regions are words of bold print.
+pub(crate) fn read_small(luma: &Luma, region: &Region, effort: &mut Effort) -> Option<Barcode> {
+    let pad = region.cell;
+    let mut cut = Patch::cut(luma, region.x0 + pad, region.y0 + pad, region.x1 - pad, region.y1 - pad);
+    cut.stretch();
+    let angle = cut.directions().grid;
+    let straight = if angle.abs() > 0.01 { cut.turned(angle) } else { cut };
+    if !has_solid_sides(&straight, region) {
+        return None;
+    }
+    corner::read(&straight, effort)
+}
 
 /// Every code of dots in a region, most regions holding none or one. `finders` are the QR finder patterns seen in it.
 pub(crate) fn read(
     luma: &Luma,
     region: &Region,
     finders: usize,
-    formats: &[Format],
+    policy: &Policy,
     effort: &mut Effort,
 ) -> Vec<Barcode> {
     let mut found = Vec::new();
@@ -20,7 +33,7 @@ pub(crate) fn read(
     }
     cut.stretch();
     while found.len() < MOST_CODES {
-        let Some(code) = read_one(&cut, region, finders, formats, effort) else { break };
+        let Some(code) = read_one(&cut, region, finders, policy, effort) else { break };
         cut.whiten(&code.corners);
         found.push(code);
     }
@@ -31,7 +44,7 @@ fn read_one(
     cut: &Patch,
     region: &Region,
     finders: usize,
-    formats: &[Format],
+    policy: &Policy,
     effort: &mut Effort,
 ) -> Option<Barcode> {
     let directions = cut.directions();
@@ -40,11 +53,12 @@ fn read_one(
     let straight = (angle.abs() > 0.01).then(|| cut.turned(angle));
     let best = straight.as_ref().unwrap_or(cut);
     let formats: Vec<Format> =
-        formats.iter().copied().filter(|format| could_be(*format, best, region, finders)).collect();
+        policy.formats.iter().copied().filter(|format| could_be(*format, best, region, finders)).collect();
     if formats.is_empty() {
         return None;
     }
-    if formats.contains(&Format::DataMatrix)
+    if policy.stages.contains(&Stage::Corners)
+        && formats.contains(&Format::DataMatrix)
         && let Some(code) = corner::read(best, effort)
     {
         return Some(code);
