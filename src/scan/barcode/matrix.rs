@@ -10,7 +10,7 @@ pub(crate) fn read_small(luma: &Luma, region: &Region, effort: &mut Effort) -> O
     let pad = region.cell;
     let mut cut = Patch::cut(luma, region.x0 + pad, region.y0 + pad, region.x1 - pad, region.y1 - pad);
     cut.stretch();
-    let angle = cut.directions().grid;
+    let angle = cut.blurred().directions().grid;
     let straight = if angle.abs() > 0.01 { cut.turned(angle) } else { cut };
     if !has_solid_sides(&straight, region) {
         return None;
@@ -47,7 +47,7 @@ fn read_one(
     policy: &Policy,
     effort: &mut Effort,
 ) -> Option<Barcode> {
-    let directions = cut.directions();
+    let directions = cut.blurred().directions();
     // Bars of a PDF417 know which way is up better than its grid does.
     let angle = if directions.coherence > 0.5 { directions.gradient } else { directions.grid };
     let straight = (angle.abs() > 0.01).then(|| cut.turned(angle));
@@ -98,12 +98,12 @@ fn could_be(format: Format, patch: &Patch, region: &Region, finders: usize) -> b
     }
 }
 
-/// Two solid sides of a Data Matrix: a dark run along some row and one along some column, each longer than a stroke
-/// of print (4 mm) and a good part of what the region holds.
+/// Two solid sides of a Data Matrix: a dark run along some row and one along some column, one of them a good part of
+/// the region's longer side and the other of its shorter one.
 fn has_solid_sides(patch: &Patch, region: &Region) -> bool {
     let (wide, tall) = region.core();
-    let least = (wide.min(tall) * 2 / 5).max(3 * region.cell);
-    longest_runs(patch, true) >= least && longest_runs(patch, false) >= least
+    let (across, down) = (longest_runs(patch, true), longest_runs(patch, false));
+    across.max(down) * 2 >= wide.max(tall) && across.min(down) * 5 >= wide.min(tall) * 2
 }
 
 fn longest_runs(patch: &Patch, rows: bool) -> usize {

@@ -220,8 +220,10 @@ impl Patch {
                 xx += f64::from(gx2);
                 yy += f64::from(gy2);
                 xy += f64::from(gxy);
-                re4 += f64::from(gx2 * gx2 - 6.0 * gx2 * gy2 + gy2 * gy2);
-                im4 += f64::from(4.0 * gxy * (gx2 - gy2));
+                // By the square of the step: corners, where both steps are large, must not outweigh edges.
+                let scale = 1.0 / (gx2 + gy2 + 1.0);
+                re4 += f64::from((gx2 * gx2 - 6.0 * gx2 * gy2 + gy2 * gy2) * scale);
+                im4 += f64::from(4.0 * gxy * (gx2 - gy2) * scale);
             }
         }
         let spread = (xx - yy).hypot(2.0 * xy);
