@@ -2,16 +2,18 @@
 //!
 //! | ISO 19005-2 clause | where it is met |
 //! |---|---|
-//! | 6.1.2 header, 6.1.3 trailer | [`File::finish`]: `%PDF-1.7`, four bytes over 127, `/ID` from the content, no `/Info` |
+//! | 6.1.2 header, 6.1.3 trailer | [`super::output`] |
 //! | 6.2.3 output intent | one `GTS_PDFA1` with an sRGB profile, which covers the grey of everything drawn |
 //! | 6.2.11 fonts | [`super::font`] |
 //! | 6.6 metadata | [`xmp::packet`], not compressed |
 
 use super::archive::{MAX_PAGES, Metadata, NO_PAGES, TOO_MANY};
 use super::font::{Font, Subset};
+use super::output::Output;
 use super::{icc, xmp};
-use crate::digest::Blake3;
 use crate::fault::{Fault, Outcome};
+use pdf_writer::types::OutputIntentSubtype;
+use pdf_writer::{Filter, Name, Rect, Ref, TextStr};
 use std::fmt::Write as _;
 
 /// What stands on one side of paper; millimetres from its upper left corner.
@@ -79,44 +81,57 @@ pub fn print(leaf: &Leaf, copies: usize, meta: &Metadata) -> Outcome<Vec<u8>> {
         (Font::serif_bold(), Subset::new(Font::serif_bold(), &texts(true))?),
     ];
     let content = content(leaf, &faces)?;
-    let mut file = File::default();
-    let [catalog, tree, stream, profile, metadata] = [1, 2, 3, 4, 5];
     let mut next = 6;
-    let mut fonts = String::new();
-    let mut font_objects = Vec::new();
-    for (at, (_, subset)) in faces.iter().enumerate() {
-        let objects = subset.objects(&mut next);
-        let _ = write!(fonts, "/F{at} {} 0 R", objects.font_ref);
-        font_objects.extend(objects.objects.into_iter().map(|(_, body)| body));
+    let mut fonts = Vec::new();
+    for (_, subset) in &faces {
+        fonts.push(subset.objects(&mut next));
     }
-    let kids = (0..copies).fold(String::new(), |mut kids, copy| {
-        let _ = write!(kids, "{} 0 R ", next as usize + copy);
-        kids
-    });
-    file.object(
-        format!(
-            "<</Type/Catalog/Pages {tree} 0 R/Metadata {metadata} 0 R/Lang(vi-VN)/ViewerPreferences<</DisplayDocTitle true>>\
-             /OutputIntents[<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB)/Info(sRGB IEC61966-2.1)\
-             /DestOutputProfile {profile} 0 R>>]>>"
-        )
-        .as_bytes(),
-    );
-    file.object(format!("<</Type/Pages/Count {copies}/Kids[{}]>>", kids.trim_end()).as_bytes());
-    file.object(&deflated("", content.as_bytes()));
-    file.object(&deflated("/N 3", &icc::srgb()));
-    file.object(&stream_object("/Type/Metadata/Subtype/XML", xmp::packet(meta).as_bytes()));
-    font_objects.iter().for_each(|body| file.object(body));
-    let [width, height] = leaf.size_mm.map(|mm| n(mm * POINTS_PER_MM));
-    for _ in 0..copies {
-        file.object(
-            format!(
-                "<</Type/Page/Parent {tree} 0 R/MediaBox[0 0 {width} {height}]/Contents {stream} 0 R\
-                 /Resources<</Font<<{fonts}>>>>>>"
-            )
-            .as_bytes(),
-        );
+    let pages = (0..copies).map_while(|copy| next.checked_add(i32::try_from(copy).ok()?)).map(Ref::new);
+    let pages: Vec<Ref> = pages.collect();
+    let [catalog, tree, stream, profile, metadata] = [1, 2, 3, 4, 5].map(Ref::new);
+    let mut bytes = Vec::new();
+    let mut output = Output::new(&mut bytes)?;
+    output.object(catalog, |chunk| {
+        let mut root = chunk.indirect(catalog).start::<pdf_writer::writers::Catalog<'_>>();
+        root.pages(tree).metadata(metadata).lang(TextStr("vi-VN"));
+        root.viewer_preferences().display_doc_title(true);
+        root.output_intents()
+            .push()
+            .subtype(OutputIntentSubtype::PDFA)
+            .output_condition_identifier(TextStr("sRGB"))
+            .info(TextStr("sRGB IEC61966-2.1"))
+            .dest_output_profile(profile);
+    })?;
+    output.object(tree, |chunk| {
+        chunk.pages(tree).kids(pages.iter().copied()).count(pages.len() as i32);
+    })?;
+    let packed = |bytes: &[u8]| miniz_oxide::deflate::compress_to_vec_zlib(bytes, 9);
+    output.object(stream, |chunk| {
+        chunk.stream(stream, &packed(content.as_bytes())).filter(Filter::FlateDecode);
+    })?;
+    output.object(profile, |chunk| {
+        chunk.icc_profile(profile, &packed(&icc::srgb())).n(3).filter(Filter::FlateDecode);
+    })?;
+    output.object(metadata, |chunk| {
+        chunk.metadata(metadata, xmp::packet(meta).as_bytes());
+    })?;
+    for (number, body) in fonts.iter().flat_map(|font| &font.objects) {
+        output.raw(Ref::new(*number), body)?;
     }
-    Ok(file.finish(catalog))
+    let [width, height] = leaf.size_mm.map(|mm| (mm * POINTS_PER_MM) as f32);
+    for id in &pages {
+        output.object(*id, |chunk| {
+            let mut page = chunk.page(*id);
+            page.parent(tree).media_box(Rect::new(0.0, 0.0, width, height)).contents(stream);
+            let mut resources = page.resources();
+            let mut named = resources.fonts();
+            for (name, font) in FACES.iter().zip(&fonts) {
+                named.pair(Name(name.as_bytes()), Ref::new(font.font_ref));
+            }
+        })?;
+    }
+    output.finish(catalog)?;
+    Ok(bytes)
 }
 
 fn content(leaf: &Leaf, faces: &[(&Font, Subset); 2]) -> Outcome<String> {
@@ -130,7 +145,8 @@ fn content(leaf: &Leaf, faces: &[(&Font, Subset); 2]) -> Outcome<String> {
                 let left = x * POINTS_PER_MM - width_pt(font, text, *size_pt)? / 2.0;
                 let base = top - y * POINTS_PER_MM;
                 let (size, left, base, hex) = (n(*size_pt), n(left), n(base), subset.hex(text)?);
-                let _ = writeln!(content, "BT /F{face} {size} Tf {left} {base} Td {hex} Tj ET");
+                let name = FACES[face];
+                let _ = writeln!(content, "BT /{name} {size} Tf {left} {base} Td {hex} Tj ET");
             }
             Mark::Grid(grid) => draw_grid(&mut content, grid, top),
         }
@@ -164,58 +180,14 @@ pub fn width_pt(font: &Font, text: &str, size_pt: f64) -> Outcome<f64> {
     Ok(f64::from(font.layout(text)?.width(1.0)) * size_pt)
 }
 
-/// A PDF under the pen: objects in the order of their numbers.
-#[derive(Default)]
-struct File {
-    body: Vec<u8>,
-    offsets: Vec<usize>,
-}
-
-impl File {
-    fn object(&mut self, body: &[u8]) {
-        if self.body.is_empty() {
-            self.body.extend_from_slice(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n");
-        }
-        self.offsets.push(self.body.len());
-        self.body.extend_from_slice(format!("{} 0 obj\n", self.offsets.len()).as_bytes());
-        self.body.extend_from_slice(body);
-        self.body.extend_from_slice(b"\nendobj\n");
-    }
-
-    fn finish(mut self, catalog: u32) -> Vec<u8> {
-        let id = hex::encode(&Blake3::of(&self.body).0[..16]);
-        let (start, size) = (self.body.len(), self.offsets.len() + 1);
-        let mut end = format!("xref\n0 {size}\n0000000000 65535 f \n");
-        for offset in &self.offsets {
-            let _ = writeln!(end, "{offset:010} 00000 n ");
-        }
-        let _ = write!(
-            end,
-            "trailer\n<</Size {size}/Root {catalog} 0 R/ID[<{id}><{id}>]>>\nstartxref\n{start}\n%%EOF\n"
-        );
-        self.body.extend_from_slice(end.as_bytes());
-        self.body
-    }
-}
-
-fn deflated(entries: &str, bytes: &[u8]) -> Vec<u8> {
-    let packed = miniz_oxide::deflate::compress_to_vec_zlib(bytes, 9);
-    stream_object(&format!("{entries}/Filter/FlateDecode"), &packed)
-}
-
-fn stream_object(entries: &str, bytes: &[u8]) -> Vec<u8> {
-    let mut out = format!("<<{entries}/Length {}>>\nstream\n", bytes.len()).into_bytes();
-    out.extend_from_slice(bytes);
-    out.extend_from_slice(b"\nendstream");
-    out
-}
-
 /// A number for a content stream: no exponent, four decimals at most.
 fn n(x: f64) -> String {
     let text = format!("{x:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// Names of the two fonts in the resources: upright, bold.
+const FACES: [&str; 2] = ["F0", "F1"];
 const POINTS_PER_MM: f64 = 72.0 / 25.4;
 
 #[cfg(test)]
@@ -248,10 +220,10 @@ mod tests {
         let many = print(&leaf(), 50, &meta()).unwrap();
         assert!(many.len() < one.len() + 50 * 250, "{} {}", one.len(), many.len());
         let text = String::from_utf8_lossy(&many);
-        assert_eq!(text.matches("/Type/Page/").count(), 50);
+        assert_eq!(text.matches("/Type /Page\n").count(), 50);
         let table = many.windows(5).rposition(|w| w == b"xref\n").unwrap();
         let entries = String::from_utf8_lossy(&many[table..]).into_owned();
-        for (number, line) in entries.lines().skip(3).take_while(|l| l.ends_with(" n ")).enumerate() {
+        for (number, line) in entries.lines().skip(3).take_while(|l| l.ends_with(" n")).enumerate() {
             let at: usize = line[..10].parse().unwrap();
             assert!(many[at..].starts_with(format!("{} 0 obj", number + 1).as_bytes()));
         }

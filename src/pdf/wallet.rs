@@ -207,14 +207,17 @@ mod tests {
 
     #[test]
     fn pages_that_nothing_makes_small_are_made_coarser_until_they_fit() {
-        let rows = halftone(2480, 3508);
-        let strip = g4::encode(&rows, 2480, 3508).unwrap();
+        let rows = halftone(1200, 1700);
+        let strip = g4::encode(&rows, 1200, 1700).unwrap();
         assert!(strip.len() > PAGE_BYTES);
-        let pages = [
-            page(2480, 3508, Coding::Rgb(noise(2480, 3508))),
-            page(2480, 3508, Coding::Bilevel(rows)),
-            page(2480, 3508, Coding::G4 { bytes: strip, black_is_1: false }),
+        let mut pages = [
+            page(1200, 1700, Coding::Rgb(noise(1200, 1700))),
+            page(1200, 1700, Coding::Bilevel(rows)),
+            page(1200, 1700, Coding::G4 { bytes: strip, black_is_1: false }),
         ];
+        for page in &mut pages {
+            (page.image.dpi.x, page.image.dpi.y) = (100.0, 100.0);
+        }
         for page in &pages {
             let small = shrink(&page.image).unwrap();
             let Coding::Jpeg { bytes, .. } = &small.coding else { panic!("not a JPEG") };

@@ -27,9 +27,9 @@ fn printed_sheets_please_every_judge_and_are_read_by_others_and_by_us() {
         ),
         (
             "long",
-            "cover --dossier 000.000.01.H22-250914-000042 --procedure 3.000181.000.00.00.H22 --pages 9999",
-            "HOSO-COV-9999-000.000.01.H22-250914-000042",
-            "HOSO-SHEET/1/COVER/D:000.000.01.H22-250914-000042/P:3.000181.000.00.00.H22/N:9999",
+            "cover --dossier 000.00.01.H22-250914-000042 --procedure 3.000181.000.00.00.H22 --pages 9999",
+            "HOSO-COV-9999-000.00.01.H22-250914-000042",
+            "HOSO-SHEET/1/COVER/D:000.00.01.H22-250914-000042/P:3.000181.000.00.00.H22/N:9999",
             1,
         ),
     ] {
@@ -105,8 +105,9 @@ fn scanned(pdf: &Path) -> Option<Vec<PathBuf>> {
         .args(["draw", "-q", "-r", "200", "-c", "gray", "-o"])
         .arg(&png)
         .arg(pdf)
-        .arg("1");
-    let out = out.output().unwrap();
+        .arg("1")
+        .output()
+        .unwrap();
     assert!(out.status.success() && text(&out).is_empty(), "mutool: {}", text(&out));
     let out = Command::new(python).args(["-c", SPOIL]).arg(&png).output().unwrap();
     assert!(out.status.success(), "{}", text(&out));
