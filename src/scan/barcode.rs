@@ -168,11 +168,20 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
         return PageCodes { codes, searched };
     }
     let mut effort = Effort { left: policy.max_effort_px };
-    localised(luma, dpi, policy, small, &mut effort, &mut codes);
-    let asked = small || (policy.thorough && codes.is_empty());
+    let filled = localised(luma, dpi, policy, small, &mut effort, &mut codes);
+    let asked = small || (codes.is_empty() && (policy.thorough || filled));
     if asked && policy.stages.contains(&Stage::Whole) {
         searched = Searched::WholeImage;
-        whole(luma, policy, &mut codes);
+        if policy.thorough || small {
+            whole(&Patch::whole(luma), policy, &mut codes);
+        } else {
+            // One code fills the picture: what is that large in it is read better at a smaller size.
+            let mut patch = Patch::whole(luma);
+            while patch.data.len() > FILLED_PX {
+                patch = patch.halved();
+            }
+            whole(&patch, policy, &mut codes);
+        }
     }
     let top_left = |code: &Barcode| {
         let [x, y] = centre(&code.corners);
@@ -200,6 +209,7 @@ impl Effort {
     }
 }
 
+/// The regions of a page that look like codes. Tells whether one of them is most of the picture.
 fn localised(
     luma: &Luma,
     dpi: Option<f32>,
@@ -207,7 +217,7 @@ fn localised(
     small: bool,
     effort: &mut Effort,
     codes: &mut Vec<Barcode>,
-) {
+) -> bool {
     let map = locate::survey(luma, dpi);
     let mut patterns = Vec::new();
     if policy.wants(Format::QRCode, Stage::Finders) {
@@ -255,6 +265,7 @@ fn localised(
             matrix::read_small(luma, region, effort).into_iter().for_each(|code| add(codes, code));
         }
     }
+    map.regions.iter().any(|r| (r.x1 - r.x0) * (r.y1 - r.y0) * 2 > luma.width * luma.height)
 }
 
 /// Reads the QR codes that some finder patterns propose.
@@ -270,8 +281,8 @@ fn read_triples(luma: &Luma, patterns: &[finder::Pattern], codes: &mut Vec<Barco
 
 /// Every decoder on the whole picture; what is found is painted over and the picture is read again, so that equal
 /// codes are all found.
-fn whole(luma: &Luma, policy: &Policy, codes: &mut Vec<Barcode>) {
-    let mut patch = Patch::whole(luma);
+fn whole(picture: &Patch, policy: &Policy, codes: &mut Vec<Barcode>) {
+    let mut patch = picture.clone();
     for code in codes.iter() {
         patch.whiten(&code.corners);
     }
@@ -313,6 +324,8 @@ fn inside(corners: &[[f32; 2]; 4], [x, y]: [f32; 2]) -> bool {
 
 /// Larger planes are not searched; scanning refuses them long before.
 const MOST_PIXELS: usize = 200_000_000;
+/// Pixels to which a picture is made smaller that one code seems to fill.
+const FILLED_PX: usize = 500_000;
 /// More codes than this on one page are noise or malice.
 const MOST_CODES: usize = 64;
 /// Equal codes looked for in a picture that is searched whole, per format.
@@ -420,9 +433,10 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_text_has_no_code_and_none_is_asked_of_the_decoders() {
+    fn a_page_of_text_has_no_code_and_few_low_regions() {
         let luma = Sheet::a4(200, 21).scanned();
-        assert!(locate::survey(&luma, Some(200.0)).regions.is_empty());
+        let regions = locate::survey(&luma, Some(200.0)).regions;
+        assert!(regions.iter().all(locate::Region::is_low) && regions.len() < 40, "{regions:?}");
         let started = ran();
         assert!(read_page(&luma, Some(200.0), &Policy::default()).codes.is_empty());
         eprintln!("no-code page at 200 dpi: {:.1} ms", ran() - started);

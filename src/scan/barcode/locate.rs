@@ -31,6 +31,8 @@ pub struct Region {
     pub y1: usize,
     /// Bars or dots.
     pub kind: Kind,
+    /// True where bars stand, so that the code runs from left to right.
+    pub upright: bool,
     /// Side of a cell, about 1 mm.
     pub cell: usize,
     /// Flagged cells.
@@ -60,13 +62,14 @@ impl Region {
         self.kind == Kind::Matrix && wide.min(tall) < 5 * self.cell
     }
 
-    /// True where two regions touch and one lies beside the other, not across its corner.
+    /// True where two regions touch and one carries the bars of the other on.
     fn continues(&self, other: &Region) -> bool {
         let shared = |a0: usize, a1: usize, b0: usize, b1: usize| a1.min(b1).saturating_sub(a0.max(b0));
         let (x, y) = (shared(self.x0, self.x1, other.x0, other.x1), shared(self.y0, self.y1, other.y0, other.y1));
         let wide = (self.x1 - self.x0).min(other.x1 - other.x0);
         let tall = (self.y1 - self.y0).min(other.y1 - other.y0);
-        x > 0 && y > 0 && (x * 10 > wide * 7 || y * 10 > tall * 7)
+        let beside = if self.upright { y * 10 > tall * 7 } else { x * 10 > wide * 7 };
+        self.upright == other.upright && x > 0 && y > 0 && beside
     }
 
     /// Sides without the padding, in pixels.
@@ -214,7 +217,7 @@ impl Grid {
             }
             let (low, high) = (*gx.min(gy), *gx.max(gy));
             if high >= parallel && high > 3 * low {
-                Flag::Bars
+                if gx > gy { Flag::Upright } else { Flag::Level }
             } else if low + high >= edges {
                 Flag::Dots
             } else {
@@ -236,7 +239,13 @@ impl Grid {
             }
             let (mut x0, mut y0, mut x1, mut y1) = (usize::MAX, usize::MAX, 0, 0);
             let (mut dark, mut edges) = (0u32, 0u32);
-            let (mut cells, mut bars) = (1usize, usize::from(flags[start] == Flag::Bars));
+            let (mut cells, mut upright, mut level) = (0usize, 0usize, 0usize);
+            let mut count = |flag: Flag| {
+                cells += 1;
+                upright += usize::from(flag == Flag::Upright);
+                level += usize::from(flag == Flag::Level);
+            };
+            count(flags[start]);
             flags[start] = Flag::None;
             stack.push(start);
             while let Some(at) = stack.pop() {
@@ -248,9 +257,8 @@ impl Grid {
                     for nx in x.saturating_sub(1)..(x + 2).min(self.across) {
                         let near = &mut flags[ny * self.across + nx];
                         if *near != Flag::None {
-                            bars += usize::from(*near == Flag::Bars);
+                            count(*near);
                             *near = Flag::None;
-                            cells += 1;
                             stack.push(ny * self.across + nx);
                         }
                     }
@@ -261,12 +269,20 @@ impl Grid {
             if cells < LEAST_CELLS || short < LEAST_SIDE || cells * 4 < wide * tall {
                 continue;
             }
+            let kind = if (upright + level) * 2 > cells { Kind::Linear } else { Kind::Matrix };
+            // The first and last bars of a code may lie in cells that are too light or too dark.
+            let (across, down) = match kind {
+                Kind::Matrix => (PAD, PAD),
+                Kind::Linear if upright > level => (PAD_BARS, PAD),
+                Kind::Linear => (PAD, PAD_BARS),
+            };
             regions.push(Region {
-                x0: x0.saturating_sub(PAD) * side,
-                y0: y0.saturating_sub(PAD) * side,
-                x1: ((x1 + 1 + PAD) * side).min(luma.width),
-                y1: ((y1 + 1 + PAD) * side).min(luma.height),
-                kind: if bars * 2 > cells { Kind::Linear } else { Kind::Matrix },
+                x0: x0.saturating_sub(across) * side,
+                y0: y0.saturating_sub(down) * side,
+                x1: ((x1 + 1 + across) * side).min(luma.width),
+                y1: ((y1 + 1 + down) * side).min(luma.height),
+                kind,
+                upright: upright > level,
                 cell: side,
                 cells,
                 dark: dark as f32 / samples / cells as f32,
@@ -304,8 +320,10 @@ fn joined(regions: Vec<Region>) -> Vec<Region> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flag {
     None,
-    /// Edges of one direction.
-    Bars,
+    /// Bars that stand.
+    Upright,
+    /// Bars that lie.
+    Level,
     /// Dense edges of all directions.
     Dots,
 }
@@ -324,3 +342,5 @@ const LEAST_CELLS: usize = 6;
 const LEAST_SIDE: usize = 3;
 /// Cells added on each side, for the quiet zone.
 const PAD: usize = 3;
+/// Cells added where a code of bars begins and ends.
+const PAD_BARS: usize = 8;

@@ -12,10 +12,9 @@ pub(crate) fn read_small(luma: &Luma, region: &Region, effort: &mut Effort) -> O
     cut.stretch();
     let angle = cut.blurred().directions().grid;
     let straight = if angle.abs() > 0.01 { cut.turned(angle) } else { cut };
-    if !has_solid_sides(&straight, region) {
-        return None;
-    }
-    corner::read(&straight, effort)
+    has_solid_sides(&straight, region)
+        .then(|| corner::read(&straight, effort).or_else(|| corner::read(&straight.blurred(), effort)))
+        .flatten()
 }
 
 /// Every code of dots in a region, most regions holding none or one. `finders` are the QR finder patterns seen in it.

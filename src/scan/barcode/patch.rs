@@ -122,6 +122,47 @@ impl Patch {
         }
     }
 
+    /// The same content at half the size, each pixel the mean of four.
+    pub fn halved(&self) -> Self {
+        let (width, height) = (self.width / 2, self.height / 2);
+        let mut data = Vec::with_capacity(width * height);
+        for pair in self.data.chunks_exact(2 * self.width.max(1)).take(height) {
+            let (upper, lower) = pair.split_at(self.width);
+            data.extend(upper.chunks_exact(2).zip(lower.chunks_exact(2)).map(|(a, b)| {
+                ((u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1]) + 2) >> 2) as u8
+            }));
+        }
+        let twice = |v: [f32; 2]| [v[0] * 2.0, v[1] * 2.0];
+        Patch {
+            width,
+            height,
+            data,
+            origin: self.to_page([0.5, 0.5]),
+            right: twice(self.right),
+            down: twice(self.down),
+        }
+    }
+
+    /// A quarter turn clockwise, exact.
+    pub fn quarter(&self) -> Self {
+        let (width, height) = (self.height, self.width);
+        let mut data = vec![0u8; self.data.len()];
+        for (y, row) in self.data.chunks_exact(self.width.max(1)).enumerate() {
+            for (x, value) in row.iter().enumerate() {
+                data[x * width + (width - 1 - y)] = *value;
+            }
+        }
+        let back = |v: [f32; 2]| [-v[0], -v[1]];
+        Patch {
+            width,
+            height,
+            data,
+            origin: self.to_page([0.0, self.height.saturating_sub(1) as f32]),
+            right: back(self.down),
+            down: self.right,
+        }
+    }
+
     /// The same content under a 3x3 binomial blur.
     pub fn blurred(&self) -> Self {
         let mut out = self.clone();
@@ -178,11 +219,12 @@ impl Patch {
 
     /// Paints a quadrilateral of the page white (its upright box, a little wider).
     pub fn whiten(&mut self, corners: &[[f32; 2]; 4]) {
-        if self.right != [1.0, 0.0] || self.down != [0.0, 1.0] {
+        let scale = self.right[0];
+        if scale <= 0.0 || self.right[1] != 0.0 || self.down != [0.0, scale] {
             return;
         }
         let bound = |axis: usize, least: bool| {
-            let values = corners.iter().map(|c| c[axis] - self.origin[axis]);
+            let values = corners.iter().map(|c| (c[axis] - self.origin[axis]) / scale);
             if least { values.fold(f32::MAX, f32::min) } else { values.fold(f32::MIN, f32::max) }
         };
         let clamp = |v: f32, most: usize| v.clamp(0.0, most as f32) as usize;

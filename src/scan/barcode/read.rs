@@ -36,7 +36,7 @@ pub(crate) fn whole(patch: &Patch, format: Format, quick: bool) -> Option<Barcod
     }
     if format.is_linear() {
         let upright = guarded(|| bars(patch, format));
-        return upright.or_else(|| guarded(|| bars(&patch.turned(std::f32::consts::FRAC_PI_2), format)));
+        return upright.or_else(|| guarded(|| bars(&patch.quarter(), format)));
     }
     if let Some(code) = decode(patch, format, true) {
         return Some(code);
@@ -60,9 +60,11 @@ pub(crate) fn whole(patch: &Patch, format: Format, quick: bool) -> Option<Barcod
 /// A code of bars anywhere in a picture, its bars upright.
 fn bars(patch: &Patch, format: Format) -> Option<Barcode> {
     let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source(patch)?));
+    // Every row of a small picture, some thirty of a larger one: its bars were sought in regions before.
+    let hard = patch.data.len() < MOST_DOUBLED;
     let result = match format {
-        Format::Code128 => Code128Reader._do_decode(&mut bitmap, &hints(true)),
-        _ => Code39Reader::default()._do_decode(&mut bitmap, &hints(true)),
+        Format::Code128 => Code128Reader._do_decode(&mut bitmap, &hints(hard)),
+        _ => Code39Reader::default()._do_decode(&mut bitmap, &hints(hard)),
     }
     .ok()?;
     let text = result.getText().to_owned();
