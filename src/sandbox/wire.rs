@@ -6,8 +6,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recv, recvmsg, send, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recv, recvmsg, send, sendmsg,
 };
 use std::mem::MaybeUninit;
 use std::time::Instant;
@@ -31,7 +31,8 @@ pub(super) fn ask(
     until: Option<Instant>,
 ) -> Result<(), Broken> {
     let mut frame = Vec::with_capacity(4 + header.len());
-    let length = u32::try_from(header.len()).ok().filter(|n| *n as usize <= MOST_ASKED).ok_or(Broken::Nonsense)?;
+    let length =
+        u32::try_from(header.len()).ok().filter(|n| *n as usize <= MOST_ASKED).ok_or(Broken::Nonsense)?;
     frame.extend(length.to_le_bytes());
     frame.extend(header);
     let mut rest = frame.as_slice();

@@ -259,7 +259,8 @@ fn localised(
         }
     }
     if policy.wants(Format::DataMatrix, Stage::Corners) {
-        let mut low: Vec<&locate::Region> = map.regions.iter().filter(|r| r.is_low() && !known(codes, r)).collect();
+        let mut low: Vec<&locate::Region> =
+            map.regions.iter().filter(|r| r.is_low() && !known(codes, r)).collect();
         low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
         for region in low.into_iter().take(2 * policy.max_regions) {
             matrix::read_small(luma, region, effort).into_iter().for_each(|code| add(codes, code));

@@ -194,10 +194,8 @@ fn turn(seen: &Seen<'_>) -> Skew {
     }
     let table = Table::of(seen, 8, 1);
     let steps = (2.0 * RANGE / COARSE) as i32;
-    let coarse: Vec<(f32, f32)> = (0..=steps)
-        .map(|i| -RANGE + i as f32 * COARSE)
-        .map(|angle| (table.level(angle), angle))
-        .collect();
+    let coarse: Vec<(f32, f32)> =
+        (0..=steps).map(|i| -RANGE + i as f32 * COARSE).map(|angle| (table.level(angle), angle)).collect();
     let best = highest(coarse.iter().copied());
     let mut levels: Vec<f32> = coarse.iter().map(|(level, _)| *level).collect();
     levels.sort_by(f32::total_cmp);
@@ -205,9 +203,8 @@ fn turn(seen: &Seen<'_>) -> Skew {
     let confidence = if best.0 > 0.0 { (1.0 - middle / best.0).clamp(0.0, 1.0) } else { 0.0 };
     let table = Table::of(seen, 4, 2);
     let fine = (COARSE / FINE) as i32;
-    let fine = highest(
-        (-fine..=fine).map(|i| best.1 + i as f32 * FINE).map(|angle| (table.level(angle), angle)),
-    );
+    let fine =
+        highest((-fine..=fine).map(|i| best.1 + i as f32 * FINE).map(|angle| (table.level(angle), angle)));
     // A best angle at the end of the range is the flank of something further out.
     let inside = fine.1.abs() < RANGE - FINE;
     Skew { degrees: fine.1, confidence: if inside { confidence } else { 0.0 } }

@@ -102,13 +102,11 @@ fn rows(plane: &Luma, per_mm: f32) -> Vec<usize> {
             };
             // The outer bands first: hardly any row has anything there.
             let band = |i: usize| share(i * width / BANDS, (i + 1) * width / BANDS);
-            band(0) >= 25
-                && band(BANDS - 1) >= 25
-                && {
-                    let shares: Vec<u32> = (0..BANDS).map(band).collect();
-                    let good = shares.iter().filter(|&&s| s >= 75).count();
-                    good as f32 >= SEEN * BANDS as f32 && shares.iter().all(|&s| s >= 25)
-                }
+            band(0) >= 25 && band(BANDS - 1) >= 25 && {
+                let shares: Vec<u32> = (0..BANDS).map(band).collect();
+                let good = shares.iter().filter(|&&s| s >= 75).count();
+                good as f32 >= SEEN * BANDS as f32 && shares.iter().all(|&s| s >= 25)
+            }
         })
         .collect();
     thin(&is_streak, per_mm).collect()

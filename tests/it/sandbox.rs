@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 #[test]
 fn it_opens_no_file_and_learns_of_none() {
     let pool = pool(Policy::default());
-    for what in ["read a file", "make a file", "list a folder", "ask for a file's size", "make a memory file"] {
+    for what in ["read a file", "make a file", "list a folder", "ask for a file's size", "make a memory file"]
+    {
         assert_eq!(tries(&pool, what), Ok("PermissionDenied".into()), "{what}");
     }
     assert!(!fs::exists(escaped()).unwrap());
@@ -54,7 +55,10 @@ fn it_starts_no_process_and_no_thread() {
     let pool = pool(Policy::default());
     for what in ["fork", "start a thread"] {
         let said = tries(&pool, what);
-        assert!(["PermissionDenied", "WouldBlock"].map(|s| Ok(s.to_owned())).contains(&said), "{what}: {said:?}");
+        assert!(
+            ["PermissionDenied", "WouldBlock"].map(|s| Ok(s.to_owned())).contains(&said),
+            "{what}: {said:?}"
+        );
     }
     let killed = Err("BOX-001 signal 31, it tried what is forbidden".to_owned());
     assert_eq!(tries(&pool, "exec"), killed);
@@ -126,7 +130,8 @@ fn a_child_that_has_the_file_is_not_given_it_again_and_a_new_one_is() {
     let file = tempfile::tempfile().unwrap();
     let mut given = Vec::new();
     for number in [1, 1, 1, 1, 2, 1] {
-        let request = Request { header: b"was a file given", file: Some((number, file.as_fd())), most_payload: 0 };
+        let request =
+            Request { header: b"was a file given", file: Some((number, file.as_fd())), most_payload: 0 };
         given.push(pool.ask(&request, text).unwrap() == "yes");
     }
     assert_eq!(given, [true, false, false, true, true, true]);
@@ -259,9 +264,9 @@ fn attempt(what: &str, given: Option<File>) -> String {
                 .map(|_| "taken".into())
                 .map_err(Into::into)
         }
-        "end its parent" => {
-            rustix::process::kill_process(parent(), rustix::process::Signal::TERM).map(done).map_err(Into::into)
-        }
+        "end its parent" => rustix::process::kill_process(parent(), rustix::process::Signal::TERM)
+            .map(done)
+            .map_err(Into::into),
         "see whether its parent lives" => {
             rustix::process::test_kill_process(parent()).map(done).map_err(Into::into)
         }
@@ -344,9 +349,17 @@ fn processes() -> BTreeMap<u32, (u32, char)> {
 }
 
 fn children_of(parent: u32) -> Vec<u32> {
-    processes().into_iter().filter(|(_, (of, state))| *of == parent && *state != 'Z').map(|(pid, _)| pid).collect()
+    processes()
+        .into_iter()
+        .filter(|(_, (of, state))| *of == parent && *state != 'Z')
+        .map(|(pid, _)| pid)
+        .collect()
 }
 
 fn zombies_of(parent: u32) -> Vec<u32> {
-    processes().into_iter().filter(|(_, (of, state))| *of == parent && *state == 'Z').map(|(pid, _)| pid).collect()
+    processes()
+        .into_iter()
+        .filter(|(_, (of, state))| *of == parent && *state == 'Z')
+        .map(|(pid, _)| pid)
+        .collect()
 }

@@ -118,7 +118,14 @@ fn read_grid(luma: &Luma, warp: &Warp) -> Option<Barcode> {
                 let corners =
                     [[-0.5, -0.5], [end, -0.5], [end, end], [-0.5, end]].map(|[c, r]| warp.at(c, r));
                 let module_px = length(sub(warp.top_right, warp.top_left)) / (size as f32 - 7.0);
-                return Some(Barcode { format: Format::QRCode, text, bytes, corners, module_px, found_by: Stage::Finders });
+                return Some(Barcode {
+                    format: Format::QRCode,
+                    text,
+                    bytes,
+                    corners,
+                    module_px,
+                    found_by: Stage::Finders,
+                });
             }
         }
     }

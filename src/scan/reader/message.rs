@@ -22,9 +22,16 @@ pub(super) struct Ask {
 #[derive(Serialize, Deserialize)]
 pub(super) enum What {
     Open,
-    Judge { page: usize, profile: Profile, codes: Option<Policy> },
+    Judge {
+        page: usize,
+        profile: Profile,
+        codes: Option<Policy>,
+    },
     /// `small`: as the wallet's copy has it.
-    Image { page: usize, small: bool },
+    Image {
+        page: usize,
+        small: bool,
+    },
 }
 
 /// An answer.
