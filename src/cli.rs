@@ -3,6 +3,7 @@
 
 pub mod assemble;
 pub mod check;
+pub mod decoder;
 pub mod identity;
 pub mod init;
 pub mod log;
@@ -69,6 +70,16 @@ enum Command {
     /// Training stand-ins for the outside world, on loopback.
     #[command(subcommand)]
     Mock(mock::Command),
+    /// Look at pages for another process of this program.
+    #[command(hide = true)]
+    Decoder,
+}
+
+impl Cli {
+    /// Whether this process is to be a decoder: it locks its only thread in, so no other may have been started.
+    pub fn is_decoder(&self) -> bool {
+        matches!(self.command, Command::Decoder)
+    }
 }
 
 /// Runs what was asked for; the number is the exit code (README, "Exit codes").
@@ -92,6 +103,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Verify(args) => verify::run(&args, station),
         Command::Log(command) => log::run(&command),
         Command::Mock(command) => mock::run(command).await,
+        Command::Decoder => Ok(decoder::run()),
     }
 }
 

@@ -7,15 +7,20 @@ pub mod jpeg;
 pub mod limits;
 pub mod luma;
 pub mod quality;
+pub mod reader;
 pub mod skew;
 pub mod sniff;
 pub mod source;
 
 mod ccitt;
+mod fingerprint;
 mod ifd;
 mod ink;
+mod orientation;
 mod pdf_page;
 mod png_page;
+mod pyramid;
+mod streak;
 mod tiff_decode;
 mod tiff_pages;
 
@@ -26,7 +31,8 @@ pub mod sheet;
 
 pub use limits::Limits;
 pub use luma::Luma;
-pub use quality::{Flag, Profile, Quality, judge};
+pub use quality::{Fingerprint, Flag, Orientation, Profile, Quality, judge, repeats};
+pub use reader::{Reader, Sheaf};
 pub use sniff::{Kind, sniff};
 pub use source::{Foreign, PageInfo, Source, open};
 
@@ -58,4 +64,6 @@ pub const CODES: &[&Code] = &[
     &source::FOREIGN,
     &source::PANIC,
     &pdf_page::PIXELS,
+    &reader::GIVEN_UP,
+    &reader::NOT_HANDED_OVER,
 ];

@@ -7,6 +7,7 @@ use crate::fault::{Fault, Outcome};
 use crate::page::{Coding, Dpi, PageImage};
 use image::{GrayImage, RgbImage, imageops};
 use std::borrow::{Borrow, Cow};
+use std::io::Write;
 
 /// What a page of the copy may weigh, bytes of its image.
 pub const PAGE_BYTES: usize = 150_000;
@@ -34,6 +35,20 @@ pub fn assemble_each<P: Borrow<ArchivePage>>(
     pages: impl IntoIterator<Item = Outcome<P>>,
     meta: &Metadata,
 ) -> Outcome<Archived> {
+    let mut bytes = Vec::new();
+    let notes = write_each(pages, meta, &mut bytes)?;
+    Ok(Archived { bytes, notes })
+}
+
+/// As [`assemble_each`], to a sink; see [`archive::write_each`].
+///
+/// # Errors
+/// As [`archive::write_each`].
+pub fn write_each<P: Borrow<ArchivePage>>(
+    pages: impl IntoIterator<Item = Outcome<P>>,
+    meta: &Metadata,
+    sink: &mut dyn Write,
+) -> Outcome<Vec<Note>> {
     let mut notes = Vec::new();
     let small = pages.into_iter().zip(1usize..).map(|(page, number)| {
         let page = page?;
@@ -46,12 +61,16 @@ pub fn assemble_each<P: Borrow<ArchivePage>>(
         }
         Ok(ArchivePage { image, skew_deg: page.skew_deg })
     });
-    let mut archived = archive::assemble_each(small, meta)?;
-    archived.notes.extend(notes);
-    Ok(archived)
+    let mut all = archive::write_each(small, meta, sink)?;
+    all.extend(notes);
+    Ok(all)
 }
 
-fn shrink(image: &PageImage) -> Outcome<PageImage> {
+/// One page made small enough for the copy; its physical size stays.
+///
+/// # Errors
+/// As [`archive::assemble`].
+pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
     let (width, height) = (image.width, image.height);
     let raw = |bytes: &[u8], channels: u8| Samples { bytes: bytes.to_vec(), width, height, channels };
     let samples = match &image.coding {

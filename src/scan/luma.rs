@@ -33,14 +33,15 @@ impl Luma {
             return self.clone();
         }
         let (width, height) = (self.width / 2, self.height / 2);
-        let mut data = Vec::with_capacity(width * height);
-        for y in 0..height {
+        let mut data = vec![0u8; width * height];
+        for (y, out) in data.chunks_exact_mut(width).enumerate() {
             let (upper, lower) = (self.row(2 * y), self.row(2 * y + 1));
+            // Two neighbours read as one 16-bit word and taken apart there: shapes that every vector unit has.
             let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-            data.extend(pairs.map(|(a, b)| {
-                let sum = u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1]);
-                ((sum + 2) >> 2) as u8
-            }));
+            for (sample, (a, b)) in out.iter_mut().zip(pairs) {
+                let (a, b) = (u16::from_le_bytes([a[0], a[1]]), u16::from_le_bytes([b[0], b[1]]));
+                *sample = (((a & 0xFF) + (a >> 8) + (b & 0xFF) + (b >> 8) + 2) >> 2) as u8;
+            }
         }
         Luma { width, height, data }
     }

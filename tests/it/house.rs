@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "ground",
         &[
             "blobs", "clock", "cms", "codes", "der", "digest", "fault", "original", "page", "profile",
-            "worker",
+            "sandbox", "worker",
         ],
     ),
     ("crafts", &["chip", "deliver", "log", "pdf", "scan", "seal"]),

@@ -2,7 +2,7 @@ use super::*;
 use crate::digest::Digests;
 use crate::dossier::{Applicant, DeskSlip, FileRecord, PageRecord};
 use crate::page::{Dpi, DpiSource};
-use crate::scan::barcode::{Barcode, Format};
+use crate::scan::barcode::{Barcode, Format, Stage};
 use crate::scan::{Luma, quality};
 
 const A: &str = "H49.12.5-250914-0042";
@@ -15,6 +15,7 @@ fn code(text: &str) -> Barcode {
         bytes: text.into(),
         corners: [[0.0; 2]; 4],
         module_px: 3.0,
+        found_by: Stage::Finders,
     }
 }
 
