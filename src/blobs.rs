@@ -5,6 +5,7 @@
 
 use crate::digest::{Blake3, Digester, Digests};
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::original::Original;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -95,6 +96,22 @@ impl Blobs {
             return Err(Fault::new(&LOST).detail(format!("blob {}: its bytes have changed", digest.short())));
         }
         Ok(bytes)
+    }
+
+    /// A blob to be read where it lies, checked against the digest. Nobody changes it while it is read: blobs never
+    /// change.
+    ///
+    /// # Errors
+    /// As [`Blobs::get`].
+    pub fn original(&self, digest: &Blake3) -> Outcome<Original> {
+        let lost = |what: String| Fault::new(&LOST).detail(format!("blob {}: {what}", digest.short()));
+        let file = File::open(self.path(digest)).map_err(|e| lost(e.kind().to_string()))?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(&file).map_err(|e| lost(e.kind().to_string()))?;
+        if hasher.finalize().as_bytes() != &digest.0 {
+            return Err(lost("its bytes have changed".into()));
+        }
+        Original::file(file)
     }
 
     /// Writes a file outside so that a reader sees the whole of it or nothing of it, and a crash leaves no part beside

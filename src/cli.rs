@@ -3,6 +3,7 @@
 
 pub mod assemble;
 pub mod check;
+pub mod decoder;
 pub mod identity;
 pub mod init;
 pub mod log;
@@ -10,6 +11,7 @@ pub mod mock;
 mod progress;
 pub mod run;
 pub mod scan;
+pub mod sheet;
 pub mod sign;
 pub mod status;
 mod stop;
@@ -50,6 +52,9 @@ enum Command {
     Status(status::Args),
     /// Judge pages and read their barcodes.
     Scan(scan::Args),
+    /// Print separator and cover sheets.
+    #[command(subcommand)]
+    Sheet(sheet::Command),
     /// Verify chip readings.
     #[command(subcommand)]
     Identity(identity::Command),
@@ -65,6 +70,16 @@ enum Command {
     /// Training stand-ins for the outside world, on loopback.
     #[command(subcommand)]
     Mock(mock::Command),
+    /// Look at pages for another process of this program.
+    #[command(hide = true)]
+    Decoder,
+}
+
+impl Cli {
+    /// Whether this process is to be a decoder: it locks its only thread in, so no other may have been started.
+    pub fn is_decoder(&self) -> bool {
+        matches!(self.command, Command::Decoder)
+    }
 }
 
 /// Runs what was asked for; the number is the exit code (README, "Exit codes").
@@ -81,12 +96,14 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Work(args) => work::run(args, station).await,
         Command::Status(args) => status::run(args, station).await,
         Command::Scan(args) => scan::run(&args),
+        Command::Sheet(command) => sheet::run(&command),
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
         Command::Sign(args) => sign::run(args).await,
         Command::Verify(args) => verify::run(&args, station),
         Command::Log(command) => log::run(&command),
         Command::Mock(command) => mock::run(command).await,
+        Command::Decoder => Ok(decoder::run()),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod fault;
 pub mod original;
 pub mod page;
 pub mod profile;
+pub mod sandbox;
 pub mod worker;
 
 // Crafts: bytes and values in, bytes and values out.

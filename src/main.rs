@@ -5,8 +5,16 @@ use clap::Parser;
 use std::process::ExitCode;
 use tracing_subscriber::filter::EnvFilter;
 
+fn main() -> ExitCode {
+    let cli = hoso::cli::Cli::parse();
+    if cli.is_decoder() {
+        return ExitCode::from(hoso::cli::decoder::run());
+    }
+    run(cli)
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn run(cli: hoso::cli::Cli) -> ExitCode {
     // Only this program's own events above warnings: a library's trace may hold headers and bodies.
     let level = std::env::var("HOSO_LOG").unwrap_or_default();
     let level = ["error", "info", "debug", "trace"].into_iter().find(|l| *l == level).unwrap_or("warn");
@@ -16,7 +24,7 @@ async fn main() -> ExitCode {
         .with_env_filter(EnvFilter::new(format!("warn,hoso={level}")))
         .init();
     std::panic::set_hook(Box::new(tell_of_panic));
-    match hoso::cli::run(hoso::cli::Cli::parse()).await {
+    match hoso::cli::run(cli).await {
         Ok(code) => ExitCode::from(code),
         Err(fault) => {
             eprintln!("hoso: {fault}");

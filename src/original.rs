@@ -34,6 +34,11 @@ impl Original {
         Ok(Original(Bytes::File { length: about.len(), file: Arc::new(file) }))
     }
 
+    /// A file whose kind and length another process of this program has looked at: a decoder may not ask.
+    pub fn handed_over(file: File, length: u64) -> Self {
+        Original(Bytes::File { length, file: Arc::new(file) })
+    }
+
     /// Number of bytes, as it was when the file was opened.
     pub fn len(&self) -> u64 {
         match &self.0 {

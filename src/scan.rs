@@ -7,6 +7,7 @@ pub mod jpeg;
 pub mod limits;
 pub mod luma;
 pub mod quality;
+pub mod reader;
 pub mod skew;
 pub mod sniff;
 pub mod source;
@@ -26,10 +27,12 @@ mod tiff_pages;
 pub mod barcode;
 pub mod complete;
 pub mod separate;
+pub mod sheet;
 
 pub use limits::Limits;
 pub use luma::Luma;
 pub use quality::{Fingerprint, Flag, Orientation, Profile, Quality, judge, repeats};
+pub use reader::{Reader, Sheaf};
 pub use sniff::{Kind, sniff};
 pub use source::{Foreign, PageInfo, Source, open};
 
@@ -61,4 +64,6 @@ pub const CODES: &[&Code] = &[
     &source::FOREIGN,
     &source::PANIC,
     &pdf_page::PIXELS,
+    &reader::GIVEN_UP,
+    &reader::NOT_HANDED_OVER,
 ];

@@ -41,7 +41,7 @@ pub fn run(steps: &[StepConfig], cursor: usize, dossier: Dossier, desk: &Desk) -
         // Both judge the same decoded plane, so the codes are looked for while it is there.
         Some(StepConfig::Pages(config)) => match steps.get(cursor + 1) {
             Some(StepConfig::Barcodes(look)) => {
-                pages::run(dossier, config, desk, Some(&|luma, dpi| barcodes::look(luma, dpi, look)))
+                pages::run(dossier, config, desk, Some(&barcodes::policy(look)))
             }
             _ => pages::run(dossier, config, desk, None),
         },

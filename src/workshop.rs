@@ -7,6 +7,8 @@ use crate::engine::{Engine, PutOff, Until};
 use crate::fault::{Fault, Outcome};
 use crate::ledger::{self, Admission, Ledger, NewRun, SqliteLedger, Tally};
 use crate::pipeline::{self, Pipeline, StepConfig};
+use crate::sandbox::{self, Pool};
+use crate::scan::Reader;
 use crate::station::{MISFIT, Station};
 use crate::steps::Desk;
 use crate::steps::admit::{self, Found};
@@ -75,6 +77,11 @@ impl Workshop {
         Ok((stored.id, admission))
     }
 
+    /// Where this station's pages are read: as many children as it has workers, started when they are needed.
+    pub fn reader(&self) -> Reader {
+        Reader::boxed(Arc::new(Pool::new(self.cores, sandbox::Policy::default())))
+    }
+
     /// Works until there is nothing to do, or until stopped.
     ///
     /// # Errors
@@ -88,6 +95,7 @@ impl Workshop {
         let cores = Arc::new(Semaphore::new(self.cores));
         let desk = Desk::new(
             self.station.clone(),
+            self.reader(),
             Arc::clone(&self.blobs),
             Clock::System,
             Arc::clone(&cores),

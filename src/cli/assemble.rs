@@ -5,9 +5,12 @@
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pdf::archive::{self, ArchivePage, Archived, Metadata};
 use crate::pdf::wallet;
-use crate::scan::{self, Limits, Source};
-use std::io::{Read as _, Write as _};
+use crate::original::Original;
+use crate::sandbox::{self, Pool};
+use crate::scan::{Limits, Reader, Sheaf};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Make a PDF/A-2b from page images, in the order given. The bytes of a scan go in unchanged.
 #[derive(Debug, clap::Args)]
@@ -56,6 +59,10 @@ enum Profile {
 /// The first page that cannot be taken, with its file and page; [`UNREADABLE`], [`SIGNED`],
 /// [`UNWRITABLE`].
 pub fn run(args: &Args) -> Outcome<u8> {
+    run_with(args, &Reader::boxed(Arc::new(Pool::new(1, sandbox::Policy::default()))))
+}
+
+fn run_with(args: &Args, reader: &Reader) -> Outcome<u8> {
     let title = args.title.clone().unwrap_or_else(|| {
         args.output.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
     });
@@ -67,7 +74,7 @@ pub fn run(args: &Args) -> Outcome<u8> {
     };
     // Pages are made one at a time, as the archive asks for them.
     let mut count = 0;
-    let pages = args.images.iter().flat_map(|path| pages(path, args.straighten)).inspect(|_| count += 1);
+    let pages = args.images.iter().flat_map(|path| pages(path, args, reader)).inspect(|_| count += 1);
     let archived = match args.profile {
         Profile::Master => archive::assemble_each(pages, &meta)?,
         Profile::Wallet => wallet::assemble_each(pages, &meta)?,
@@ -101,38 +108,43 @@ fn report(args: &Args, pages: usize, archived: &Archived) {
 }
 
 /// The pages of one input file, each made when it is asked for.
-fn pages(path: &Path, straighten: bool) -> Box<dyn Iterator<Item = Outcome<ArchivePage>> + '_> {
+fn pages<'a>(
+    path: &'a Path,
+    args: &'a Args,
+    reader: &Reader,
+) -> Box<dyn Iterator<Item = Outcome<ArchivePage>> + 'a> {
     let place = move |fault: Fault| fault.at(path.display());
-    match open(path) {
+    match open(path, reader) {
         Err(fault) => Box::new(std::iter::once(Err(place(fault)))),
-        Ok(source) => {
-            let count = source.pages().len();
-            Box::new((1..=count).map(move |number| page(&source, number, straighten).map_err(place)))
+        Ok(sheaf) => {
+            let count = sheaf.pages().len();
+            Box::new((1..=count).map(move |number| page(&sheaf, number, args).map_err(place)))
         }
     }
 }
 
-fn open(path: &Path) -> Outcome<Source> {
+fn open(path: &Path, reader: &Reader) -> Outcome<Sheaf> {
     let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind());
-    let limits = Limits::default();
+    // A pipe is not even opened: nobody waits for its writer.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Fault::new(&UNREADABLE).detail("not a plain file"));
     }
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(limits.file_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
-    let source = scan::open(bytes, &limits)?;
-    if source.signed() {
+    let sheaf = reader.open(Original::file(file)?, &Limits::default())?;
+    if sheaf.signed() {
         return Err(Fault::new(&SIGNED));
     }
-    Ok(source)
+    Ok(sheaf)
 }
 
-fn page(source: &Source, number: usize, straighten: bool) -> Outcome<ArchivePage> {
-    let image = source.page_image(number)?;
-    let skew_deg = if straighten {
-        let profile = scan::Profile::default();
-        let quality = scan::judge(&source.luma(number)?, source.upright_dpi(number)?, &profile);
+fn page(sheaf: &Sheaf, number: usize, args: &Args) -> Outcome<ArchivePage> {
+    let image = match args.profile {
+        Profile::Master => sheaf.page_image(number)?,
+        Profile::Wallet => sheaf.wallet_image(number)?,
+    };
+    let skew_deg = if args.straighten {
+        let profile = crate::scan::Profile::default();
+        let quality = sheaf.judge(number, &profile, None)?.quality;
         if quality.skew_confidence >= profile.skew_confidence { quality.skew_deg } else { 0.0 }
     } else {
         0.0
@@ -141,7 +153,7 @@ fn page(source: &Source, number: usize, straighten: bool) -> Outcome<ArchivePage
 }
 
 /// Writes beside the target and renames, so that the target is either the old file or the whole new one.
-fn write_whole(target: &Path, bytes: &[u8]) -> Outcome<()> {
+pub(super) fn write_whole(target: &Path, bytes: &[u8]) -> Outcome<()> {
     let failed = |e: std::io::Error| Fault::new(&UNWRITABLE).detail(e.kind()).at(target.display());
     let mut name = target.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.part", std::process::id()));
@@ -210,10 +222,10 @@ mod tests {
         let (good, bad, out) = (dir.path().join("1.jpg"), dir.path().join("2.jpg"), dir.path().join("o.pdf"));
         jpeg(&good);
         std::fs::write(&bad, b"not a picture").unwrap();
-        assert_eq!(run(&args(vec![good.clone()], out.clone())), Ok(0));
+        assert_eq!(run_with(&args(vec![good.clone()], out.clone()), &Reader::here()), Ok(0));
         let before = std::fs::read(&out).unwrap();
         assert!(before.starts_with(b"%PDF-1.7"));
-        let fault = run(&args(vec![good, bad], out.clone())).unwrap_err();
+        let fault = run_with(&args(vec![good, bad], out.clone()), &Reader::here()).unwrap_err();
         assert!(fault.place.unwrap().ends_with("2.jpg"));
         assert_eq!(std::fs::read(&out).unwrap(), before);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
@@ -224,7 +236,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let page = dir.path().join("1.jpg");
         jpeg(&page);
-        let fault = run(&args(vec![page], dir.path().join("none/o.pdf"))).unwrap_err();
+        let fault = run_with(&args(vec![page], dir.path().join("none/o.pdf")), &Reader::here()).unwrap_err();
         assert_eq!(fault.code, &UNWRITABLE);
     }
 }

@@ -3,12 +3,15 @@
 
 use crate::clock::Clock;
 use crate::fault::{Fault, Outcome};
+use crate::sandbox::{Landlock, UNPROTECTED};
+use crate::scan::Reader;
 use crate::station::Station;
 use crate::steps::Desk;
 use crate::workshop::{Workshop, pipeline_of};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -28,8 +31,10 @@ pub struct Args {
 pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     let station = Station::find(station)?;
     let workshop = Workshop::open(station.clone()).await?;
+    let reader = workshop.reader();
     let desk = Desk::new(
         station.clone(),
+        reader.clone(),
         Arc::clone(&workshop.blobs),
         Clock::System,
         Arc::new(Semaphore::new(0)),
@@ -56,6 +61,7 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     findings.push(("nhật ký / log".into(), log));
     let trust = desk.trust().map_err(|f| vec![f]).map(|t| format!("{} chip authorities", t.len()));
     findings.push(("anchors/csca".into(), trust));
+    findings.push(("hộp giải mã / decoders' box".into(), decoders(&reader)));
     if station.config.training {
         eprintln!("TRẠM HUẤN LUYỆN / TRAINING STATION: nothing it signs has legal force");
     }
@@ -76,6 +82,24 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
         }
     }
     Ok(if wrong == 0 { 0 } else { 4 })
+}
+
+/// Starts a decoder and says what protects this machine from it. What this kernel lacks is told as a sentence, not as
+/// a fault: decoders run apart and limited all the same.
+fn decoders(reader: &Reader) -> Result<String, Vec<Fault>> {
+    let start = Instant::now();
+    let jailed = reader.jailed().map_err(|f| vec![f])?;
+    let landlock = match jailed.landlock {
+        Landlock::Full => "landlock (files, network, signals)",
+        Landlock::Partial => "landlock (files; not signals)",
+        Landlock::None => "NO landlock",
+    };
+    let seccomp = if jailed.seccomp { "seccomp" } else { "NO seccomp" };
+    let ms = start.elapsed().as_millis();
+    let said = format!("{landlock}, {seccomp}, limits of memory, time and files; ready in {ms} ms");
+    let missing = format!("; CHÚ Ý {} {} / {}", UNPROTECTED.id, UNPROTECTED.vi, UNPROTECTED.en);
+    let remedy = format!(". {} / {}", UNPROTECTED.remedy_vi, UNPROTECTED.remedy_en);
+    Ok(if jailed.is_whole() { said } else { said + &missing + &remedy })
 }
 
 fn pipeline_names(station: &Station) -> Vec<String> {

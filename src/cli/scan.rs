@@ -1,18 +1,23 @@
 //! `hoso scan`: judges pages from outside any station.
 
+mod order;
+
 use crate::digest::Digests;
 use crate::fault::{Class, Code, Fault, Outcome, Report};
+use crate::original::Original;
 use crate::page::{Dpi, DpiSource};
-use crate::scan::barcode::{self, Barcode, Format, PageCodes, Policy, Searched};
-use crate::scan::quality::{Flag, Profile, Quality};
-use crate::scan::{Limits, PageInfo, Source, open, quality, source};
+use crate::sandbox::{self, Pool};
+use crate::scan::barcode::{Barcode, Format, Policy, Searched};
+use crate::scan::quality::{Flag, Profile};
+use crate::scan::separate::role_of;
+use crate::scan::{Limits, PageInfo, Reader, Sheaf, source};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use order::{Order, Work};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// What to scan and how to print it.
@@ -20,13 +25,13 @@ use std::time::Instant;
 #[command(after_help = "Example:\n  hoso scan *.jpg batch.pdf --json | jq 'select(.flags != [])'\n\n\
     Exit code 1 when a file or page was refused; the others are still judged.")]
 pub struct Args {
-    /// Files of pages: JPEG, PNG, TIFF, PDF.
+    /// Files of pages, and folders of them: JPEG, PNG, TIFF, PDF. In folders the others are passed over.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// One JSON object a page and line.
     #[arg(long)]
     json: bool,
-    /// Files judged at once; by default as many as there are cores.
+    /// Pages judged at once; by default as many as there are cores.
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
 }
@@ -52,6 +57,7 @@ struct PageLine {
     width: u32,
     height: u32,
     dpi: Dpi,
+    /// How the file codes the pixels.
     coding: source::Coded,
     skew_deg: Option<f32>,
     skew_confidence: Option<f32>,
@@ -73,43 +79,88 @@ struct PageLine {
 struct Found {
     format: Format,
     text: String,
+    bytes_b64: String,
     corners: [[f32; 2]; 4],
     module_px: f32,
+    /// What the code is for, by the name of its [`Role`](crate::scan::separate::Role).
+    role: String,
 }
 
 impl From<Barcode> for Found {
     fn from(code: Barcode) -> Self {
-        Found { format: code.format, text: code.text, corners: code.corners, module_px: code.module_px }
+        // A role is a name, or an object of one key with what the code says: the text is told already.
+        let role = match serde_json::to_value(role_of(code.format, &code.text)) {
+            Ok(serde_json::Value::String(name)) => name,
+            Ok(serde_json::Value::Object(said)) => said.keys().next().cloned().unwrap_or_default(),
+            _ => String::new(),
+        };
+        Found {
+            format: code.format,
+            bytes_b64: STANDARD.encode(&code.bytes),
+            text: code.text,
+            corners: code.corners,
+            module_px: code.module_px,
+            role,
+        }
     }
 }
 
-/// Judges every file; refused ones are reported in their place.
+/// What a page is judged by.
+struct Rules {
+    limits: Limits,
+    profile: Profile,
+    codes: Policy,
+}
+
+/// Judges every page of every file; refused ones are reported in their place.
 ///
 /// # Errors
 /// [`OUTPUT`] where the answer cannot be written.
 pub fn run(args: &Args) -> Outcome<u8> {
-    let limits = Limits::default();
-    let profile = Profile::default();
+    let codes = Policy::default();
+    let rules = Rules { limits: Limits::default(), profile: Profile::default(), codes };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    let jobs = args.jobs.map_or(cores, std::num::NonZeroUsize::get).min(args.files.len()).min(256);
-    let printer =
-        Mutex::new(Printer { json: args.json, next: 0, waiting: BTreeMap::new(), refused: 0, fault: None });
-    let next = AtomicUsize::new(0);
+    let jobs = args.jobs.map_or(cores, std::num::NonZeroUsize::get).min(256);
+    let reader = Reader::boxed(Arc::new(Pool::new(jobs, sandbox::Policy::default())));
+    let (files, passed_over) = order::files(&args.files);
+    let order = Order::new(files.len());
+    let printer = Mutex::new(order::Printer::default());
     if !args.json {
         lock(&printer).print(HEADER);
     }
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(path) = args.files.get(index) else { return };
-                    file(path, &limits, &profile, |line| lock(&printer).take(index, &line));
-                    lock(&printer).done(index);
+    let say = |file: usize, page: usize, line: &Line| {
+        let text = if args.json { serde_json::to_string(line).unwrap_or_default() } else { table_row(line) };
+        lock(&printer).take(file, page, text, matches!(line, Line::Refused { .. }));
+    };
+    let work = || {
+        while let Some(work) = order.next() {
+            match work {
+                Work::Open(index) => {
+                    let name = files[index].display().to_string();
+                    let opened = open(&files[index], &reader, &rules.limits);
+                    let pages = opened.as_ref().map_or(1, |opened| opened.sheaf.pages().len());
+                    lock(&printer).expect(index, pages);
+                    order.opened(index, opened.map_err(|fault| say(index, 0, &refused(name, None, &fault))));
                 }
-            });
+                Work::Page(opened, file, index) => {
+                    let name = files[file].display().to_string();
+                    let line = page(&opened, index, &rules)
+                        .map(|line| Line::Page(Box::new(PageLine { file: name.clone(), ..line })))
+                        .unwrap_or_else(|fault| refused(name, Some(index + 1), &fault));
+                    say(file, index, &line);
+                }
+            }
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..jobs {
+            scope.spawn(work);
+        }
+        work();
     });
+    if passed_over > 0 {
+        eprintln!("hoso: {passed_over} tệp khác bị bỏ qua / {passed_over} files of other kinds passed over");
+    }
     let printer = printer.into_inner().unwrap_or_else(PoisonError::into_inner);
     match printer.fault {
         Some(fault) => Err(fault),
@@ -117,63 +168,45 @@ pub fn run(args: &Args) -> Outcome<u8> {
     }
 }
 
-/// Judges one file, a page at a time.
-fn file(path: &Path, limits: &Limits, profile: &Profile, mut say: impl FnMut(Line)) {
-    let name = path.display().to_string();
-    let refuse = |page: Option<usize>, fault: &Fault| Line::Refused {
-        file: name.clone(),
-        page,
-        error: Box::new(fault.report()),
-    };
-    let start = Instant::now();
-    let opened = read(path, limits).and_then(|bytes| {
-        let digests = Digests::of(&bytes);
-        Ok((digests, open(bytes, limits)?))
-    });
-    let (digests, source) = match opened {
-        Ok(opened) => opened,
-        Err(fault) => return say(refuse(None, &fault)),
-    };
-    // What all pages share is told with the first.
-    let mut shared = start.elapsed().as_secs_f64();
-    for (i, info) in source.pages().iter().enumerate() {
-        let start = Instant::now();
-        match info.clone().and_then(|info| page(&source, &info, profile)) {
-            Err(fault) => say(refuse(Some(i + 1), &fault)),
-            Ok(mut line) => {
-                line.file.clone_from(&name);
-                line.sha256 = digests.sha256.to_string();
-                line.blake3 = digests.blake3.to_string();
-                line.ms = ((start.elapsed().as_secs_f64() + shared) * 100_000.0).round() / 100.0;
-                shared = 0.0;
-                say(Line::Page(Box::new(line)));
-            }
-        }
-    }
+/// A file whose pages are known.
+struct Opened {
+    sheaf: Sheaf,
+    digests: Digests,
 }
 
-fn page(source: &Source, info: &PageInfo, profile: &Profile) -> Outcome<PageLine> {
-    let judged: Option<(u32, u32, Quality, PageCodes)> = match info.foreign {
+fn open(path: &Path, reader: &Reader, limits: &Limits) -> Outcome<Opened> {
+    let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind());
+    // A pipe is not even opened: nobody waits for its writer.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(Fault::new(&UNREADABLE).detail("not a plain file"));
+    }
+    let original = Original::file(File::open(path).map_err(unreadable)?)?;
+    limits.file(original.len())?;
+    let sheaf = reader.open(original.clone(), limits)?;
+    Ok(Opened { sheaf, digests: original.digests()? })
+}
+
+fn refused(file: String, page: Option<usize>, fault: &Fault) -> Line {
+    Line::Refused { file, page, error: Box::new(fault.report()) }
+}
+
+fn page(opened: &Opened, index: usize, rules: &Rules) -> Outcome<PageLine> {
+    let start = Instant::now();
+    let info: PageInfo = opened.sheaf.pages().get(index).ok_or(&source::NO_SUCH_PAGE)?.clone()?;
+    let judged = match info.foreign {
         Some(_) => None,
-        None => {
-            let luma = source.luma(info.number)?;
-            let dpi = source.upright_dpi(info.number)?;
-            let quality = quality::judge(&luma, dpi, profile);
-            let assumed = dpi.source == DpiSource::Assumed;
-            let codes = barcode::read_page(&luma, (!assumed).then_some(dpi.x.min(dpi.y)), &Policy::default());
-            Some((luma.width as u32, luma.height as u32, quality, codes))
-        }
+        None => Some(opened.sheaf.judge(info.number, &rules.profile, Some(&rules.codes))?),
     };
-    let mut flags: Vec<Flag> = judged.as_ref().map(|(_, _, q, _)| q.flags.clone()).unwrap_or_default();
+    let quality = judged.as_ref().map(|j| &j.quality);
+    let mut flags: Vec<Flag> = quality.map(|q| q.flags.clone()).unwrap_or_default();
     flags.extend(info.foreign.map(Flag::foreign));
-    flags.extend(source.signed().then(Flag::signed));
-    let quality = judged.as_ref().map(|(_, _, q, _)| q.clone());
-    let quality = quality.as_ref();
+    flags.extend(opened.sheaf.signed().then(Flag::signed));
+    let codes = judged.as_ref().and_then(|j| j.codes.as_ref());
     Ok(PageLine {
         file: String::new(),
         page: info.number,
-        width: judged.as_ref().map_or(info.width, |(w, ..)| *w),
-        height: judged.as_ref().map_or(info.height, |(_, h, ..)| *h),
+        width: judged.as_ref().map_or(info.width, |j| j.width),
+        height: judged.as_ref().map_or(info.height, |j| j.height),
         dpi: source::upright(info.dpi, info.turns),
         coding: info.coding,
         skew_deg: quality.map(|q| q.skew_deg),
@@ -183,71 +216,16 @@ fn page(source: &Source, info: &PageInfo, profile: &Profile) -> Outcome<PageLine
         sharpness: quality.map(|q| q.sharpness),
         contrast: quality.map(|q| q.contrast),
         flags,
-        searched: judged.as_ref().map(|(.., codes)| codes.searched),
-        barcodes: judged
-            .map_or_else(Vec::new, |(.., codes)| codes.codes.into_iter().map(Found::from).collect()),
-        sha256: String::new(),
-        blake3: String::new(),
-        ms: 0.0,
+        searched: codes.map(|codes| codes.searched),
+        barcodes: codes.map_or_else(Vec::new, |found| found.codes.iter().cloned().map(Found::from).collect()),
+        sha256: opened.digests.sha256.to_string(),
+        blake3: opened.digests.blake3.to_string(),
+        ms: (start.elapsed().as_secs_f64() * 100_000.0).round() / 100.0,
     })
-}
-
-/// The bytes of a file, never more than the limits allow, whatever its length was a moment ago.
-fn read(path: &Path, limits: &Limits) -> Outcome<Vec<u8>> {
-    let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind());
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(Fault::new(&UNREADABLE).detail("not a plain file"));
-    }
-    let file = File::open(path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
-    limits.file(length)?;
-    let mut bytes = Vec::with_capacity(length as usize);
-    file.take(limits.file_bytes + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    limits.file(bytes.len() as u64)?;
-    Ok(bytes)
 }
 
 const HEADER: &str =
     "TRANG / PAGE                              ĐIỂM ẢNH / PIXELS   DPI    NGHIÊNG / SKEW  GHI CHÚ / NOTES";
-
-/// Prints lines in the order of the files, each file's as soon as those before it are done.
-struct Printer {
-    json: bool,
-    next: usize,
-    waiting: BTreeMap<usize, (Vec<String>, bool)>,
-    refused: usize,
-    fault: Option<Fault>,
-}
-
-impl Printer {
-    fn take(&mut self, index: usize, line: &Line) {
-        self.refused += usize::from(matches!(line, Line::Refused { .. }));
-        let text = if self.json { serde_json::to_string(line).unwrap_or_default() } else { table_row(line) };
-        if index == self.next {
-            self.print(&text);
-        } else {
-            self.waiting.entry(index).or_default().0.push(text);
-        }
-    }
-
-    fn done(&mut self, index: usize) {
-        self.waiting.entry(index).or_default().1 = true;
-        loop {
-            let Some((lines, is_done)) = self.waiting.remove(&self.next) else { return };
-            lines.iter().for_each(|line| self.print(line));
-            if !is_done {
-                return;
-            }
-            self.next += 1;
-        }
-    }
-
-    fn print(&mut self, text: &str) {
-        if let Err(e) = writeln!(std::io::stdout().lock(), "{text}") {
-            self.fault = Some(Fault::new(&OUTPUT).detail(e.kind()));
-        }
-    }
-}
 
 fn table_row(line: &Line) -> String {
     match line {

@@ -33,6 +33,14 @@ impl<'s> Output<'s> {
         self.put(chunk.as_bytes())
     }
 
+    /// Writes one indirect object whose body somebody else has made, as [`super::font`] does.
+    pub(super) fn raw(&mut self, id: Ref, body: &[u8]) -> Outcome<()> {
+        self.offsets.insert(id.get(), self.at);
+        self.put(format!("{} 0 obj\n", id.get()).as_bytes())?;
+        self.put(body)?;
+        self.put(b"\nendobj\n\n")
+    }
+
     /// Writes the cross-reference table and the trailer. The file's identifier is the digest of its objects, so that
     /// the same objects make the same file.
     pub(super) fn finish(mut self, root: Ref) -> Outcome<()> {

@@ -4,6 +4,7 @@
 //! regions it proposes are handed to decoders, one format at a time. Small pictures (photographs, crops, cards) are
 //! searched whole. Work is counted in pixels, not in seconds, so that a page gives the same codes on every machine.
 
+pub mod corner;
 pub mod finder;
 pub mod linear;
 pub mod locate;
@@ -63,6 +64,8 @@ pub struct Barcode {
     pub corners: [[f32; 2]; 4],
     /// The width of its narrowest element in pixels of the page; 0 where the decoder does not tell.
     pub module_px: f32,
+    /// The stage of the search that found it.
+    pub found_by: Stage,
 }
 
 /// Shows no text: a card's code is personal data.
@@ -75,6 +78,25 @@ impl fmt::Debug for Barcode {
             .field("module_px", &self.module_px)
             .finish_non_exhaustive()
     }
+}
+
+/// What proposes the places that are handed to decoders. Each can be left out, to learn what it finds and costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Three finder patterns of a QR code, from run lengths.
+    Finders,
+    /// Cells of 2 mm that are half dark and full of edges.
+    Cells,
+    /// The solid corner of a Data Matrix.
+    Corners,
+    /// Every pixel was given to every decoder.
+    Whole,
+}
+
+impl Stage {
+    /// All of them, in the order in which they run.
+    pub const ALL: [Stage; 4] = [Stage::Finders, Stage::Cells, Stage::Corners, Stage::Whole];
 }
 
 /// How a page was searched; part of the record, since a region that nobody proposed was not looked at.
@@ -97,7 +119,9 @@ pub struct Policy {
     pub whole_below_px: usize,
     /// Also search a large page whole when its regions gave no code: for cover sheets and sides of cards, where a
     /// code is expected. Costs about a hundred milliseconds.
-    pub expected: bool,
+    pub thorough: bool,
+    /// Stages that run.
+    pub stages: Vec<Stage>,
     /// At most this many regions of a page are handed to decoders, the most promising first.
     pub max_regions: usize,
     /// At most this many pixels are handed to decoders for one page, all attempts together.
@@ -109,10 +133,18 @@ impl Default for Policy {
         Policy {
             formats: Format::ALL.to_vec(),
             whole_below_px: 2_000_000,
-            expected: false,
+            thorough: false,
+            stages: Stage::ALL.to_vec(),
             max_regions: 24,
             max_effort_px: 3_000_000,
         }
+    }
+}
+
+impl Policy {
+    /// True where a format is looked for by a stage.
+    fn wants(&self, format: Format, stage: Stage) -> bool {
+        self.formats.contains(&format) && self.stages.contains(&stage)
     }
 }
 
@@ -136,10 +168,20 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
         return PageCodes { codes, searched };
     }
     let mut effort = Effort { left: policy.max_effort_px };
-    localised(luma, dpi, policy, small, &mut effort, &mut codes);
-    if small || (policy.expected && codes.is_empty()) {
+    let filled = localised(luma, dpi, policy, small, &mut effort, &mut codes);
+    let asked = small || (codes.is_empty() && (policy.thorough || filled));
+    if asked && policy.stages.contains(&Stage::Whole) {
         searched = Searched::WholeImage;
-        whole(luma, policy, &mut codes);
+        if policy.thorough || small {
+            whole(&Patch::whole(luma), policy, &mut codes);
+        } else {
+            // One code fills the picture: what is that large in it is read better at a smaller size.
+            let mut patch = Patch::whole(luma);
+            while patch.data.len() > FILLED_PX {
+                patch = patch.halved();
+            }
+            whole(&patch, policy, &mut codes);
+        }
     }
     let top_left = |code: &Barcode| {
         let [x, y] = centre(&code.corners);
@@ -167,6 +209,7 @@ impl Effort {
     }
 }
 
+/// The regions of a page that look like codes. Tells whether one of them is most of the picture.
 fn localised(
     luma: &Luma,
     dpi: Option<f32>,
@@ -174,42 +217,72 @@ fn localised(
     small: bool,
     effort: &mut Effort,
     codes: &mut Vec<Barcode>,
-) {
+) -> bool {
     let map = locate::survey(luma, dpi);
-    let patterns = if policy.formats.contains(&Format::QRCode) {
-        finder::patterns(luma, map.threshold)
-    } else {
-        Vec::new()
+    let mut patterns = Vec::new();
+    if policy.wants(Format::QRCode, Stage::Finders) {
+        let step = if small { 2 } else { map.cell * 5 / 8 };
+        patterns = finder::patterns(luma, map.threshold, step);
+        read_triples(luma, &patterns, codes);
+    }
+    let known = |codes: &[Barcode], region: &locate::Region| {
+        let centre = [(region.x0 + region.x1) as f32 / 2.0, (region.y0 + region.y1) as f32 / 2.0];
+        codes.iter().any(|code| inside(&code.corners, centre))
     };
-    for triple in finder::triples(&patterns) {
+    if policy.stages.contains(&Stage::Cells) {
+        for region in map.regions.iter().filter(|r| !r.is_low()).take(policy.max_regions) {
+            if known(codes, region) {
+                continue;
+            }
+            let mut found = Vec::new();
+            if region.kind == locate::Kind::Linear {
+                found = linear::read(luma, region, &policy.formats, effort);
+            }
+            // A small picture goes to these decoders whole, after this.
+            if found.is_empty() && !small {
+                let before = codes.len();
+                if policy.wants(Format::QRCode, Stage::Finders) && region.may_hold_qr() {
+                    let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
+                    if effort.spend(cut.data.len()) {
+                        cut.stretch();
+                        let more = finder::patterns_in(&cut);
+                        read_triples(luma, &more, codes);
+                        patterns.extend(more);
+                    }
+                }
+                if codes.len() == before {
+                    let finders = patterns.iter().filter(|p| region.holds(p.at)).count();
+                    found = matrix::read(luma, region, finders, policy, effort);
+                }
+            }
+            found.into_iter().for_each(|code| add(codes, code));
+        }
+    }
+    if policy.wants(Format::DataMatrix, Stage::Corners) {
+        let mut low: Vec<&locate::Region> = map.regions.iter().filter(|r| r.is_low() && !known(codes, r)).collect();
+        low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
+        for region in low.into_iter().take(2 * policy.max_regions) {
+            matrix::read_small(luma, region, effort).into_iter().for_each(|code| add(codes, code));
+        }
+    }
+    map.regions.iter().any(|r| (r.x1 - r.x0) * (r.y1 - r.y0) * 2 > luma.width * luma.height)
+}
+
+/// Reads the QR codes that some finder patterns propose.
+fn read_triples(luma: &Luma, patterns: &[finder::Pattern], codes: &mut Vec<Barcode>) {
+    for triple in finder::triples(patterns) {
         if codes.iter().all(|code| !inside(&code.corners, triple.centre()))
             && let Some(code) = finder::read(luma, &triple)
         {
             add(codes, code);
         }
     }
-    for region in map.regions.iter().take(policy.max_regions) {
-        let centre = [(region.x0 + region.x1) as f32 / 2.0, (region.y0 + region.y1) as f32 / 2.0];
-        if codes.iter().any(|code| inside(&code.corners, centre)) {
-            continue;
-        }
-        let mut found = Vec::new();
-        if region.kind == locate::Kind::Linear {
-            found = linear::read(luma, region, &policy.formats, effort);
-        }
-        // A small picture goes to these decoders whole, after this.
-        if found.is_empty() && !small {
-            let finders = patterns.iter().filter(|p| region.holds(p.at)).count();
-            found = matrix::read(luma, region, finders, &policy.formats, effort);
-        }
-        found.into_iter().for_each(|code| add(codes, code));
-    }
 }
 
 /// Every decoder on the whole picture; what is found is painted over and the picture is read again, so that equal
 /// codes are all found.
-fn whole(luma: &Luma, policy: &Policy, codes: &mut Vec<Barcode>) {
-    let mut patch = Patch::whole(luma);
+fn whole(picture: &Patch, policy: &Policy, codes: &mut Vec<Barcode>) {
+    let mut patch = picture.clone();
     for code in codes.iter() {
         patch.whiten(&code.corners);
     }
@@ -217,7 +290,7 @@ fn whole(luma: &Luma, policy: &Policy, codes: &mut Vec<Barcode>) {
         for _ in 0..MOST_EQUAL {
             let Some(code) = read::whole(&patch, format, !codes.is_empty()) else { break };
             patch.whiten(&code.corners);
-            add(codes, code);
+            add(codes, Barcode { found_by: Stage::Whole, ..code });
         }
     }
 }
@@ -251,6 +324,8 @@ fn inside(corners: &[[f32; 2]; 4], [x, y]: [f32; 2]) -> bool {
 
 /// Larger planes are not searched; scanning refuses them long before.
 const MOST_PIXELS: usize = 200_000_000;
+/// Pixels to which a picture is made smaller that one code seems to fill.
+const FILLED_PX: usize = 500_000;
 /// More codes than this on one page are noise or malice.
 const MOST_CODES: usize = 64;
 /// Equal codes looked for in a picture that is searched whole, per format.
@@ -358,9 +433,10 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_text_has_no_code_and_none_is_asked_of_the_decoders() {
+    fn a_page_of_text_has_no_code_and_few_low_regions() {
         let luma = Sheet::a4(200, 21).scanned();
-        assert!(locate::survey(&luma, Some(200.0)).regions.is_empty());
+        let regions = locate::survey(&luma, Some(200.0)).regions;
+        assert!(regions.iter().all(locate::Region::is_low) && regions.len() < 40, "{regions:?}");
         let started = ran();
         assert!(read_page(&luma, Some(200.0), &Policy::default()).codes.is_empty());
         eprintln!("no-code page at 200 dpi: {:.1} ms", ran() - started);

@@ -1,9 +1,10 @@
 //! What a file may ask of this machine, checked on declared sizes before any memory is taken.
 
 use crate::fault::{Class, Code, Fault, Outcome};
+use serde::{Deserialize, Serialize};
 
 /// The policy. The defaults hold an A3 page at 600 dpi (70 MP) and refuse what no desk scans.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes a file may have.
     pub file_bytes: u64,

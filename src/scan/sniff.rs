@@ -1,9 +1,10 @@
 //! What a file is, by its first bytes; its name is never asked.
 
 use crate::fault::{Class, Code, Fault, Outcome};
+use serde::{Deserialize, Serialize};
 
 /// The kinds of file that hold pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// ISO/IEC 10918-1, one page.
     Jpeg,

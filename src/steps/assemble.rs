@@ -6,7 +6,7 @@ use super::{Desk, StepOutput};
 use crate::dossier::{Document, Dossier, Paper};
 use crate::fault::{Class, Code, Fault, Outcome, Report};
 use crate::pdf::archive::{self, ArchivePage, Metadata};
-use crate::scan::{self, Limits, Quality, Source};
+use crate::scan::{Limits, Quality, Sheaf};
 use std::collections::BTreeMap;
 
 /// Makes the document of every paper.
@@ -86,8 +86,8 @@ fn one_paper(dossier: &Dossier, paper: &Paper, open: &mut OpenFiles, desk: &Desk
     // One page at a time is in memory, whatever the paper's length.
     let images = pages.into_iter().map(|page| {
         let file = dossier.files.get(page.file).ok_or(&NO_PAGES)?;
-        let source = open.get(page.file, &file.digests.blake3, desk)?;
-        let image = source.page_image(page.number as usize).map_err(|f| f.at(&file.name))?;
+        let sheaf = open.get(page.file, &file.digests.blake3, desk)?;
+        let image = sheaf.page_image(page.number as usize).map_err(|f| f.at(&file.name))?;
         Ok(ArchivePage { image, skew_deg: page.quality.as_ref().map_or(0.0, straighten_deg) })
     });
     let archived = archive::assemble_each(images, &meta)?;
@@ -107,14 +107,15 @@ const SURE: f32 = 0.6;
 /// a file follow each other.
 #[derive(Default)]
 struct OpenFiles {
-    last: BTreeMap<usize, Source>,
+    last: BTreeMap<usize, Sheaf>,
 }
 
 impl OpenFiles {
-    fn get(&mut self, file: usize, digest: &crate::digest::Blake3, desk: &Desk) -> Outcome<&Source> {
+    fn get(&mut self, file: usize, digest: &crate::digest::Blake3, desk: &Desk) -> Outcome<&Sheaf> {
         if !self.last.contains_key(&file) {
             self.last.clear();
-            self.last.insert(file, scan::open(desk.blobs.get(digest)?, &Limits::default())?);
+            let sheaf = desk.reader.open(desk.blobs.original(digest)?, &Limits::default())?;
+            self.last.insert(file, sheaf);
         }
         self.last.get(&file).ok_or_else(|| Fault::new(&NO_PAGES))
     }

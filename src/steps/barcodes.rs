@@ -3,16 +3,13 @@
 
 use crate::codes::DossierCode;
 use crate::dossier::Dossier;
-use crate::page::Dpi;
 use crate::pipeline::{BarcodeKind, BarcodesConfig};
-use crate::scan::Luma;
-use crate::scan::barcode::{self, Barcode, Format, Policy};
+use crate::scan::barcode::{Barcode, Format, Policy};
 use crate::scan::separate::{Role, role_of};
 
-/// Reads the codes on one page.
-pub fn look(luma: &Luma, dpi: Dpi, config: &BarcodesConfig) -> Vec<Barcode> {
-    let formats = config.kinds.iter().map(|kind| format(*kind)).collect();
-    barcode::read_page(luma, Some(dpi.x.min(dpi.y)), &Policy { formats, ..Policy::default() }).codes
+/// What is looked for on every page.
+pub fn policy(config: &BarcodesConfig) -> Policy {
+    Policy { formats: config.kinds.iter().map(|kind| format(*kind)).collect(), ..Policy::default() }
 }
 
 /// Takes the dossier code over where nobody typed one and the pages agree on it.

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::store::Log;
 use crate::profile::Procedures;
+use crate::scan::Reader;
 use crate::seal::key::{KeyHandle, SoftKey, check_may_sign};
 use crate::seal::timestamp::{self, HttpTimestamp, TimestampSource};
 use crate::station::Station;
@@ -26,6 +27,8 @@ pub struct Desk {
     pub clock: Clock,
     /// Where everything else is configured.
     pub station: Station,
+    /// Where pages are read.
+    pub reader: Reader,
     /// One permit a core; the engine holds one for every running step.
     cores: Arc<Semaphore>,
     runtime: Handle,
@@ -47,6 +50,7 @@ impl Desk {
     /// The desk of a station. `cores` is shared with the engine.
     pub fn new(
         station: Station,
+        reader: Reader,
         blobs: Arc<Blobs>,
         clock: Clock,
         cores: Arc<Semaphore>,
@@ -57,6 +61,7 @@ impl Desk {
             office: station.config.office.clone(),
             clock,
             station,
+            reader,
             cores,
             runtime,
             keys: Mutex::default(),

@@ -4,38 +4,36 @@
 use super::{Desk, StepOutput};
 use crate::dossier::{Dossier, FileRecord, PageRecord};
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::page::Dpi;
 use crate::pipeline::PagesConfig;
-use crate::scan::barcode::Barcode;
-use crate::scan::{self, Limits, Luma, PageInfo, Source, quality};
+use crate::scan::barcode::Policy;
+use crate::scan::{Limits, Sheaf, quality, source};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Something else that wants to see the plane while it is decoded.
-pub type Look<'a> = &'a (dyn Fn(&Luma, Dpi) -> Vec<Barcode> + Sync);
-
-/// Decodes every page once and judges it.
+/// Decodes every page once and judges it, and looks for codes while it is decoded where `codes` says so.
 ///
 /// # Errors
-/// `BLOB-002` where an original is lost.
+/// `BLOB-002` where an original is lost; `BOX-004`, `BOX-007`, `SCAN-056` where the machine fails and no page is to
+/// blame.
 pub fn run(
     mut dossier: Dossier,
     config: &PagesConfig,
     desk: &Desk,
-    look: Option<Look<'_>>,
+    codes: Option<&Policy>,
 ) -> Outcome<StepOutput> {
     dossier.pages.clear();
     let profile = quality::Profile { min_dpi: f32::from(config.dpi_min), ..quality::Profile::default() };
     for index in 0..dossier.files.len() {
-        let bytes = desk.blobs.get(&dossier.files[index].digests.blake3)?;
-        match scan::open(bytes, &Limits::default()) {
-            Ok(source) => {
+        let original = desk.blobs.original(&dossier.files[index].digests.blake3)?;
+        match desk.reader.open(original, &Limits::default()) {
+            Ok(sheaf) => {
                 let file = &mut dossier.files[index];
-                file.signed = source.signed();
-                file.kept = kept(&source);
-                let pass = Pass { source: &source, file: index, name: &file.name, profile: &profile, look };
-                dossier.pages.extend(pass.judge_all(desk));
+                file.signed = sheaf.signed();
+                file.kept = kept(&sheaf);
+                let pass = Pass { sheaf: &sheaf, file: index, name: &file.name, profile: &profile, codes };
+                dossier.pages.extend(pass.judge_all(desk)?);
             }
+            Err(fault) if !is_of_the_page(&fault) => return Err(fault.at(&dossier.files[index].name)),
             Err(fault) => dossier.pages.push(unreadable_file(&mut dossier.files[index], index, &fault)),
         }
     }
@@ -61,28 +59,28 @@ fn unreadable_file(file: &mut FileRecord, index: usize, fault: &Fault) -> PageRe
 }
 
 /// Why a PDF is kept as it came, if it is.
-fn kept(source: &Source) -> Option<String> {
-    if source.signed() {
+fn kept(sheaf: &Sheaf) -> Option<String> {
+    if sheaf.signed() {
         return Some("the PDF carries signatures".into());
     }
-    source.pages().iter().flatten().find_map(|p| p.foreign.map(|f| format!("{} / {}", f.vi(), f.en())))
+    sheaf.pages().iter().flatten().find_map(|p| p.foreign.map(|f| format!("{} / {}", f.vi(), f.en())))
 }
 
 /// One file on its way through the judgement.
 struct Pass<'a> {
-    source: &'a Source,
+    sheaf: &'a Sheaf,
     file: usize,
     name: &'a str,
     profile: &'a quality::Profile,
-    look: Option<Look<'a>>,
+    codes: Option<&'a Policy>,
 }
 
 impl Pass<'_> {
     /// Judges pages on as many threads as the desk has cores to spare; one page a thread is in memory at a time.
-    fn judge_all(&self, desk: &Desk) -> Vec<PageRecord> {
-        let count = self.source.pages().len();
+    fn judge_all(&self, desk: &Desk) -> Outcome<Vec<PageRecord>> {
+        let count = self.sheaf.pages().len();
         let next = AtomicUsize::new(0);
-        let done: Mutex<Vec<PageRecord>> = Mutex::new(Vec::with_capacity(count));
+        let done: Mutex<Vec<Outcome<PageRecord>>> = Mutex::new(Vec::with_capacity(count));
         let work = || {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
@@ -99,44 +97,46 @@ impl Pass<'_> {
             }
             work();
         });
-        let mut records = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let records = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut records = records.into_iter().collect::<Outcome<Vec<_>>>()?;
         records.sort_by_key(|record| record.number);
-        records
+        Ok(records)
     }
 
-    fn judge(&self, index: usize) -> PageRecord {
+    fn judge(&self, index: usize) -> Outcome<PageRecord> {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let mut record = blank_record(self.file, number);
-        match self.read(index) {
-            Ok((_, Some((luma, dpi)))) => {
-                record.width = u32::try_from(luma.width).unwrap_or(0);
-                record.height = u32::try_from(luma.height).unwrap_or(0);
-                record.dpi = Some(dpi);
-                record.quality = Some(quality::judge(&luma, dpi, self.profile));
-                record.codes = self.look.map(|look| look(&luma, dpi)).unwrap_or_default();
+        if let Err(mut fault) = self.fill(index, &mut record) {
+            // The craft knows the page at most; which file it is in is ours to say.
+            fault.place = Some(format!("{}, page {number}", self.name));
+            if !is_of_the_page(&fault) {
+                return Err(fault);
             }
-            Ok((info, None)) => {
-                record.width = info.width;
-                record.height = info.height;
-            }
-            Err(mut fault) => {
-                // The craft knows the page at most; which file it is in is ours to say.
-                fault.place = Some(format!("{}, page {number}", self.name));
-                record.fault = Some(fault.report());
-            }
+            record = PageRecord { fault: Some(fault.report()), ..blank_record(self.file, number) };
         }
-        record
+        Ok(record)
     }
 
-    /// The page decoded, or only what is known of it where it is kept as it came.
-    fn read(&self, index: usize) -> Outcome<(PageInfo, Option<(Luma, Dpi)>)> {
-        let info = self.source.pages().get(index).ok_or(&scan::source::NO_SUCH_PAGE)?.clone()?;
+    /// What the page shows, or only what is known of it where it is kept as it came.
+    fn fill(&self, index: usize, record: &mut PageRecord) -> Outcome<()> {
+        let info = self.sheaf.pages().get(index).ok_or(&source::NO_SUCH_PAGE)?.clone()?;
+        (record.width, record.height) = (info.width, info.height);
         if info.foreign.is_some() {
-            return Ok((info, None));
+            return Ok(());
         }
-        let luma = self.source.luma(index + 1)?;
-        Ok((info, Some((luma, self.source.upright_dpi(index + 1)?))))
+        let judged = self.sheaf.judge(index + 1, self.profile, self.codes)?;
+        (record.width, record.height) = (judged.width, judged.height);
+        record.dpi = Some(judged.dpi);
+        record.quality = Some(judged.quality);
+        record.codes = judged.codes.map(|found| found.codes).unwrap_or_default();
+        Ok(())
     }
+}
+
+/// Whether the page is to blame. What the machine did wrong is no reason to refuse a paper: the step fails, and is
+/// done again.
+fn is_of_the_page(fault: &Fault) -> bool {
+    matches!(fault.code.class, Class::Input | Class::Person)
 }
 
 fn blank_record(file: usize, number: u32) -> PageRecord {

@@ -10,7 +10,13 @@ use std::process::{Command, Output};
 
 /// Lowest first; a file may use what lies on its own floor or below.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("ground", &["blobs", "clock", "cms", "codes", "der", "digest", "fault", "original", "page", "profile", "worker"]),
+    (
+        "ground",
+        &[
+            "blobs", "clock", "cms", "codes", "der", "digest", "fault", "original", "page", "profile", "sandbox",
+            "worker",
+        ],
+    ),
     ("crafts", &["chip", "deliver", "log", "pdf", "scan", "seal"]),
     ("station", &["station", "training"]),
     ("steps", &["dossier", "pipeline", "steps"]),

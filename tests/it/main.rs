@@ -13,4 +13,6 @@ mod http_signature_judge;
 mod kill;
 mod ledger;
 mod playground;
+mod sandbox;
 mod seal_judges;
+mod sheet_judges;

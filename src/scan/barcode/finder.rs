@@ -5,8 +5,8 @@
 //! pixels (a card's code copied at 200 dpi) survive, where a picture of black and white pixels would have lost them.
 //! Error correction and character sets are the decoder library's.
 
-use super::patch::bilinear;
-use super::{Barcode, Format, read};
+use super::patch::{Patch, bilinear};
+use super::{Barcode, Format, Stage, read};
 use crate::scan::luma::Luma;
 use rxing::common::BitMatrix;
 
@@ -118,7 +118,7 @@ fn read_grid(luma: &Luma, warp: &Warp) -> Option<Barcode> {
                 let corners =
                     [[-0.5, -0.5], [end, -0.5], [end, end], [-0.5, end]].map(|[c, r]| warp.at(c, r));
                 let module_px = length(sub(warp.top_right, warp.top_left)) / (size as f32 - 7.0);
-                return Some(Barcode { format: Format::QRCode, text, bytes, corners, module_px });
+                return Some(Barcode { format: Format::QRCode, text, bytes, corners, module_px, found_by: Stage::Finders });
             }
         }
     }
@@ -290,29 +290,39 @@ pub struct Pattern {
     hits: u32,
 }
 
-/// The finder patterns of a page, the surest first. `threshold` lies midway between ink and paper.
-pub fn patterns(luma: &Luma, threshold: u8) -> Vec<Pattern> {
-    let mut found = crossed(luma, threshold);
+/// The finder patterns of a page, the surest first. `threshold` lies midway between ink and paper; every `step`th row
+/// is read.
+pub fn patterns(luma: &Luma, threshold: u8, step: usize) -> Vec<Pattern> {
+    let mut found = Vec::new();
+    crossed(luma, threshold, step, &mut found);
     found.sort_by_key(|p| std::cmp::Reverse(p.hits));
     found.truncate(MOST_PATTERNS);
     found
 }
 
-fn crossed(luma: &Luma, threshold: u8) -> Vec<Pattern> {
-    let step = if luma.width * luma.height > 2_000_000 { 3 } else { 2 };
+/// The finder patterns of a small part of a page, by more means: blur taken back, and three levels, since spread ink
+/// and blur close the light rings of small modules.
+pub(crate) fn patterns_in(cut: &Patch) -> Vec<Pattern> {
     let mut found: Vec<Pattern> = Vec::new();
+    let plane = |data: Vec<u8>| Luma { width: cut.width, height: cut.height, data };
+    let sharp = plane(cut.sharpened().data);
+    for threshold in [128, 96, 160] {
+        crossed(&sharp, threshold, 1, &mut found);
+    }
+    found.sort_by_key(|p| std::cmp::Reverse(p.hits));
+    found.truncate(MOST_PATTERNS);
+    for pattern in &mut found {
+        pattern.at = cut.to_page(pattern.at);
+    }
+    found
+}
+
+fn crossed(luma: &Luma, threshold: u8, step: usize, found: &mut Vec<Pattern>) {
     let mut edges: Vec<u32> = Vec::new();
     let mut rejected = 0usize;
-    for y in (0..luma.height).step_by(step) {
+    for y in (0..luma.height).step_by(step.max(1)) {
         let row = &luma.data[y * luma.width..(y + 1) * luma.width];
-        edges.clear();
-        let mut dark = false;
-        for (x, p) in row.iter().enumerate() {
-            if (*p < threshold) != dark {
-                dark = !dark;
-                edges.push(x as u32);
-            }
-        }
+        edges_of(row, threshold, &mut edges);
         // Even entries open a dark run: dark, light, dark, light, dark.
         for six in edges.windows(6).step_by(2) {
             let run = |i: usize| (six[i + 1] - six[i]) as f32;
@@ -329,7 +339,7 @@ fn crossed(luma: &Luma, threshold: u8) -> Vec<Pattern> {
                 continue;
             }
             if rejected > MOST_REJECTED {
-                return found;
+                return;
             }
             match confirm(luma, threshold, x, y as f32, unit) {
                 Some(pattern) => match found.iter_mut().find(|p| near(p, pattern.at)) {
@@ -340,7 +350,54 @@ fn crossed(luma: &Luma, threshold: u8) -> Vec<Pattern> {
             }
         }
     }
-    found
+}
+
+/// Where a row turns dark and light again: even entries open a dark run.
+fn edges_of(row: &[u8], threshold: u8, edges: &mut Vec<u32>) {
+    edges.clear();
+    let mut before = 0u64;
+    let mut take = |mask: u64, start: usize| {
+        // A bit is set where a pixel differs from the one before it.
+        let mut turns = mask ^ (mask << 1 | before);
+        before = mask >> 63;
+        while turns != 0 {
+            edges.push((start + turns.trailing_zeros() as usize) as u32);
+            turns &= turns - 1;
+        }
+    };
+    let mut words = row.chunks_exact(64);
+    let mut start = 0;
+    for word in &mut words {
+        take(darkness(word, threshold), start);
+        start += 64;
+    }
+    let rest = words.remainder();
+    if !rest.is_empty() {
+        let mut padded = [255u8; 64];
+        padded[..rest.len()].copy_from_slice(rest);
+        let mut mask = darkness(&padded, threshold);
+        if threshold == 255 {
+            mask &= (1 << rest.len()) - 1;
+        }
+        take(mask, start);
+    }
+    // A dark run that reaches the rim of the page has no end there.
+    edges.retain(|x| (*x as usize) < row.len());
+}
+
+/// One bit a pixel, the first lowest: set where it is darker than `threshold`.
+fn darkness(word: &[u8], threshold: u8) -> u64 {
+    let mut mask = 0u64;
+    for (at, eight) in word.chunks_exact(8).enumerate() {
+        let mut flags = [0u8; 8];
+        for (flag, p) in flags.iter_mut().zip(eight) {
+            *flag = u8::from(*p < threshold);
+        }
+        // Eight bytes of 0 or 1 are gathered to eight bits by one multiplication.
+        let bits = u64::from_le_bytes(flags).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        mask |= bits << (8 * at);
+    }
+    mask
 }
 
 fn near(pattern: &Pattern, at: [f32; 2]) -> bool {

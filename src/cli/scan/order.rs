@@ -1,0 +1,161 @@
+//! Who judges what next, and in which order it is printed. Pages of one file are judged by several at once; what is
+//! printed is in the order of files and pages all the same.
+
+use super::{Opened, lock};
+use crate::fault::Fault;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// What there is to do.
+pub(super) enum Work {
+    /// The file of this place is to be opened.
+    Open(usize),
+    /// A page of an opened file is to be judged: the file, its place, and the page's, from 0.
+    Page(Arc<Opened>, usize, usize),
+}
+
+/// Hands out work: pages of what is open first, so that no more files are open than are needed.
+pub(super) struct Order {
+    files: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    next: usize,
+    opening: usize,
+    open: VecDeque<(Arc<Opened>, usize, usize)>,
+}
+
+impl Order {
+    pub(super) fn new(files: usize) -> Self {
+        Order { files, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// What to do next; nothing when all is done or being done. Waits for files that others open.
+    pub(super) fn next(&self) -> Option<Work> {
+        let mut state = lock(&self.state);
+        loop {
+            while let Some((opened, file, page)) = state.open.front_mut() {
+                if *page < opened.sheaf.pages().len() {
+                    *page += 1;
+                    return Some(Work::Page(Arc::clone(opened), *file, *page - 1));
+                }
+                state.open.pop_front();
+            }
+            if state.next < self.files {
+                state.next += 1;
+                state.opening += 1;
+                return Some(Work::Open(state.next - 1));
+            }
+            if state.opening == 0 {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Says how [`Work::Open`] went.
+    pub(super) fn opened(&self, file: usize, opened: Result<Opened, ()>) {
+        let mut state = lock(&self.state);
+        state.opening -= 1;
+        state.open.extend(opened.ok().map(|opened| (Arc::new(opened), file, 0)));
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+/// Prints lines in the order of files and pages, each as soon as those before it are printed.
+#[derive(Default)]
+pub(super) struct Printer {
+    /// The next line to print.
+    at: (usize, usize),
+    waiting: BTreeMap<(usize, usize), String>,
+    /// Lines of every file that is not printed yet.
+    expected: BTreeMap<usize, usize>,
+    /// Pages and files that were refused.
+    pub(super) refused: usize,
+    /// Why printing failed.
+    pub(super) fault: Option<Fault>,
+}
+
+impl Printer {
+    /// Says how many lines a file has.
+    pub(super) fn expect(&mut self, file: usize, lines: usize) {
+        self.expected.insert(file, lines);
+        self.go_on();
+    }
+
+    /// Takes a line of a file.
+    pub(super) fn take(&mut self, file: usize, page: usize, text: String, is_refusal: bool) {
+        self.refused += usize::from(is_refusal);
+        self.waiting.insert((file, page), text);
+        self.go_on();
+    }
+
+    fn go_on(&mut self) {
+        loop {
+            let (file, page) = self.at;
+            if let Some(text) = self.waiting.remove(&self.at) {
+                self.print(&text);
+                self.at = (file, page + 1);
+            } else if self.expected.get(&file).is_some_and(|lines| page >= *lines) {
+                self.expected.remove(&file);
+                self.at = (file + 1, 0);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Prints a line at once.
+    pub(super) fn print(&mut self, text: &str) {
+        if let Err(e) = writeln!(std::io::stdout().lock(), "{text}") {
+            self.fault = Some(Fault::new(&super::OUTPUT).detail(e.kind()));
+        }
+    }
+}
+
+/// The files that are meant: those that are named, and in folders those that are called as pages are, in the order of
+/// their names. Links to folders are not followed. With it, how many files in folders were passed over.
+pub(super) fn files(named: &[PathBuf]) -> (Vec<PathBuf>, usize) {
+    let (mut files, mut passed_over) = (Vec::new(), 0);
+    for path in named {
+        if path.is_dir() { below(path, &mut files, &mut passed_over) } else { files.push(path.clone()) }
+    }
+    (files, passed_over)
+}
+
+fn below(folder: &Path, files: &mut Vec<PathBuf>, passed_over: &mut usize) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        // Opened as a file it is refused with its reason.
+        return files.push(folder.to_owned());
+    };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            if !path.is_symlink() {
+                below(&path, files, passed_over);
+            }
+        } else if is_called_as_pages_are(&path) {
+            files.push(path);
+        } else {
+            *passed_over += 1;
+        }
+    }
+}
+
+fn is_called_as_pages_are(path: &Path) -> bool {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+    PAGES.contains(&extension.as_str())
+}
+
+/// What scanners and telephones call their files; those that cannot be read are refused by name.
+const PAGES: &[&str] = &[
+    "jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "pdf", "webp", "jp2", "j2k", "jpx", "jpf", "heic",
+    "heif", "bmp", "gif",
+];

@@ -1,0 +1,54 @@
+//! A page decoded once and looked at from all sides.
+
+use crate::fault::Outcome;
+use crate::page::{Dpi, DpiSource, PageImage};
+use crate::pdf::wallet;
+use crate::scan::barcode::{self, PageCodes, Policy};
+use crate::scan::{Profile, Quality, Source, quality};
+use serde::{Deserialize, Serialize};
+
+/// What was found on a page. All in pixels of the upright page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Resolution.
+    pub dpi: Dpi,
+    /// How it looks.
+    pub quality: Quality,
+    /// The codes on it, where they were looked for.
+    pub codes: Option<PageCodes>,
+}
+
+/// Decodes and judges a page in this process.
+///
+/// # Errors
+/// As [`Source::luma`].
+pub(super) fn judge(
+    source: &Source,
+    page: usize,
+    profile: &Profile,
+    codes: Option<&Policy>,
+) -> Outcome<Judged> {
+    let luma = source.luma(page)?;
+    let dpi = source.upright_dpi(page)?;
+    let known = (dpi.source != DpiSource::Assumed).then_some(dpi.x.min(dpi.y));
+    Ok(Judged {
+        width: u32::try_from(luma.width).unwrap_or(u32::MAX),
+        height: u32::try_from(luma.height).unwrap_or(u32::MAX),
+        dpi,
+        quality: quality::judge(&luma, dpi, profile),
+        codes: codes.map(|policy| barcode::read_page(&luma, known, policy)),
+    })
+}
+
+/// A page as the archive writes it, or as the wallet's copy does.
+///
+/// # Errors
+/// As [`Source::page_image`] and [`wallet::shrink`].
+pub(super) fn image(source: &Source, page: usize, small: bool) -> Outcome<PageImage> {
+    let image = source.page_image(page)?;
+    if small { wallet::shrink(&image) } else { Ok(image) }
+}

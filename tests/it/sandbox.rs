@@ -1,0 +1,352 @@
+//! The decoders' box tried from inside and from outside. The child is this very test program, started as [`inmate`]:
+//! it locks itself in as a decoder does and then tries what its request names.
+
+use hoso::fault::Fault;
+use hoso::sandbox::{self, Answer, Landlock, Policy, Pool, Program, Request};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+#[test]
+fn it_opens_no_file_and_learns_of_none() {
+    let pool = pool(Policy::default());
+    for what in ["read a file", "make a file", "list a folder", "ask for a file's size", "make a memory file"] {
+        assert_eq!(tries(&pool, what), Ok("PermissionDenied".into()), "{what}");
+    }
+    assert!(!fs::exists(escaped()).unwrap());
+}
+
+#[test]
+fn it_reads_the_file_that_it_was_given_and_writes_to_nothing() {
+    let pool = pool(Policy::default());
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"what a page may be").unwrap();
+    for (what, outcome) in [
+        ("read the given file", "what a page may be"),
+        ("move in the given file", "PermissionDenied"),
+        ("write to the given file", "PermissionDenied"),
+        ("write to standard output", "PermissionDenied"),
+    ] {
+        let request = Request { header: what.as_bytes(), file: Some((7, file.as_fd())), most_payload: 0 };
+        assert_eq!(pool.ask(&request, text), Ok(outcome.into()), "{what}");
+    }
+    let mut one = [0];
+    file.read_exact_at(&mut one, 0).unwrap();
+    assert_eq!(&one, b"w");
+}
+
+#[test]
+fn it_connects_to_nobody() {
+    let pool = pool(Policy::default());
+    for what in ["connect by TCP", "connect to a unix socket", "listen", "send a datagram"] {
+        assert_eq!(tries(&pool, what), Err("BOX-001 signal 31, it tried what is forbidden".into()), "{what}");
+    }
+}
+
+#[test]
+fn it_starts_no_process_and_no_thread() {
+    let pool = pool(Policy::default());
+    for what in ["fork", "start a thread"] {
+        let said = tries(&pool, what);
+        assert!(["PermissionDenied", "WouldBlock"].map(|s| Ok(s.to_owned())).contains(&said), "{what}: {said:?}");
+    }
+    let killed = Err("BOX-001 signal 31, it tried what is forbidden".to_owned());
+    assert_eq!(tries(&pool, "exec"), killed);
+}
+
+#[test]
+fn it_touches_no_other_process() {
+    let pool = pool(Policy::default());
+    let killed = Err("BOX-001 signal 31, it tried what is forbidden".to_owned());
+    assert_eq!(tries(&pool, "ptrace its parent"), killed);
+    assert_eq!(tries(&pool, "take a file of its parent"), killed);
+    assert_eq!(tries(&pool, "end its parent"), Ok("PermissionDenied".into()));
+    assert_eq!(tries(&pool, "see whether its parent lives"), Ok("PermissionDenied".into()));
+}
+
+#[test]
+fn it_cannot_widen_its_own_limits() {
+    let pool = pool(Policy::default());
+    assert_eq!(tries(&pool, "raise a limit"), Ok("PermissionDenied".into()));
+    assert_eq!(tries(&pool, "stay when its parent ends"), Ok("PermissionDenied".into()));
+}
+
+#[test]
+fn memory_beyond_the_limit_is_one_failed_request() {
+    let pool = pool(Policy { memory_bytes: 256 << 20, ..Policy::default() });
+    assert_eq!(tries(&pool, "take 300 MiB"), Err("BOX-003 at most 256 MiB".into()));
+    assert_eq!(tries(&pool, "take 30 MiB"), Ok("31457280".into()));
+}
+
+#[test]
+fn an_endless_loop_is_one_failed_request() {
+    let pool = pool(Policy { request: Duration::from_millis(400), ..Policy::default() });
+    let start = Instant::now();
+    assert_eq!(tries(&pool, "loop"), Err("BOX-002 0.4 s".into()));
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(tries(&pool, "nothing"), Ok("done".into()));
+}
+
+#[test]
+fn a_crash_is_one_failed_request_and_says_how_it_died() {
+    let pool = pool(Policy::default());
+    assert_eq!(tries(&pool, "recurse"), Err("BOX-001 its stack ran over".into()));
+    assert_eq!(tries(&pool, "abort"), Err("BOX-001 signal 6".into()));
+    assert_eq!(tries(&pool, "exit"), Err("BOX-001 exit code 9".into()));
+    assert_eq!(tries(&pool, "nothing"), Ok("done".into()));
+}
+
+#[test]
+fn an_answer_that_is_too_long_or_makes_no_sense_is_one_failed_request() {
+    let pool = pool(Policy::default());
+    assert_eq!(tries(&pool, "answer at length"), Err("BOX-005 a length that it may not send".into()));
+    let request = Request { header: b"nothing", file: None, most_payload: 0 };
+    let fault = pool.ask(&request, |_| None::<()>).unwrap_err();
+    assert_eq!(fault.code.id, "BOX-005");
+    assert_eq!(tries(&pool, "hang up and go on"), Err("BOX-005 it closed its end and went on".into()));
+}
+
+#[test]
+fn who_dies_of_an_earlier_request_does_not_fail_the_next() {
+    let pool = pool(Policy::default());
+    // One child: the second request meets what the first left behind, and is asked again of a new one.
+    assert_eq!(tries(&pool, "die at the next request"), Ok("done".into()));
+    assert_eq!(tries(&pool, "nothing"), Ok("done".into()));
+}
+
+#[test]
+fn a_child_that_has_the_file_is_not_given_it_again_and_a_new_one_is() {
+    let pool = pool(Policy { requests: 3, ..Policy::default() });
+    let file = tempfile::tempfile().unwrap();
+    let mut given = Vec::new();
+    for number in [1, 1, 1, 1, 2, 1] {
+        let request = Request { header: b"was a file given", file: Some((number, file.as_fd())), most_payload: 0 };
+        given.push(pool.ask(&request, text).unwrap() == "yes");
+    }
+    assert_eq!(given, [true, false, false, true, true, true]);
+}
+
+#[test]
+fn no_child_is_left_when_its_parent_is_killed_at_work() {
+    let mut keeper = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "sandbox::keeper", "--nocapture"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .env("HOSO_TEST_KEEPER", "1")
+        .spawn()
+        .unwrap();
+    let children = wait_for(|| Some(children_of(keeper.id())).filter(|c| c.len() == 2));
+    let alive = |pid: &u32| fs::exists(format!("/proc/{pid}")).unwrap() && children_of(1).contains(pid);
+    keeper.kill().unwrap();
+    keeper.wait().unwrap();
+    wait_for(|| (!children.iter().any(alive)).then_some(()));
+}
+
+#[test]
+fn a_pool_takes_its_children_with_it() {
+    let before = children_of(std::process::id());
+    let pool = pool(Policy::default());
+    assert_eq!(tries(&pool, "nothing"), Ok("done".into()));
+    drop(pool);
+    // Other tests run beside this one in the same process: only that nobody waits to be buried can be asked.
+    let after = children_of(std::process::id());
+    eprintln!("children before {}, after {}", before.len(), after.len());
+    assert!(zombies_of(std::process::id()).is_empty());
+}
+
+#[test]
+fn a_child_says_what_holds_it() {
+    let jailed = pool(Policy::default()).jailed().unwrap();
+    assert!(jailed.seccomp && jailed.rlimits, "{jailed:?}");
+    eprintln!("{jailed:?}");
+    assert!(matches!(jailed.landlock, Landlock::Full | Landlock::Partial | Landlock::None));
+}
+
+#[test]
+fn starting_a_real_decoder_is_told_in_milliseconds() {
+    let program = Program { path: env!("CARGO_BIN_EXE_hoso").into(), args: vec![sandbox::COMMAND.into()] };
+    let mut took: Vec<f64> = (0..20)
+        .map(|_| {
+            let start = Instant::now();
+            Pool::of(program.clone(), 1, Policy::default()).jailed().unwrap();
+            start.elapsed().as_secs_f64() * 1000.0
+        })
+        .collect();
+    took.sort_by(f64::total_cmp);
+    eprintln!("start to ready and away again: {:.1} ms median, {:.1} ms slowest", took[10], took[19]);
+}
+
+/// The child of the tests above.
+#[test]
+#[ignore = "started by the other tests as their child"]
+fn inmate() {
+    let mut given: Option<OwnedFd> = None;
+    let mut doomed = false;
+    let _ = sandbox::serve(|header, file| {
+        assert!(!doomed);
+        let was_given = file.is_some();
+        given = file.or(given.take());
+        let what = String::from_utf8(header.to_vec()).unwrap();
+        doomed = what == "die at the next request";
+        let header = match what.as_str() {
+            "was a file given" => if was_given { "yes" } else { "no" }.to_owned(),
+            "answer at length" => return Answer { header: vec![], payload: vec![0; 1 << 20] },
+            _ => attempt(&what, given.as_ref().map(|f| File::from(f.try_clone().unwrap()))),
+        };
+        Answer { header: header.into_bytes(), payload: vec![] }
+    });
+}
+
+/// A process with a pool whose children never come to an end.
+#[test]
+#[ignore = "started by another test as its child"]
+fn keeper() {
+    if std::env::var_os("HOSO_TEST_KEEPER").is_none() {
+        return;
+    }
+    let pool = Pool::of(inmates(), 2, Policy { request: Duration::from_secs(60), ..Policy::default() });
+    std::thread::scope(|scope| {
+        scope.spawn(|| tries(&pool, "loop"));
+        scope.spawn(|| tries(&pool, "loop"));
+    });
+}
+
+fn attempt(what: &str, given: Option<File>) -> String {
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::unix::net::UnixStream;
+    let parent = || rustix::process::getppid().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let done = |()| "done".to_owned();
+    let tried: std::io::Result<String> = match what {
+        "nothing" | "die at the next request" => Ok("done".into()),
+        "read a file" => fs::read("/etc/passwd").map(|_| "read".into()),
+        "make a file" => fs::write(escaped(), "out").map(done),
+        "list a folder" => fs::read_dir("/").map(|_| "listed".into()),
+        "ask for a file's size" => fs::metadata("/etc/passwd").map(|_| "told".into()),
+        "make a memory file" => rustix::fs::memfd_create("x", rustix::fs::MemfdFlags::empty())
+            .map(|_| "made".into())
+            .map_err(Into::into),
+        "read the given file" => {
+            let mut bytes = vec![0; 18];
+            given.unwrap().read_exact_at(&mut bytes, 0).map(|()| text(bytes))
+        }
+        "move in the given file" => given.unwrap().read(&mut [0]).map(|_| "moved".into()),
+        "write to the given file" => given.unwrap().write_all(b"x").map(done),
+        "write to standard output" => {
+            rustix::io::write(std::io::stdout().as_fd(), b"x").map(|_| "written".into()).map_err(Into::into)
+        }
+        "connect by TCP" => TcpStream::connect("127.0.0.1:9").map(|_| "connected".into()),
+        "connect to a unix socket" => UnixStream::connect("/run/x").map(|_| "connected".into()),
+        "listen" => TcpListener::bind("127.0.0.1:0").map(|_| "listens".into()),
+        "send a datagram" => UdpSocket::bind("127.0.0.1:0").map(|_| "bound".into()),
+        "fork" => Command::new("/bin/true").spawn().map(|_| "forked".into()),
+        "start a thread" => std::thread::Builder::new().spawn(|| ()).map(|_| "started".into()),
+        "exec" => Err(Command::new("/bin/true").exec()),
+        "ptrace its parent" => {
+            let parent = nix::unistd::Pid::from_raw(parent().as_raw_nonzero().get());
+            nix::sys::ptrace::attach(parent).map(done).map_err(Into::into)
+        }
+        "take a file of its parent" => {
+            // Only the call itself counts: no number here is a process's.
+            let flags = rustix::process::PidfdGetfdFlags::empty();
+            rustix::process::pidfd_getfd(std::io::stdin().as_fd(), 0, flags)
+                .map(|_| "taken".into())
+                .map_err(Into::into)
+        }
+        "end its parent" => {
+            rustix::process::kill_process(parent(), rustix::process::Signal::TERM).map(done).map_err(Into::into)
+        }
+        "see whether its parent lives" => {
+            rustix::process::test_kill_process(parent()).map(done).map_err(Into::into)
+        }
+        "raise a limit" => {
+            let wide = rustix::process::Rlimit { current: None, maximum: None };
+            rustix::process::setrlimit(rustix::process::Resource::As, wide).map(done).map_err(Into::into)
+        }
+        "stay when its parent ends" => {
+            rustix::process::set_parent_process_death_signal(None).map(done).map_err(Into::into)
+        }
+        "take 300 MiB" => Ok(vec![1_u8; 300 << 20].len().to_string()),
+        "take 30 MiB" => Ok(vec![1_u8; 30 << 20].len().to_string()),
+        "loop" => loop {
+            std::hint::spin_loop();
+        },
+        "recurse" => Ok(recurse(u64::MAX).to_string()),
+        "abort" => std::process::abort(),
+        "exit" => std::process::exit(9),
+        "hang up and go on" => {
+            rustix::net::shutdown(std::io::stdin().as_fd(), rustix::net::Shutdown::Both).unwrap();
+            loop {
+                std::hint::spin_loop();
+            }
+        }
+        other => panic!("{other}"),
+    };
+    tried.unwrap_or_else(|e| format!("{:?}", e.kind()))
+}
+
+#[expect(unconditional_recursion, reason = "until the stack ends")]
+fn recurse(depth: u64) -> u64 {
+    let here = std::hint::black_box([depth; 64]);
+    recurse(here[7].wrapping_sub(1)).wrapping_add(std::hint::black_box(here)[5])
+}
+
+fn inmates() -> Program {
+    let args = ["--ignored", "--exact", "sandbox::inmate", "--nocapture", "--test-threads=1"];
+    Program { path: std::env::current_exe().unwrap(), args: args.map(str::to_owned).to_vec() }
+}
+
+fn pool(policy: Policy) -> Pool {
+    Pool::of(inmates(), 1, policy)
+}
+
+fn text(answer: Answer) -> Option<String> {
+    String::from_utf8(answer.header).ok()
+}
+
+/// What a child says of its attempt, or the fault that the attempt was.
+fn tries(pool: &Pool, what: &str) -> Result<String, String> {
+    let told = |f: Fault| format!("{} {}", f.code.id, f.detail.unwrap_or_default()).trim().to_owned();
+    pool.ask(&Request { header: what.as_bytes(), file: None, most_payload: 0 }, text).map_err(told)
+}
+
+fn escaped() -> PathBuf {
+    std::env::temp_dir().join("hoso-escaped-from-the-box")
+}
+
+fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Process, parent and state of all processes.
+fn processes() -> BTreeMap<u32, (u32, char)> {
+    let stat = |entry: fs::DirEntry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+        let state = fields.next()?.chars().next()?;
+        Some((pid, (fields.next()?.parse().ok()?, state)))
+    };
+    fs::read_dir("/proc").unwrap().flatten().filter_map(stat).collect()
+}
+
+fn children_of(parent: u32) -> Vec<u32> {
+    processes().into_iter().filter(|(_, (of, state))| *of == parent && *state != 'Z').map(|(pid, _)| pid).collect()
+}
+
+fn zombies_of(parent: u32) -> Vec<u32> {
+    processes().into_iter().filter(|(_, (of, state))| *of == parent && *state == 'Z').map(|(pid, _)| pid).collect()
+}
