@@ -18,7 +18,7 @@ pub struct Blank {
 pub(super) struct Seen<'a> {
     /// Its marks.
     pub(super) ink: &'a Ink,
-    /// A plane at most twice as fine, to tell a crisp pale stroke from the other side's shine.
+    /// A finer plane, to tell a crisp pale stroke from the other side's shine.
     pub(super) middle: &'a Luma,
     /// The feeder's lines, in pixels of that plane.
     pub(super) streaks: &'a Streaks,
@@ -63,6 +63,11 @@ pub(super) fn judge(seen: &Seen<'_>) -> Blank {
 
 /// Specks on one page from which on two may have met by chance.
 const MANY_SPECKS: usize = 300;
+
+/// Whether a page is strewn with specks: looked at more closely they would seem to be writing.
+pub(super) fn is_strewn(ink: &Ink) -> bool {
+    ink.marks.len() > MANY_SPECKS
+}
 
 fn in_margin(ink: &Ink, mark: &Mark) -> bool {
     let reach = (5.0 * ink.per_mm) as usize;
@@ -152,22 +157,21 @@ fn streak_columns(ink: &Ink) -> Vec<bool> {
         .collect()
 }
 
-/// A thin mark that lies along a streak.
+/// A thin mark that lies on a streak, or a long one in a column that is nothing but streak.
 fn is_streak(seen: &Seen<'_>, mark: &Mark, columns: &[bool]) -> bool {
     let ink = seen.ink;
-    if mark.short() as f32 > (1.2 * ink.per_mm).max(2.0) || mark.long() < 4 * mark.short() {
-        return false;
-    }
+    let thin = (1.2 * ink.per_mm).max(2.0);
     let shrunk = (seen.middle.width / ink.width.max(1)).max(1);
     let lies = |streaks: &[usize], from: usize, to: usize| {
-        streaks.iter().any(|&at| (from.saturating_sub(1)..=to + 1).contains(&(at / shrunk)))
+        (to - from) as f32 + 1.0 <= thin
+            && streaks.iter().any(|&at| (from.saturating_sub(1)..=to + 1).contains(&(at / shrunk)))
     };
-    if mark.height() > mark.width() {
-        columns[mark.left..=mark.right].iter().any(|&s| s)
-            || lies(&seen.streaks.columns, mark.left, mark.right)
-    } else {
-        lies(&seen.streaks.rows, mark.top, mark.bottom)
-    }
+    let is_column = mark.width() as f32 <= thin
+        && mark.height() >= 4 * mark.width()
+        && columns[mark.left..=mark.right].iter().any(|&s| s);
+    is_column
+        || lies(&seen.streaks.columns, mark.left, mark.right)
+        || lies(&seen.streaks.rows, mark.top, mark.bottom)
 }
 
 /// Pale, and soft all round: light that came through the paper has no sharp edge, a pencil's line has.

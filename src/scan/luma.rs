@@ -115,6 +115,11 @@ pub(super) fn luma_of(r: u8, g: u8, b: u8) -> u8 {
     ((19_595 * u32::from(r) + 38_470 * u32::from(g) + 7_471 * u32::from(b) + 32_768) >> 16) as u8
 }
 
+/// One sample of some opacity as seen on white paper.
+pub(super) fn over_white(sample: u8, alpha: u8) -> u8 {
+    ((u32::from(sample) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 127) / 255) as u8
+}
+
 /// RGB samples as luma.
 pub(super) fn from_rgb(width: usize, height: usize, rgb: &[u8]) -> Option<Luma> {
     Luma::new(width, height, rgb.chunks_exact(3).map(|p| luma_of(p[0], p[1], p[2])).collect())

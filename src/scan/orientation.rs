@@ -59,15 +59,22 @@ mod tests {
     /// A4 at 50 dpi of "words": letters on a line, one in three reaches up and one in eleven down.
     fn page(up: usize, down: usize) -> Luma {
         let (width, height) = (413usize, 585usize);
-        let mut page = Luma::new(width, height, vec![235; width * height]).unwrap();
+        let mut page = Luma { width, height, data: vec![235; width * height] };
+        let mut state = 7u32;
+        let mut random = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as usize % below as usize
+        };
         for line in 0..28 {
-            for letter in (0..84).filter(|i| (i * 5 + line * 3) % 7 != 0) {
-                let (x, y) = (35 + letter * 4, 60 + line * 16);
-                let tall = 3 + if (letter * 7 + line * 5) % 3 == 0 { up } else { 0 };
-                let deep = if (letter * 5 + line * 7) % 11 == 0 { down } else { 0 };
+            let (mut x, y) = (35 + random(6), 60 + line * 16);
+            while x < 370 {
+                let wide = 2 + random(3);
+                let tall = 3 + if random(3) == 0 { up } else { 0 };
+                let deep = if random(11) == 0 { down } else { 0 };
                 for y in y - tall..y + deep {
-                    page.data[y * width + x..y * width + x + 3].fill(60);
+                    page.data[y * width + x..y * width + x + wide].fill(60);
                 }
+                x += wide + if random(6) == 0 { 4 } else { 1 };
             }
         }
         page

@@ -88,7 +88,14 @@ pub fn judge(luma: &Luma, dpi: Dpi, profile: &Profile) -> Quality {
     let (small, small_dpi) = pyramid.small(luma, scale);
     let ink = Ink::of(small, small_dpi);
     let streaks = streak::find(middle, middle_dpi);
-    let blank = blank::judge(&blank::Seen { ink: &ink, middle, streaks: &streaks });
+    let mut blank = blank::judge(&blank::Seen { ink: &ink, middle, streaks: &streaks });
+    if blank.is_blank && middle.width > small.width && !blank::is_strewn(&ink) {
+        // A hard pencil's line is lost in the small plane. Few pages are empty, so a closer look costs little.
+        let closer = Ink::of(middle, middle_dpi);
+        let streaks = streaks.enlarged((luma.width / middle.width.max(1)).max(1));
+        let again = blank::judge(&blank::Seen { ink: &closer, middle: luma, streaks: &streaks });
+        blank = if again.is_blank { blank } else { again };
+    }
     let edges = skew::Edges::of(&ink);
     let lines = edges.lines();
     let skew = lines.skew();

@@ -91,9 +91,14 @@ impl Edges {
 
     /// The lines of both directions.
     pub(super) fn lines(&self) -> Lines {
-        let across = self.seen(false, &self.lower);
-        let down = self.seen(true, &self.left);
-        Lines { across: turn(&across), down: turn(&down) }
+        let (across, down) = (self.seen(false, &self.lower), self.seen(true, &self.left));
+        let (rough, rough_down) = (roughly(&across), roughly(&down));
+        // Only those lines are measured finely that the page will be judged by.
+        if rough_down.confidence > rough.confidence {
+            Lines { across: rough, down: finely(&down, rough_down) }
+        } else {
+            Lines { across: finely(&across, rough), down: rough_down }
+        }
     }
 
     /// How sharp lines of one direction and turn are drawn by some of the edges; comparable between such.
@@ -176,38 +181,55 @@ impl Table {
                 *sum = sum.wrapping_add(count);
             }
         }
-        let step = |a: i32, b: i32| ((b - a) as f32).powi(2);
-        match self.fineness {
-            1 => profile.windows(2).map(|w| step(w[0].into(), w[1].into())).sum(),
+        // Whole numbers, so that the sums can be taken side by side.
+        let step = |a: u16, b: u16| {
+            let d = u32::from(a.abs_diff(b));
+            u64::from(d.wrapping_mul(d))
+        };
+        let sum: u64 = match self.fineness {
+            1 => profile.iter().zip(&profile[1..]).map(|(&a, &b)| step(a, b)).fold(0, u64::wrapping_add),
             // Two half-pixel bins together, so that the grid of pixels draws no lines of its own.
-            _ => profile
-                .windows(4)
-                .map(|w| step(i32::from(w[0]) + i32::from(w[1]), i32::from(w[2]) + i32::from(w[3])))
-                .sum(),
-        }
+            _ => {
+                let pairs: Vec<u16> =
+                    profile.iter().zip(&profile[1..]).map(|(a, b)| a.wrapping_add(*b)).collect();
+                pairs.iter().zip(&pairs[2..]).map(|(&a, &b)| step(a, b)).fold(0, u64::wrapping_add)
+            }
+        };
+        sum as f32
     }
 }
 
-fn turn(seen: &Seen<'_>) -> Skew {
+/// The turn to half a degree.
+fn roughly(seen: &Seen<'_>) -> Skew {
     if seen.points.len() < MIN_POINTS {
         return Skew { degrees: 0.0, confidence: 0.0 };
     }
     let table = Table::of(seen, 8, 1);
     let steps = (2.0 * RANGE / COARSE) as i32;
-    let coarse: Vec<(f32, f32)> =
-        (0..=steps).map(|i| -RANGE + i as f32 * COARSE).map(|angle| (table.level(angle), angle)).collect();
+    let coarse: Vec<(f32, f32)> = (0..=steps)
+        .map(|i| -RANGE + i as f32 * COARSE)
+        .map(|angle| (table.level(angle), angle))
+        .collect();
     let best = highest(coarse.iter().copied());
     let mut levels: Vec<f32> = coarse.iter().map(|(level, _)| *level).collect();
     levels.sort_by(f32::total_cmp);
     let middle = levels[levels.len() / 2];
     let confidence = if best.0 > 0.0 { (1.0 - middle / best.0).clamp(0.0, 1.0) } else { 0.0 };
-    let table = Table::of(seen, 4, 2);
-    let fine = (COARSE / FINE) as i32;
-    let fine =
-        highest((-fine..=fine).map(|i| best.1 + i as f32 * FINE).map(|angle| (table.level(angle), angle)));
     // A best angle at the end of the range is the flank of something further out.
-    let inside = fine.1.abs() < RANGE - FINE;
-    Skew { degrees: fine.1, confidence: if inside { confidence } else { 0.0 } }
+    Skew { degrees: best.1, confidence: if best.1.abs() < RANGE { confidence } else { 0.0 } }
+}
+
+/// The turn to a twentieth of a degree, near one that is roughly known.
+fn finely(seen: &Seen<'_>, rough: Skew) -> Skew {
+    if rough.confidence <= 0.0 {
+        return rough;
+    }
+    let table = Table::of(seen, 4, 2);
+    let near = |middle: f32, steps: i32, step: f32| {
+        highest((-steps..=steps).map(|i| middle + i as f32 * step).map(|angle| (table.level(angle), angle)))
+    };
+    let tenth = near(rough.degrees, (COARSE / (2.0 * FINE)) as i32, 2.0 * FINE);
+    Skew { degrees: near(tenth.1, 1, FINE).1, ..rough }
 }
 
 fn highest(levels: impl Iterator<Item = (f32, f32)>) -> (f32, f32) {

@@ -4,6 +4,7 @@
 //! where no printer prints, and that they are thin.
 
 use crate::scan::Luma;
+use crate::scan::ink::percentile;
 
 /// The streaks of one direction: their places across the plane, in its pixels.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -14,20 +15,34 @@ pub(super) struct Streaks {
     pub(super) rows: Vec<usize>,
 }
 
+impl Streaks {
+    /// The same on a plane so many times as large.
+    pub(super) fn enlarged(&self, times: usize) -> Streaks {
+        let all = |places: &[usize]| places.iter().map(|at| at * times).collect();
+        Streaks { columns: all(&self.columns), rows: all(&self.rows) }
+    }
+}
+
 /// Least step between a streak and the paper beside it, of 255. Paper and JPEG are quieter than this in the mean
 /// of 2 x 2, and a row that noise hides is one of many.
 const STEP: u8 = 6;
-/// Share of the rows at which a streak is seen.
-const SEEN: f32 = 0.8;
-/// Bands along the line: in each of them it must be seen, in the outer ones as well as in the middle.
+/// Bands along the line. It must be seen in the two outer ones, where no printer prints, and in most others.
 const BANDS: usize = 24;
+/// Share of the bands in which it is seen.
+const SEEN: f32 = 0.8;
 /// Millimetres at the sides that show the sheet's own edge, and the scanner's.
 const SIDE_MM: f32 = 6.0;
 
-/// Looks for streaks on a plane of 100 to 200 dpi.
+/// Looks for streaks on a plane of 80 to 160 dpi.
 pub(super) fn find(plane: &Luma, dpi: f32) -> Streaks {
     let per_mm = (dpi / 25.4).max(0.1);
-    Streaks { columns: columns(plane, per_mm), rows: rows(plane, per_mm) }
+    let mut counts = [0u32; 256];
+    for y in (0..plane.height).step_by(16) {
+        plane.row(y).iter().for_each(|&s| counts[usize::from(s)] += 1);
+    }
+    // A row counts where both sides of the place are paper: what is printed across a streak says nothing.
+    let bright = (f32::from(percentile(&counts, 0.8)) * 0.75) as u8;
+    Streaks { columns: columns(plane, per_mm, bright), rows: rows(plane, per_mm, bright) }
 }
 
 /// Neighbours 0.75 mm away: a streak is thinner, and so is the paper's shadow beside it.
@@ -35,7 +50,45 @@ fn reach(per_mm: f32) -> usize {
     ((0.75 * per_mm).round() as usize).max(2)
 }
 
-fn columns(plane: &Luma, per_mm: f32) -> Vec<usize> {
+/// What is seen of a streak in one band: the places at which it can be seen, and those at which it is.
+#[derive(Clone, Copy, PartialEq)]
+enum Sight {
+    Seen,
+    Hidden,
+    Missing,
+}
+
+impl Sight {
+    fn of(seen: u32, clear: u32, all: u32) -> Sight {
+        match clear * 4 >= all {
+            true if seen * 4 >= clear * 3 => Sight::Seen,
+            // Half of them still: a streak that noise all but hides.
+            true if seen * 2 < clear => Sight::Missing,
+            _ => Sight::Hidden,
+        }
+    }
+}
+
+/// Bands seen, or none where one of them, or an end, has nothing.
+#[derive(Clone, Copy)]
+struct Tally {
+    seen: u8,
+    broken: bool,
+}
+
+impl Tally {
+    fn add(&mut self, band: usize, sight: Sight) {
+        let is_end = band == 0 || band + 1 == BANDS;
+        self.seen += u8::from(sight == Sight::Seen);
+        self.broken |= sight == Sight::Missing || (is_end && sight != Sight::Seen);
+    }
+
+    fn is_streak(self) -> bool {
+        !self.broken && f32::from(self.seen) >= SEEN * BANDS as f32
+    }
+}
+
+fn columns(plane: &Luma, per_mm: f32, bright: u8) -> Vec<usize> {
     let reach = reach(per_mm);
     let (width, height) = (plane.width, plane.height);
     if width < 8 * reach || height < 4 * BANDS {
@@ -43,73 +96,66 @@ fn columns(plane: &Luma, per_mm: f32) -> Vec<usize> {
     }
     // Every second row is enough to see a line, and no band has more than a byte can count.
     let every = (if height > 600 { 2 } else { 1 }).max(height.div_ceil(200 * BANDS));
-    let mut good = vec![0u8; width - 2 * reach];
-    let mut weakest = vec![u8::MAX; good.len()];
+    let mut tallies = vec![Tally { seen: 0, broken: false }; width - 2 * reach];
     for band in 0..BANDS {
         let (from, to) = (band * height / BANDS, (band + 1) * height / BANDS);
-        let mut darker = vec![0u8; good.len()];
-        let mut lighter = vec![0u8; good.len()];
-        let mut count = 0u32;
+        let mut seen = vec![0u8; tallies.len()];
+        let mut clear = vec![0u8; tallies.len()];
         for y in (from..to).step_by(every) {
             let row = plane.row(y);
-            count += 1;
             let sides = row.iter().zip(&row[2 * reach..]);
-            let sums = darker.iter_mut().zip(lighter.iter_mut());
-            for (((darker, lighter), &here), (&left, &right)) in sums.zip(&row[reach..]).zip(sides) {
-                *darker += u8::from(left.min(right).saturating_sub(here) >= STEP);
-                *lighter += u8::from(here.saturating_sub(left.max(right)) >= STEP);
+            let sums = seen.iter_mut().zip(clear.iter_mut());
+            for (((seen, clear), &here), (&left, &right)) in sums.zip(&row[reach..]).zip(sides) {
+                let side = left.min(right);
+                let is_clear = u8::from(side >= bright);
+                *clear = clear.wrapping_add(is_clear);
+                *seen = seen.wrapping_add(is_clear & u8::from(side.saturating_sub(here) >= STEP));
             }
         }
-        let sums = darker.into_iter().zip(lighter);
-        for ((good, weakest), (darker, lighter)) in good.iter_mut().zip(weakest.iter_mut()).zip(sums) {
-            let share = (u32::from(darker.max(lighter)) * 100 / count.max(1)) as u8;
-            *good += u8::from(share >= 75);
-            *weakest = (*weakest).min(share);
+        let all = (to - from).div_ceil(every) as u32;
+        for (tally, (seen, clear)) in tallies.iter_mut().zip(seen.into_iter().zip(clear)) {
+            tally.add(band, Sight::of(seen.into(), clear.into(), all));
         }
     }
     let margin = ((SIDE_MM * per_mm) as usize).saturating_sub(reach);
-    let is_streak: Vec<bool> = (0..good.len())
-        .map(|x| {
-            x >= margin
-                && x + margin < good.len()
-                && f32::from(good[x]) >= SEEN * BANDS as f32
-                && weakest[x] >= 25
-        })
-        .collect();
-    thin(&is_streak, per_mm).map(|x| x + reach).collect()
+    let count = tallies.len();
+    let inside = |x: usize| x >= margin && x + margin < count;
+    let found: Vec<bool> = tallies.iter().enumerate().map(|(x, t)| inside(x) && t.is_streak()).collect();
+    thin(&found, per_mm).map(|x| x + reach).collect()
 }
 
-fn rows(plane: &Luma, per_mm: f32) -> Vec<usize> {
+fn rows(plane: &Luma, per_mm: f32, bright: u8) -> Vec<usize> {
     let reach = reach(per_mm);
     let (width, height) = (plane.width, plane.height);
     if height < 8 * reach || width < 4 * BANDS {
         return Vec::new();
     }
-    let margin = (SIDE_MM * per_mm) as usize;
-    let is_streak: Vec<bool> = (0..height)
+    let margin = ((SIDE_MM * per_mm) as usize).max(reach);
+    let found: Vec<bool> = (0..height)
         .map(|y| {
-            if y < margin.max(reach) || y + margin.max(reach) >= height {
+            if y < margin || y + margin >= height {
                 return false;
             }
             let (above, row, below) = (plane.row(y - reach), plane.row(y), plane.row(y + reach));
-            let share = |from: usize, to: usize| {
-                let (mut darker, mut lighter) = (0u32, 0u32);
-                for ((&a, &here), &b) in above[from..to].iter().zip(&row[from..to]).zip(&below[from..to]) {
-                    darker += u32::from(a.min(b).saturating_sub(here) >= STEP);
-                    lighter += u32::from(here.saturating_sub(a.max(b)) >= STEP);
-                }
-                darker.max(lighter) * 100 / (to - from) as u32
-            };
+            let mut tally = Tally { seen: 0, broken: false };
             // The outer bands first: hardly any row has anything there.
-            let band = |i: usize| share(i * width / BANDS, (i + 1) * width / BANDS);
-            band(0) >= 25 && band(BANDS - 1) >= 25 && {
-                let shares: Vec<u32> = (0..BANDS).map(band).collect();
-                let good = shares.iter().filter(|&&s| s >= 75).count();
-                good as f32 >= SEEN * BANDS as f32 && shares.iter().all(|&s| s >= 25)
+            for band in [0, BANDS - 1].into_iter().chain(1..BANDS - 1) {
+                let (from, to) = (band * width / BANDS, (band + 1) * width / BANDS);
+                let (mut seen, mut clear) = (0u32, 0u32);
+                for ((&a, &here), &b) in above[from..to].iter().zip(&row[from..to]).zip(&below[from..to]) {
+                    let side = a.min(b);
+                    clear += u32::from(side >= bright);
+                    seen += u32::from(side >= bright && side.saturating_sub(here) >= STEP);
+                }
+                tally.add(band, Sight::of(seen, clear, (to - from) as u32));
+                if tally.broken {
+                    return false;
+                }
             }
+            tally.is_streak()
         })
         .collect();
-    thin(&is_streak, per_mm).collect()
+    thin(&found, per_mm).collect()
 }
 
 /// The middles of groups that are thin enough for a streak: at most 1 mm.

@@ -20,9 +20,9 @@ fn bombs() -> Vec<Bomb> {
         ("a JPEG that declares 35,000 pixels a side", jpeg(35_000), pixels),
         ("a TIFF of 65,535 pages", chain(65_535), &[TOO_MANY_PAGES.id]),
         ("a TIFF whose strips share their bytes", tiff(9_000, 4), &[RATIO.id]),
-        ("a PDF of 512 MiB of content in 1.4 KB", pdf(Holding::Content), &["SCAN-041", "PDF-001"]),
+        ("a PDF of 512 MiB of content in 1.4 KB", pdf(Holding::Content), &["PDF-006"]),
         ("a PDF of 512 MiB of pixels in 1.4 KB", pdf(Holding::Pixels), &[TOO_MANY_PIXELS.id]),
-        ("a PDF whose pixels are more than declared", pdf(Holding::More), &["SCAN-036", "PDF-001"]),
+        ("a PDF whose pixels are more than declared", pdf(Holding::More), &["PDF-008", "SCAN-036", "PDF-006"]),
     ]
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Tone {
 }
 
 /// Squares looked at, spread over the text of the page.
-const MAX_TILES: usize = 300;
+const MAX_TILES: usize = 160;
 
 impl Tone {
     /// Measures `luma` of `dpi` where its reduced plane has ink.
@@ -87,7 +87,7 @@ fn levels(luma: &Luma, left: usize, top: usize, side: usize, reach: usize) -> Op
 /// Steps over 1/100 inch, along the rows and down them, whichever is the larger.
 fn edges(luma: &Luma, left: usize, top: usize, side: usize, reach: usize) -> [u32; 256] {
     let mut counts = [0u32; 256];
-    for y in (top + reach..top + side - reach).step_by(reach) {
+    for y in (top + reach..top + side - reach).step_by(2 * reach) {
         let (above, row, below) = (luma.row(y - reach), luma.row(y), luma.row(y + reach));
         let (from, to) = (left + reach, left + side - reach);
         let across = row[from + reach..].iter().zip(&row[from - reach..to - reach]);
