@@ -23,7 +23,7 @@ pub(crate) fn read(patch: &Patch, effort: &mut Effort) -> Option<Barcode> {
         .iter()
         .take(MOST_CORNERS)
         .flat_map(|corner| SIZES.iter().filter_map(|size| Grid::of(corner, *size)))
-        .map(|grid| (grid.dots(patch), grid))
+        .map(|grid| grid.turned(patch))
         .filter(|(score, _)| *score > 0.35)
         .collect();
     grids.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -199,6 +199,32 @@ impl Grid {
         let below = (0..self.columns).map(|c| self.value(patch, c as f32, self.rows as f32 - 1.0)).sum::<f32>()
             / self.columns as f32;
         if left.max(below) > 120.0 { -1.0 } else { top.min(side) }
+    }
+
+    /// The best of nine grids whose two sides are each turned a little, with its score: a degree too much is enough
+    /// to leave the dotted side of a long code.
+    fn turned(self, patch: &Patch) -> (f32, Self) {
+        let across = |from: [f32; 2], to: [f32; 2], by: f32| {
+            let side = sub(to, from);
+            let scale = by / length(side).max(1.0);
+            [to[0] - side[1] * scale, to[1] + side[0] * scale]
+        };
+        let steps = [-0.8, 0.0, 0.8].map(|s| s * self.module());
+        let mut best = (f32::MIN, self);
+        for up in steps {
+            for right in steps {
+                let moved = Grid {
+                    up: across(self.at, self.up, up),
+                    right: across(self.at, self.right, right),
+                    ..self
+                };
+                let score = moved.dots(patch);
+                if score > best.0 {
+                    best = (score, moved);
+                }
+            }
+        }
+        best
     }
 
     /// Moves the grid in small steps to where its modules differ most from their mean.
