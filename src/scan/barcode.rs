@@ -136,7 +136,7 @@ impl Default for Policy {
             thorough: false,
             stages: Stage::ALL.to_vec(),
             max_regions: 24,
-            max_effort_px: 3_000_000,
+            max_effort_px: 8_000_000,
         }
     }
 }
