@@ -10,7 +10,10 @@ use rxing::common::BitMatrix;
 
 /// The Data Matrix code of an upright patch whose grey values are stretched, if it holds one.
 pub(crate) fn read(patch: &Patch, effort: &mut Effort) -> Option<Barcode> {
-    if patch.width < 8 || patch.height < 8 || patch.data.len() > MOST_PIXELS || !effort.spend(patch.data.len())
+    if patch.width < 8
+        || patch.height < 8
+        || patch.data.len() > MOST_PIXELS
+        || !effort.spend(patch.data.len())
     {
         return None;
     }
@@ -76,7 +79,8 @@ fn bars(patch: &Patch, level: bool) -> Vec<Bar> {
         let length = (to - from) as f32;
         match joined.last_mut() {
             Some((bar, last))
-                if *last + 1 == line && (bar.from - from as f32).abs() + (bar.to - to as f32).abs() < 0.25 * length =>
+                if *last + 1 == line
+                    && (bar.from - from as f32).abs() + (bar.to - to as f32).abs() < 0.25 * length =>
             {
                 bar.half += 0.5;
                 bar.at += 0.5;
@@ -195,7 +199,8 @@ impl Grid {
         };
         let left = (0..self.rows).map(|r| self.value(patch, 0.0, r as f32)).sum::<f32>() / self.rows as f32;
         let last = self.rows as f32 - 1.0;
-        let below = (0..self.columns).map(|c| self.value(patch, c as f32, last)).sum::<f32>() / self.columns as f32;
+        let below =
+            (0..self.columns).map(|c| self.value(patch, c as f32, last)).sum::<f32>() / self.columns as f32;
         if left.max(below) > 120.0 {
             return -1.0;
         }
@@ -292,11 +297,9 @@ fn read_grid(patch: &Patch, grid: &Grid) -> Option<Barcode> {
     let level = (mean_of(true) + mean_of(false)) / 2.0;
     for sharpen in [0.0, 0.15, 0.28] {
         let sharp = |x: usize, y: usize| {
-            let near = |dx: isize, dy: isize| {
-                match (x.checked_add_signed(dx), y.checked_add_signed(dy)) {
-                    (Some(x), Some(y)) if x < columns && y < rows => values[y * columns + x],
-                    _ => 255.0,
-                }
+            let near = |dx: isize, dy: isize| match (x.checked_add_signed(dx), y.checked_add_signed(dy)) {
+                (Some(x), Some(y)) if x < columns && y < rows => values[y * columns + x],
+                _ => 255.0,
             };
             values[y * columns + x] * (1.0 + 4.0 * sharpen)
                 - sharpen * (near(-1, 0) + near(1, 0) + near(0, -1) + near(0, 1))
@@ -342,11 +345,54 @@ fn length(v: [f32; 2]) -> f32 {
 
 /// Rows and columns of all symbols (ISO/IEC 16022, table 7; ISO/IEC 21471, table 7).
 const SIZES: [(usize, usize); 48] = [
-    (10, 10), (12, 12), (14, 14), (16, 16), (18, 18), (20, 20), (22, 22), (24, 24), (26, 26), (32, 32),
-    (36, 36), (40, 40), (44, 44), (48, 48), (52, 52), (64, 64), (72, 72), (80, 80), (88, 88), (96, 96),
-    (104, 104), (120, 120), (132, 132), (144, 144), (8, 18), (8, 32), (12, 26), (12, 36), (16, 36), (16, 48),
-    (8, 48), (8, 64), (8, 80), (8, 96), (8, 120), (8, 144), (12, 64), (12, 88), (16, 64), (20, 36), (20, 44),
-    (20, 64), (22, 48), (24, 48), (24, 64), (26, 40), (26, 48), (26, 64),
+    (10, 10),
+    (12, 12),
+    (14, 14),
+    (16, 16),
+    (18, 18),
+    (20, 20),
+    (22, 22),
+    (24, 24),
+    (26, 26),
+    (32, 32),
+    (36, 36),
+    (40, 40),
+    (44, 44),
+    (48, 48),
+    (52, 52),
+    (64, 64),
+    (72, 72),
+    (80, 80),
+    (88, 88),
+    (96, 96),
+    (104, 104),
+    (120, 120),
+    (132, 132),
+    (144, 144),
+    (8, 18),
+    (8, 32),
+    (12, 26),
+    (12, 36),
+    (16, 36),
+    (16, 48),
+    (8, 48),
+    (8, 64),
+    (8, 80),
+    (8, 96),
+    (8, 120),
+    (8, 144),
+    (12, 64),
+    (12, 88),
+    (16, 64),
+    (20, 36),
+    (20, 44),
+    (20, 64),
+    (22, 48),
+    (24, 48),
+    (24, 64),
+    (26, 40),
+    (26, 48),
+    (26, 64),
 ];
 /// Darker than this, of stretched values, may be part of a solid side.
 const DARK: u8 = 150;

@@ -65,7 +65,8 @@ impl Region {
     /// True where two regions touch and one carries the bars of the other on.
     fn continues(&self, other: &Region) -> bool {
         let shared = |a0: usize, a1: usize, b0: usize, b1: usize| a1.min(b1).saturating_sub(a0.max(b0));
-        let (x, y) = (shared(self.x0, self.x1, other.x0, other.x1), shared(self.y0, self.y1, other.y0, other.y1));
+        let (x, y) =
+            (shared(self.x0, self.x1, other.x0, other.x1), shared(self.y0, self.y1, other.y0, other.y1));
         let wide = (self.x1 - self.x0).min(other.x1 - other.x0);
         let tall = (self.y1 - self.y0).min(other.y1 - other.y0);
         let beside = if self.upright { y * 10 > tall * 7 } else { x * 10 > wide * 7 };
@@ -297,7 +298,8 @@ impl Grid {
 
 /// Joins pieces of bars that lie in one line: wide bars and spaces leave cells without edges between them.
 fn joined(regions: Vec<Region>) -> Vec<Region> {
-    let (bars, mut done): (Vec<Region>, Vec<Region>) = regions.into_iter().partition(|r| r.kind == Kind::Linear);
+    let (bars, mut done): (Vec<Region>, Vec<Region>) =
+        regions.into_iter().partition(|r| r.kind == Kind::Linear);
     let mut lines: Vec<Region> = Vec::new();
     for mut piece in bars {
         while let Some(at) = lines.iter().position(|line| line.continues(&piece)) {
