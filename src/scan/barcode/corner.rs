@@ -20,13 +20,13 @@ pub(crate) fn read(patch: &Patch, effort: &mut Effort) -> Option<Barcode> {
     let (upright, level) = (bars(patch, false), bars(patch, true));
     let mut corners: Vec<Corner> =
         upright.iter().flat_map(|v| level.iter().filter_map(move |h| corner(v, h))).collect();
-    // The two longest sides are the likeliest.
+    // The largest first; a frame drawn around a code is larger still, so there must be room for more.
     corners.sort_by(|a, b| b.area().total_cmp(&a.area()));
     let mut grids: Vec<(f32, Grid)> = corners
         .iter()
         .take(MOST_CORNERS)
         .flat_map(|corner| SIZES.iter().filter_map(|size| Grid::of(corner, *size)))
-        .map(|grid| (grid.dots(patch), grid))
+        .map(|grid| grid.turned(patch))
         .filter(|(score, _)| *score > 0.35)
         .collect();
     grids.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -197,13 +197,42 @@ impl Grid {
             }
             signed / spread
         };
+        let left = (0..self.rows).map(|r| self.value(patch, 0.0, r as f32)).sum::<f32>() / self.rows as f32;
+        let last = self.rows as f32 - 1.0;
+        let below =
+            (0..self.columns).map(|c| self.value(patch, c as f32, last)).sum::<f32>() / self.columns as f32;
+        if left.max(below) > 120.0 {
+            return -1.0;
+        }
         let top = line(self.columns, 0, &|c| self.value(patch, c, 0.0));
         let side = line(self.rows, 1, &|r| self.value(patch, self.columns as f32 - 1.0, r));
-        let left = (0..self.rows).map(|r| self.value(patch, 0.0, r as f32)).sum::<f32>() / self.rows as f32;
-        let below =
-            (0..self.columns).map(|c| self.value(patch, c as f32, self.rows as f32 - 1.0)).sum::<f32>()
-                / self.columns as f32;
-        if left.max(below) > 120.0 { -1.0 } else { top.min(side) }
+        top.min(side)
+    }
+
+    /// The best of nine grids whose two sides are each turned a little, with its score: a degree too much is enough
+    /// to leave the dotted side of a long code.
+    fn turned(self, patch: &Patch) -> (f32, Self) {
+        let across = |from: [f32; 2], to: [f32; 2], by: f32| {
+            let side = sub(to, from);
+            let scale = by / length(side).max(1.0);
+            [to[0] - side[1] * scale, to[1] + side[0] * scale]
+        };
+        let steps = [-0.8, 0.0, 0.8].map(|s| s * self.module());
+        let mut best = (f32::MIN, self);
+        for up in steps {
+            for right in steps {
+                let moved = Grid {
+                    up: across(self.at, self.up, up),
+                    right: across(self.at, self.right, right),
+                    ..self
+                };
+                let score = moved.dots(patch);
+                if score > best.0 {
+                    best = (score, moved);
+                }
+            }
+        }
+        best
     }
 
     /// Moves the grid in small steps to where its modules differ most from their mean.
@@ -370,10 +399,10 @@ const DARK: u8 = 150;
 /// Pixels of the shortest solid side.
 const LEAST_SIDE: usize = 11;
 /// Runs that are combined, each way.
-const MOST_BARS: usize = 8;
+const MOST_BARS: usize = 20;
 /// Corners whose sizes are tried.
-const MOST_CORNERS: usize = 6;
+const MOST_CORNERS: usize = 60;
 /// Grids that are sampled.
-const MOST_GRIDS: usize = 4;
+const MOST_GRIDS: usize = 12;
 /// Larger patches hold no small code.
 const MOST_PIXELS: usize = 1_500_000;

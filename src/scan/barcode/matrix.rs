@@ -58,7 +58,7 @@ fn read_one(
     }
     if policy.stages.contains(&Stage::Corners)
         && formats.contains(&Format::DataMatrix)
-        && let Some(code) = corner::read(best, effort)
+        && let Some(code) = corner::read(best, effort).or_else(|| corner::read(&best.blurred(), effort))
     {
         return Some(code);
     }
