@@ -23,6 +23,9 @@ pub(super) enum Broken {
     Nonsense,
 }
 
+/// A request's header, and the file that came with it.
+pub(super) type Asked = (Vec<u8>, Option<OwnedFd>);
+
 /// Sends a request, with a file if one goes with it.
 pub(super) fn ask(
     to: impl AsFd,
@@ -50,7 +53,7 @@ pub(super) fn ask(
 }
 
 /// Takes the next request; `None` where the other end is gone and nothing more will come.
-pub(super) fn asked(from: impl AsFd) -> Result<Option<(Vec<u8>, Option<OwnedFd>)>, Broken> {
+pub(super) fn asked(from: impl AsFd) -> Result<Option<Asked>, Broken> {
     let mut length = [0; 4];
     let mut file = None;
     let mut have = 0;
