@@ -184,7 +184,8 @@ fn shines_through(seen: &Seen<'_>, mark: &Mark) -> bool {
     let (ink, middle) = (seen.ink, seen.middle);
     let shrunk = (middle.width / ink.width.max(1)).max(1);
     let (left, right) = (mark.left.saturating_sub(1) * shrunk, ((mark.right + 2) * shrunk).min(middle.width));
-    let (top, bottom) = (mark.top.saturating_sub(1) * shrunk, ((mark.bottom + 2) * shrunk).min(middle.height));
+    let (top, bottom) =
+        (mark.top.saturating_sub(1) * shrunk, ((mark.bottom + 2) * shrunk).min(middle.height));
     let mut levels = [0u32; 256];
     let mut steps = [0u32; 256];
     for y in top..bottom {

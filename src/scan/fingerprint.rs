@@ -133,7 +133,10 @@ fn share(sums: &mut [f32], across: f32, down: f32, level: f32) {
 /// Eight rows of eight steps, from cells put together two and three.
 fn outline(sums: &[f32]) -> u64 {
     let block = |x: usize, y: usize| -> f32 {
-        (0..3).flat_map(|j| (0..2).map(move |i| (x * 2 + i, y * 3 + j))).map(|(x, y)| sums[y * ACROSS + x]).sum()
+        (0..3)
+            .flat_map(|j| (0..2).map(move |i| (x * 2 + i, y * 3 + j)))
+            .map(|(x, y)| sums[y * ACROSS + x])
+            .sum()
     };
     (0..64).fold(0, |bits, i| {
         let (x, y) = (i % 8, i / 8);

@@ -83,12 +83,7 @@ pub(super) fn all(quality: &Quality, seen: &Seen<'_>, profile: &Profile) -> Vec<
     let mut flags = Vec::new();
     resolution(seen.dpi, profile, &mut flags);
     if quality.blank.is_blank {
-        flags.push(Flag::new(
-            "page.blank",
-            "Trang có vẻ trắng",
-            "the page seems blank",
-            quality.blank.score,
-        ));
+        flags.push(Flag::new("page.blank", "Trang có vẻ trắng", "the page seems blank", quality.blank.score));
     }
     tone(quality, seen, profile, &mut flags);
     turned(quality, profile, &mut flags);
