@@ -29,6 +29,7 @@ from maker import codes  # noqa: E402
 FORMATS = ["QRCode", "Code128", "Code39", "PDF417", "DataMatrix"]
 FOLDERS = {"qrcode-3": "QRCode", "code128-1": "Code128", "code39-1": "Code39", "pdf417-1": "PDF417", "datamatrix-1": "DataMatrix",
            "falsepositives-2": None}
+STAGES = ["finders", "cells", "corners", "whole"]
 ROUNDS = 3
 
 
@@ -136,6 +137,13 @@ def table(title: str, pages: list[tuple[Path, list[dict], int | None]], reader: 
     mean = lambda v: float(np.mean(v)) if v else float("nan")
     print(f"CPU: {mean(ours.ms['with']) / mean(default.ms['with']):.2f} of zxing-cpp's on pages with codes, "
           f"{mean(ours.ms['without']) / mean(cheap.ms['without']):.2f} of its cheap mode's on pages without; found by: {dict(ours.by)}")
+    for stage in STAGES if args.ablate else []:
+        less, spent = Count(), {}
+        for dpi, some in batches.items():
+            spent |= hoso([*reader, "--without", stage], [p[0] for p in some], dpi)
+        for path, want, _ in pages:
+            less.page(path, want, spent[str(path)])
+        less.line(f"without {stage}")
     if args.list:
         print("missed here, found by zxing-cpp:", *sorted(set(ours.missed) - set(default.missed)), sep="\n  ")
         print("missed by both:", *sorted(set(ours.missed) & set(default.missed)), sep="\n  ")
@@ -186,6 +194,7 @@ def main() -> None:
     args.add_argument("--pages", type=Path, default=Path(tempfile.gettempdir()) / "hoso-code-pages")
     args.add_argument("--reader", help="a built bench program; cargo bench otherwise")
     args.add_argument("--list", action="store_true", help="name what was missed")
+    args.add_argument("--ablate", action="store_true", help="again without each stage: what it finds and costs")
     args.add_argument("--quick", action="store_true", help="take zxing-cpp's answers and cost from an earlier run")
     args.add_argument("--only", choices=["pages", "photographs", "scans"])
     args = args.parse_args()

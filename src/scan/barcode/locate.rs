@@ -291,6 +291,8 @@ impl Grid {
             });
         }
         let mut regions = joined(regions);
+        // The smallest codes of bars are 15 mm by 3; what is smaller are words with many upright strokes.
+        regions.retain(|r| r.kind == Kind::Matrix || r.cells >= LEAST_BARS);
         regions.sort_by_key(|r| std::cmp::Reverse(r.cells));
         regions
     }
@@ -340,6 +342,8 @@ const EDGES: f32 = 0.12;
 const PARALLEL_EDGES: f32 = 0.06;
 /// Smaller regions are noise.
 const LEAST_CELLS: usize = 6;
+/// Smaller regions of bars are words.
+const LEAST_BARS: usize = 24;
 /// Lines of print are lower than this.
 const LEAST_SIDE: usize = 3;
 /// Cells added on each side, for the quiet zone.
