@@ -11,6 +11,7 @@ pub mod mock;
 mod progress;
 pub mod run;
 pub mod scan;
+pub mod sheet;
 pub mod sign;
 pub mod status;
 mod stop;
@@ -51,6 +52,9 @@ enum Command {
     Status(status::Args),
     /// Judge pages and read their barcodes.
     Scan(scan::Args),
+    /// Print separator and cover sheets.
+    #[command(subcommand)]
+    Sheet(sheet::Command),
     /// Verify chip readings.
     #[command(subcommand)]
     Identity(identity::Command),
@@ -92,6 +96,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Work(args) => work::run(args, station).await,
         Command::Status(args) => status::run(args, station).await,
         Command::Scan(args) => scan::run(&args),
+        Command::Sheet(command) => sheet::run(&command),
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
         Command::Sign(args) => sign::run(args).await,

@@ -24,7 +24,8 @@ pub type RunId = Blake3;
 /// Where dossiers wait. Four verbs for runs, two for the outbox, and what the engine asks besides; every
 /// implementation passes one conformance suite.
 pub trait Ledger: Send + Sync + 'static {
-    /// Admits runs, each once and all together: an id that is known gives its present state and becomes a link.
+    /// Admits runs, each once and all together: an id that is known gives its present state and becomes a link. What
+    /// was refused, or is a batch of which a part was, is taken up again from its beginning.
     fn admit(&self, new: Vec<NewRun>) -> impl Future<Output = Outcome<Vec<Admission>>> + Send;
     /// Leases up to `n` due runs, desk lane first. Never two runs of one dossier code at a time.
     fn claim(&self, worker: &str, n: usize) -> impl Future<Output = Outcome<Vec<Lease>>> + Send;
@@ -156,7 +157,8 @@ impl State {
 pub enum Admission {
     /// It is new and will be worked on.
     New,
-    /// The same source with the same bytes was admitted before; nothing is done again.
+    /// The same source with the same bytes was admitted before, and is in this state now; nothing that was done is
+    /// done again.
     Again(State),
     /// The same bytes are known under another source, named here: a link, not an error.
     Duplicate(String),

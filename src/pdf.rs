@@ -5,6 +5,7 @@ pub mod g4;
 pub mod icc;
 pub mod output;
 pub mod placement;
+pub mod print;
 pub mod read;
 pub mod revise;
 pub mod samples;

@@ -13,20 +13,25 @@ pub mod sniff;
 pub mod source;
 
 mod ccitt;
+mod fingerprint;
 mod ifd;
 mod ink;
+mod orientation;
 mod pdf_page;
 mod png_page;
+mod pyramid;
+mod streak;
 mod tiff_decode;
 mod tiff_pages;
 
 pub mod barcode;
 pub mod complete;
 pub mod separate;
+pub mod sheet;
 
 pub use limits::Limits;
 pub use luma::Luma;
-pub use quality::{Flag, Profile, Quality, judge};
+pub use quality::{Fingerprint, Flag, Orientation, Profile, Quality, judge, repeats};
 pub use reader::{Reader, Sheaf};
 pub use sniff::{Kind, sniff};
 pub use source::{Foreign, PageInfo, Source, open};

@@ -85,13 +85,25 @@ pub fn run(args: &Args, station: Option<&Path>) -> Outcome<u8> {
     for file in &files {
         let name = shown_name(file, &paths);
         if file.extension().is_some_and(|e| e == delivery::EXTENSION) {
-            let verdict = delivery::judge(file, &receipt_keys)?;
+            let verdict = match delivery::judge(file, &receipt_keys) {
+                Ok(verdict) => verdict,
+                Err(fault) => {
+                    report.unreadable(&name, &fault, args.json.then_some(file));
+                    continue;
+                }
+            };
             if args.json {
                 println!("{}", json!({"file": file, "proven": verdict.proven(), "delivery": verdict}));
             }
             report.delivery(&name, &verdict);
         } else {
-            let verdict = judge(file, &anchors, &keys, now)?;
+            let verdict = match judge(file, &anchors, &keys, now) {
+                Ok(verdict) => verdict,
+                Err(fault) => {
+                    report.unreadable(&name, &fault, args.json.then_some(file));
+                    continue;
+                }
+            };
             let good = verdict.is_proven(args.require_revocation);
             if args.json {
                 println!(
@@ -155,6 +167,17 @@ impl Report {
         if details || !good {
             self.notes.push_str(&format!("\n{name}\n{}", verdict.explain()));
         }
+    }
+
+    /// A file that cannot be read is not proven; the others are judged all the same.
+    fn unreadable(&mut self, name: &str, fault: &Fault, json: Option<&PathBuf>) {
+        self.judged += 1;
+        if let Some(file) = json {
+            println!("{}", json!({"file": file, "proven": false, "error": fault.report()}));
+        }
+        self.table
+            .push([name, "KHÔNG ĐỌC ĐƯỢC / UNREADABLE", "-", "-", "-", "-"].map(str::to_owned).to_vec());
+        self.notes.push_str(&format!("\n{name}\n    ! {}\n", fault.report()));
     }
 
     fn delivery(&mut self, name: &str, verdict: &delivery::Verdict) {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 /// One entry, before it knows its place in the chain.
 pub(super) struct Entry<'a> {
     pub run: &'a Blake3,
-    /// `admitted`, `step`, `split`, `send`, `later`, `refused`, `parked`, `receipted`, `dead`, `reopened`.
+    /// `admitted`, `again`, `step`, `split`, `send`, `later`, `refused`, `parked`, `receipted`, `dead`, `reopened`.
     pub kind: &'a str,
     pub step: u32,
     pub input: Blake3,

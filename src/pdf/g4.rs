@@ -35,6 +35,30 @@ pub fn encode(rows: &[u8], width: u32, height: u32) -> Option<Vec<u8>> {
     }
 }
 
+/// The grey samples of one strip, 0 or 255, as a reader of the PDF shows them. `None` where the strip breaks off, or a
+/// side is zero or wider than [`MAX_WIDTH`]; rows that an end mark leaves out are white.
+pub fn decode(strip: &[u8], width: u32, height: u32, black_is_1: bool) -> Option<Vec<u8>> {
+    if width == 0 || height == 0 || width > MAX_WIDTH {
+        return None;
+    }
+    let (white, black) = if black_is_1 { (0, 255) } else { (255, 0) };
+    let columns = width as usize;
+    let mut samples = vec![white; columns.checked_mul(height as usize)?];
+    let bytes = strip.iter().map(|byte| Ok::<u8, std::convert::Infallible>(*byte));
+    let mut decoder = fax::decoder::Group4Decoder::new(bytes, width).ok()?;
+    for row in samples.chunks_exact_mut(columns) {
+        if let fax::decoder::DecodeStatus::End = decoder.advance().ok()? {
+            break;
+        }
+        for (sample, color) in row.iter_mut().zip(fax::decoder::pels(decoder.transition(), width)) {
+            if color == Color::Black {
+                *sample = black;
+            }
+        }
+    }
+    Some(samples)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,19 +1,25 @@
 //! The small copy of an archive that a citizen's wallet takes: a derivative, which never replaces the master.
 
 use super::archive::{self, ArchivePage, Archived, Metadata, Note};
+use super::g4;
 use super::samples::{self, Samples};
 use crate::fault::{Fault, Outcome};
 use crate::page::{Coding, Dpi, PageImage};
 use image::{GrayImage, RgbImage, imageops};
 use std::borrow::{Borrow, Cow};
+use std::io::Write;
 
 /// What a page of the copy may weigh, bytes of its image.
 pub const PAGE_BYTES: usize = 150_000;
 
 /// Resolution and JPEG quality, tried in turn until a page is small enough.
 const STEPS: [(f32, u8); 5] = [(150.0, 60), (150.0, 45), (120.0, 45), (100.0, 40), (100.0, 25)];
+/// Where that is not enough (a page that is all noise, a map), resolution falls on by this share, to [`COARSEST`].
+const COARSER: f32 = 0.75;
+const COARSEST: f32 = 20.0;
 
-/// Makes a PDF/A-2b of small pages. Group 4 and what is small already go in as they are.
+/// Makes a PDF/A-2b of small pages. Group 4 and what is small already go in as they are; a bilevel page that Group 4
+/// cannot make small (a halftone) becomes grey.
 ///
 /// # Errors
 /// As [`archive::assemble`].
@@ -29,6 +35,20 @@ pub fn assemble_each<P: Borrow<ArchivePage>>(
     pages: impl IntoIterator<Item = Outcome<P>>,
     meta: &Metadata,
 ) -> Outcome<Archived> {
+    let mut bytes = Vec::new();
+    let notes = write_each(pages, meta, &mut bytes)?;
+    Ok(Archived { bytes, notes })
+}
+
+/// As [`assemble_each`], to a sink; see [`archive::write_each`].
+///
+/// # Errors
+/// As [`archive::write_each`].
+pub fn write_each<P: Borrow<ArchivePage>>(
+    pages: impl IntoIterator<Item = Outcome<P>>,
+    meta: &Metadata,
+    sink: &mut dyn Write,
+) -> Outcome<Vec<Note>> {
     let mut notes = Vec::new();
     let small = pages.into_iter().zip(1usize..).map(|(page, number)| {
         let page = page?;
@@ -41,9 +61,9 @@ pub fn assemble_each<P: Borrow<ArchivePage>>(
         }
         Ok(ArchivePage { image, skew_deg: page.skew_deg })
     });
-    let mut archived = archive::assemble_each(small, meta)?;
-    archived.notes.extend(notes);
-    Ok(archived)
+    let mut all = archive::write_each(small, meta, sink)?;
+    all.extend(notes);
+    Ok(all)
 }
 
 /// One page made small enough for the copy; its physical size stays.
@@ -54,9 +74,25 @@ pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
     let (width, height) = (image.width, image.height);
     let raw = |bytes: &[u8], channels: u8| Samples { bytes: bytes.to_vec(), width, height, channels };
     let samples = match &image.coding {
-        Coding::G4 { .. } | Coding::Bilevel(_) => return Ok(image.clone()),
+        Coding::G4 { bytes, .. } if bytes.len() <= PAGE_BYTES => return Ok(image.clone()),
+        Coding::G4 { bytes, black_is_1 } => match g4::decode(bytes, width, height, *black_is_1) {
+            Some(bytes) => Samples { bytes, width, height, channels: 1 },
+            None => return Ok(image.clone()),
+        },
+        Coding::Bilevel(rows) => match g4::encode(rows, width, height) {
+            Some(strip) if strip.len() > PAGE_BYTES => match g4::decode(&strip, width, height, false) {
+                Some(bytes) => Samples { bytes, width, height, channels: 1 },
+                None => return Ok(image.clone()),
+            },
+            Some(bytes) => {
+                return Ok(PageImage { coding: Coding::G4 { bytes, black_is_1: false }, ..image.clone() });
+            }
+            None => return Ok(image.clone()),
+        },
         // A CMYK JPEG always leaves its profile behind: half a megabyte for one picture.
-        Coding::Jpeg { bytes, components: 1 | 3, .. } if bytes.len() <= PAGE_BYTES => {
+        Coding::Jpeg { bytes, components: 1 | 3, icc, .. }
+            if bytes.len() + icc.as_ref().map_or(0, Vec::len) <= PAGE_BYTES =>
+        {
             return Ok(image.clone());
         }
         Coding::Jpeg { bytes, inverted, .. } => samples::decode_jpeg(bytes, *inverted)?,
@@ -68,12 +104,14 @@ pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
         return Err(Fault::new(&archive::NOT_PIXELS).detail(format!("expected {expected} bytes of samples")));
     }
     let mut best: Option<PageImage> = None;
-    for (dpi, quality) in STEPS {
+    let coarser = std::iter::successors(Some(100.0 * COARSER), |dpi| Some(dpi * COARSER));
+    let coarser = coarser.take_while(|dpi| *dpi >= COARSEST).map(|dpi| (dpi, 25));
+    for (dpi, quality) in STEPS.into_iter().chain(coarser) {
         let scaled = scale(&samples, image.dpi, dpi);
         let bytes = samples::encode_jpeg(&scaled, quality)?;
-        let small = bytes.len() <= PAGE_BYTES;
-        let coding =
-            Coding::Jpeg { bytes, components: scaled.channels, inverted: false, icc: profile(image) };
+        let icc = profile(image);
+        let small = bytes.len() + icc.as_ref().map_or(0, Vec::len) <= PAGE_BYTES;
+        let coding = Coding::Jpeg { bytes, components: scaled.channels, inverted: false, icc };
         // The page keeps its physical size to the last pixel.
         let dpi = Dpi {
             x: image.dpi.x * scaled.width as f32 / width as f32,
@@ -174,6 +212,60 @@ mod tests {
             page(16, 16, Coding::Bilevel(vec![0; 32])),
         ];
         assert_eq!(assemble(&pages, &meta()), archive::assemble(&pages, &meta()));
+        assert!(matches!(shrink(&pages[1].image).unwrap().coding, Coding::G4 { .. }));
+    }
+
+    /// A halftone: what Group 4 makes larger instead of smaller.
+    fn halftone(width: u32, height: u32) -> Vec<u8> {
+        noise(width / 8, height).chunks_exact(3).map(|p| p[0] ^ p[1] << 1 ^ p[2] << 3).collect()
+    }
+
+    #[test]
+    fn pages_that_nothing_makes_small_are_made_coarser_until_they_fit() {
+        let rows = halftone(900, 1200);
+        let strip = g4::encode(&rows, 900, 1200).unwrap();
+        assert!(strip.len() > PAGE_BYTES);
+        let mut pages = [
+            page(900, 1200, Coding::Rgb(noise(900, 1200))),
+            page(900, 1200, Coding::Bilevel(rows)),
+            page(900, 1200, Coding::G4 { bytes: strip, black_is_1: false }),
+        ];
+        for page in &mut pages {
+            (page.image.dpi.x, page.image.dpi.y) = (100.0, 100.0);
+        }
+        for page in &pages {
+            let small = shrink(&page.image).unwrap();
+            let Coding::Jpeg { bytes, .. } = &small.coding else { panic!("not a JPEG") };
+            assert!(bytes.len() <= PAGE_BYTES, "{}", bytes.len());
+            let inches = |image: &PageImage| image.height as f32 / image.dpi.y;
+            assert!((inches(&small) - inches(&page.image)).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn a_strip_is_shown_in_grey_as_a_reader_of_the_pdf_shows_it() {
+        let strip = g4::encode(&[0b1010_0000, 0b0000_0000], 4, 2).unwrap();
+        assert_eq!(g4::decode(&strip, 4, 2, false).unwrap(), [0, 255, 0, 255, 255, 255, 255, 255]);
+        assert_eq!(g4::decode(&strip, 4, 2, true).unwrap(), [255, 0, 255, 0, 0, 0, 0, 0]);
+        assert_eq!(g4::decode(&strip, 0, 2, true), None);
+    }
+
+    #[test]
+    fn the_same_pages_give_the_same_bytes_in_both_profiles_however_many_threads_work() {
+        let samples = Samples { bytes: noise(300, 400), width: 300, height: 400, channels: 3 };
+        let bytes = samples::encode_jpeg(&samples, 80).unwrap();
+        let pages = [
+            page(300, 400, Coding::Jpeg { bytes, components: 3, inverted: false, icc: None }),
+            page(900, 1200, Coding::Rgb(noise(900, 1200))),
+            page(16, 16, Coding::Bilevel(vec![90; 32])),
+        ];
+        let both = || (archive::assemble(&pages, &meta()).unwrap(), assemble(&pages, &meta()).unwrap());
+        let alone = both();
+        assert_ne!(alone.0.bytes, alone.1.bytes);
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (0..4).map(|_| scope.spawn(both)).collect();
+            others.into_iter().for_each(|other| assert!(other.join().unwrap() == alone));
+        });
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Is a page blank? Flagged only, never deleted: a lone page number or a note by hand is content.
 
-use crate::scan::ink::{Ink, Mark};
+use crate::scan::Luma;
+use crate::scan::ink::{Ink, Mark, percentile};
+use crate::scan::streak::Streaks;
 use serde::{Deserialize, Serialize};
 
 /// How empty a page is.
@@ -12,21 +14,43 @@ pub struct Blank {
     pub is_blank: bool,
 }
 
-/// Judges a page by the marks on it. Left out: the outer 4% on each side, what touches the picture's edge
-/// (scanner borders), punch holes, specks, streaks of the feeder, and the pale print of the other side.
-pub(super) fn judge(ink: &Ink) -> Blank {
-    let streaks = streak_columns(ink);
+/// What a page is judged by.
+pub(super) struct Seen<'a> {
+    /// Its marks.
+    pub(super) ink: &'a Ink,
+    /// A finer plane, to tell a crisp pale stroke from the other side's shine.
+    pub(super) middle: &'a Luma,
+    /// The feeder's lines, in pixels of that plane.
+    pub(super) streaks: &'a Streaks,
+}
+
+/// Judges a page by the marks on it. Left out: the outer 5 mm, what touches the picture's edge (scanner borders)
+/// unless it is a picture, punch holes, staples, specks, folds, the feeder's streaks, and the pale print of the
+/// other side.
+pub(super) fn judge(seen: &Seen<'_>) -> Blank {
+    let ink = seen.ink;
+    let columns = streak_columns(ink);
+    let pictures = pictures(ink);
+    let specks: usize = ink.marks.iter().filter(|m| is_speck(ink, m)).map(|m| m.area).sum();
+    let count = ink.marks.iter().filter(|m| is_speck(ink, m)).count();
+    // A page strewn with specks has some that grew together. Strokes of pen and print are darker than those.
+    let least = if count > MANY_SPECKS { 110 } else { 0 };
     let mut length_mm = 0.0f32;
-    let mut specks = 0usize;
-    for mark in &ink.marks {
-        if in_margin(ink, mark) || ink.at_edge(mark) || is_hole(ink, mark) || is_streak(ink, mark, &streaks) {
-            continue;
+    for (mark, picture) in ink.marks.iter().zip(&pictures) {
+        let is_dirt = || {
+            in_margin(ink, mark)
+                || ink.at_edge(mark)
+                || is_speck(ink, mark)
+                || mark.peak < least
+                || is_hole(ink, mark)
+                || is_staple(ink, mark)
+                || is_fold(ink, mark)
+                || is_streak(seen, mark, &columns)
+                || shines_through(seen, mark)
+        };
+        if *picture || !is_dirt() {
+            length_mm += mark.long() as f32 / ink.per_mm;
         }
-        if is_speck(ink, mark) {
-            specks += mark.area;
-            continue;
-        }
-        length_mm += mark.width().max(mark.height()) as f32 / ink.per_mm;
     }
     let is_blank = length_mm == 0.0;
     let score = if is_blank {
@@ -37,40 +61,94 @@ pub(super) fn judge(ink: &Ink) -> Blank {
     Blank { score, is_blank }
 }
 
+/// Specks on one page from which on two may have met by chance.
+const MANY_SPECKS: usize = 300;
+
+/// Whether a page is strewn with specks: looked at more closely they would seem to be writing.
+pub(super) fn is_strewn(ink: &Ink) -> bool {
+    ink.marks.len() > MANY_SPECKS
+}
+
 fn in_margin(ink: &Ink, mark: &Mark) -> bool {
-    let (x, y) = (ink.width / 25, ink.height / 25);
-    mark.right < x || mark.bottom < y || mark.left >= ink.width - x || mark.top >= ink.height - y
+    let reach = (5.0 * ink.per_mm) as usize;
+    mark.right < reach
+        || mark.bottom < reach
+        || mark.left + reach >= ink.width
+        || mark.top + reach >= ink.height
+}
+
+/// Which marks that touch the edge are pictures and not the scanner's border: they reach well into the page, and
+/// are not of one shade there.
+fn pictures(ink: &Ink) -> Vec<bool> {
+    let reach = (12.0 * ink.per_mm) as usize;
+    let inside = |at: usize, length: usize| at >= reach && at + reach < length;
+    let mut sums = vec![(0u64, 0u64, 0u64); ink.marks.len()];
+    for run in &ink.runs {
+        let (mark, y) = (run.mark as usize, run.y as usize);
+        if !ink.at_edge(&ink.marks[mark]) || !inside(y, ink.height) {
+            continue;
+        }
+        for x in run.from as usize..run.to as usize {
+            if inside(x, ink.width) {
+                let level = u64::from(ink.strength[y * ink.width + x]);
+                let (count, sum, squares) = sums[mark];
+                sums[mark] = (count + 1, sum + level, squares + level * level);
+            }
+        }
+    }
+    let least = 100.0 * ink.per_mm * ink.per_mm;
+    sums.into_iter()
+        .map(|(count, sum, squares)| {
+            let n = (count as f32).max(1.0);
+            let mean = sum as f32 / n;
+            n >= least && squares as f32 / n - mean * mean > 20.0 * 20.0
+        })
+        .collect()
 }
 
 /// Smaller than any letter (1.4 mm), or too pale for pen or print.
 fn is_speck(ink: &Ink, mark: &Mark) -> bool {
     const PALEST: u8 = 36;
-    let long = mark.width().max(mark.height()) as f32 / ink.per_mm;
-    long < 1.4 || mark.area < 4 || mark.peak < PALEST
+    (mark.long() as f32) < 1.4 * ink.per_mm || mark.area < 4 || mark.peak < PALEST
 }
 
 /// Round, full, 4 to 10 mm, within 25 mm of an edge (ISO 838 puts its centre 12 mm in).
 fn is_hole(ink: &Ink, mark: &Mark) -> bool {
     let (w, h) = (mark.width() as f32 / ink.per_mm, mark.height() as f32 / ink.per_mm);
-    let full = mark.area as f32 / (mark.width() * mark.height()) as f32;
-    let near = 25.0 * ink.per_mm;
-    let to_edge =
-        mark.left.min(mark.top).min(ink.width - 1 - mark.right).min(ink.height - 1 - mark.bottom) as f32;
     (4.0..=10.0).contains(&w)
         && (4.0..=10.0).contains(&h)
         && (0.7..1.4).contains(&(w / h))
-        && full > 0.6
-        && to_edge < near
+        && mark.fill() > 0.6
+        && to_edge(ink, mark) < 25.0
+}
+
+/// A thin straight bar of 7 to 15 mm within 20 mm of an edge.
+fn is_staple(ink: &Ink, mark: &Mark) -> bool {
+    let (w, h) = (mark.width() as f32 / ink.per_mm, mark.height() as f32 / ink.per_mm);
+    let length = w.hypot(h);
+    // A slanted bar fills little of its box, but no more than its thickness along its length.
+    let thickness = mark.area as f32 / ink.per_mm.powi(2) / length;
+    (7.0..=15.0).contains(&length) && thickness < 1.3 && length > 8.0 * thickness && to_edge(ink, mark) < 20.0
+}
+
+/// Millimetres from a mark to the nearest edge of the picture.
+fn to_edge(ink: &Ink, mark: &Mark) -> f32 {
+    let pixels = mark.left.min(mark.top).min(ink.width - 1 - mark.right).min(ink.height - 1 - mark.bottom);
+    pixels as f32 / ink.per_mm
+}
+
+/// A pale thin line over most of the page: a fold, or the ruling of an empty sheet.
+fn is_fold(ink: &Ink, mark: &Mark) -> bool {
+    let spans = mark.width() * 10 > ink.width * 6 || mark.height() * 10 > ink.height * 6;
+    spans && mark.peak < 110 && mark.area as f32 / mark.long() as f32 <= 1.5 * ink.per_mm
 }
 
 /// Columns inked over half of the page while the paper 2 mm to either side is clean: dust under the glass of a
 /// feeder draws them. Dense text inks its neighbours too.
 fn streak_columns(ink: &Ink) -> Vec<bool> {
     let mut counts = vec![0usize; ink.width];
-    for row in ink.labels.chunks_exact(ink.width) {
-        for (count, &label) in counts.iter_mut().zip(row) {
-            *count += usize::from(label != 0);
-        }
+    for run in &ink.runs {
+        counts[run.from as usize..run.to as usize].iter_mut().for_each(|c| *c += 1);
     }
     let beside = (2.0 * ink.per_mm).ceil() as usize;
     let clean = |x: Option<usize>| x.and_then(|x| counts.get(x)).is_none_or(|&c| c * 20 < ink.height);
@@ -79,17 +157,53 @@ fn streak_columns(ink: &Ink) -> Vec<bool> {
         .collect()
 }
 
-/// A thin upright mark that lies in a streak column.
-fn is_streak(ink: &Ink, mark: &Mark, columns: &[bool]) -> bool {
-    mark.width() as f32 <= (1.2 * ink.per_mm).max(2.0)
+/// A thin mark that lies on a streak, or a long one in a column that is nothing but streak.
+fn is_streak(seen: &Seen<'_>, mark: &Mark, columns: &[bool]) -> bool {
+    let ink = seen.ink;
+    let thin = (1.2 * ink.per_mm).max(2.0);
+    let shrunk = (seen.middle.width / ink.width.max(1)).max(1);
+    let lies = |streaks: &[usize], from: usize, to: usize| {
+        (to - from) as f32 + 1.0 <= thin
+            && streaks.iter().any(|&at| (from.saturating_sub(1)..=to + 1).contains(&(at / shrunk)))
+    };
+    let is_column = mark.width() as f32 <= thin
         && mark.height() >= 4 * mark.width()
-        && columns[mark.left..=mark.right].iter().any(|&s| s)
+        && columns[mark.left..=mark.right].iter().any(|&s| s);
+    is_column
+        || lies(&seen.streaks.columns, mark.left, mark.right)
+        || lies(&seen.streaks.rows, mark.top, mark.bottom)
+}
+
+/// Pale, and soft all round: light that came through the paper has no sharp edge, a pencil's line has.
+fn shines_through(seen: &Seen<'_>, mark: &Mark) -> bool {
+    const PALE: u8 = 90;
+    const CRISP: f32 = 0.42;
+    if mark.peak >= PALE {
+        return false;
+    }
+    let (ink, middle) = (seen.ink, seen.middle);
+    let shrunk = (middle.width / ink.width.max(1)).max(1);
+    let (left, right) = (mark.left.saturating_sub(1) * shrunk, ((mark.right + 2) * shrunk).min(middle.width));
+    let (top, bottom) =
+        (mark.top.saturating_sub(1) * shrunk, ((mark.bottom + 2) * shrunk).min(middle.height));
+    let mut levels = [0u32; 256];
+    let mut steps = [0u32; 256];
+    for y in top..bottom {
+        let row = &middle.row(y)[left..right];
+        row.iter().for_each(|&s| levels[usize::from(s)] += 1);
+        row.windows(2).for_each(|w| steps[usize::from(w[0].abs_diff(w[1]))] += 1);
+        if y + 1 < bottom {
+            let below = &middle.row(y + 1)[left..right];
+            row.iter().zip(below).for_each(|(a, b)| steps[usize::from(a.abs_diff(*b))] += 1);
+        }
+    }
+    let depth = percentile(&levels, 0.9).saturating_sub(percentile(&levels, 0.02));
+    f32::from(percentile(&steps, 0.985)) < CRISP * f32::from(depth)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::Luma;
 
     /// A4 at 50 dpi, paper of 235.
     fn paper() -> Luma {
@@ -103,7 +217,7 @@ mod tests {
     }
 
     fn is_blank(page: &Luma) -> bool {
-        judge(&Ink::of(page, 50.0)).is_blank
+        judge(&Seen { ink: &Ink::of(page, 50.0), middle: page, streaks: &Streaks::default() }).is_blank
     }
 
     #[test]

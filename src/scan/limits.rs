@@ -12,6 +12,8 @@ pub struct Limits {
     pub pages: usize,
     /// Pixels a page may have.
     pub pixels: u64,
+    /// Bytes a page may have once decoded as its file codes it, deep colours and all.
+    pub decoded_bytes: u64,
     /// Pixels a side of a page may have.
     pub side: u32,
     /// Decoded bytes for one encoded byte, above [`Limits::ratio_floor`]; bilevel counts as 1 bit a pixel.
@@ -28,6 +30,7 @@ impl Default for Limits {
             file_bytes: 512 << 20,
             pages: 2_000,
             pixels: 100_000_000,
+            decoded_bytes: 320 << 20,
             side: 65_500,
             ratio: 2_000,
             ratio_floor: 16 << 20,
@@ -80,6 +83,10 @@ impl Limits {
             );
         }
         let decoded = pixels.saturating_mul(bits) / 8;
+        if decoded > self.decoded_bytes {
+            return Err(Fault::new(&TOO_MANY_PIXELS)
+                .detail(format!("{decoded} bytes of pixels, at most {}", self.decoded_bytes)));
+        }
         if decoded > self.ratio_floor && decoded > encoded.saturating_mul(self.ratio) {
             return Err(Fault::new(&RATIO)
                 .detail(format!("{decoded} bytes from {encoded}, at most {} to 1", self.ratio)));
@@ -147,6 +154,9 @@ pub const NO_PIXELS: Code = Code {
     remedy_vi: "Quét lại từ bản giấy",
     remedy_en: "scan the paper again",
 };
+
+#[cfg(test)]
+pub(super) mod bombs;
 
 #[cfg(test)]
 mod tests {

@@ -33,14 +33,15 @@ impl Luma {
             return self.clone();
         }
         let (width, height) = (self.width / 2, self.height / 2);
-        let mut data = Vec::with_capacity(width * height);
-        for y in 0..height {
+        let mut data = vec![0u8; width * height];
+        for (y, out) in data.chunks_exact_mut(width).enumerate() {
             let (upper, lower) = (self.row(2 * y), self.row(2 * y + 1));
+            // Two neighbours read as one 16-bit word and taken apart there: shapes that every vector unit has.
             let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-            data.extend(pairs.map(|(a, b)| {
-                let sum = u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1]);
-                ((sum + 2) >> 2) as u8
-            }));
+            for (sample, (a, b)) in out.iter_mut().zip(pairs) {
+                let (a, b) = (u16::from_le_bytes([a[0], a[1]]), u16::from_le_bytes([b[0], b[1]]));
+                *sample = (((a & 0xFF) + (a >> 8) + (b & 0xFF) + (b >> 8) + 2) >> 2) as u8;
+            }
         }
         Luma { width, height, data }
     }
@@ -112,6 +113,11 @@ pub(super) fn from_packed(width: usize, height: usize, packed: &[u8]) -> Option<
 /// BT.601 luma of one colour (the weights that JPEG's own luma has, ITU-T T.871).
 pub(super) fn luma_of(r: u8, g: u8, b: u8) -> u8 {
     ((19_595 * u32::from(r) + 38_470 * u32::from(g) + 7_471 * u32::from(b) + 32_768) >> 16) as u8
+}
+
+/// One sample of some opacity as seen on white paper.
+pub(super) fn over_white(sample: u8, alpha: u8) -> u8 {
+    ((u32::from(sample) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 127) / 255) as u8
 }
 
 /// RGB samples as luma.

@@ -1,6 +1,7 @@
-//! How far the lines of a page are turned, by the sharpness of its projection profile (±8°).
+//! How far the lines of a page are turned, by the sharpness of its projection profiles (±8°), whether they run
+//! across the page or down it.
 
-use crate::scan::ink::{INKED, Ink};
+use crate::scan::ink::{Ink, Mark, Run};
 
 /// The turn of the content, and how sure it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,72 +12,228 @@ pub(super) struct Skew {
     pub(super) confidence: f32,
 }
 
+/// Lines found across the page and down it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Lines {
+    /// Turn of the lines that run across.
+    pub(super) across: Skew,
+    /// Turn of the lines that run down, from upright.
+    pub(super) down: Skew,
+}
+
+impl Lines {
+    /// The turn of whichever lines are the surer.
+    pub(super) fn skew(&self) -> Skew {
+        if self.are_down() { self.down } else { self.across }
+    }
+
+    /// The lines run down the page: it lies on its side.
+    pub(super) fn are_down(&self) -> bool {
+        self.down.confidence > self.across.confidence
+    }
+}
+
 const RANGE: f32 = 8.0;
 const COARSE: f32 = 0.5;
 const FINE: f32 = 0.05;
-/// Points read; a dense page is thinned evenly.
-const MAX_POINTS: usize = 24_000;
 const MIN_POINTS: usize = 250;
-/// Bins a pixel.
-const BINS: f32 = 2.0;
 
-/// Measures the lower edges of all marks that do not touch the picture's edge.
-pub(super) fn measure(ink: &Ink) -> Skew {
-    let points = lower_edges(ink);
-    if points.len() < MIN_POINTS {
+/// Edges of ink: the pixels at which strokes end, in each of the four directions.
+pub(super) struct Edges {
+    /// Where strokes end above; `(x, y)`, here and below.
+    pub(super) upper: Vec<(u32, u32)>,
+    /// Where they end below: letters stand on their line.
+    pub(super) lower: Vec<(u32, u32)>,
+    /// Where they end to the left.
+    pub(super) left: Vec<(u32, u32)>,
+    /// Where they end to the right.
+    pub(super) right: Vec<(u32, u32)>,
+    width: usize,
+    height: usize,
+}
+
+impl Edges {
+    /// Of the marks that may be text; of all marks that do not touch the picture's edge where text is too little.
+    pub(super) fn of(ink: &Ink) -> Edges {
+        let text: Vec<bool> = ink.marks.iter().map(|m| !ink.at_edge(m) && may_be_text(ink, m)).collect();
+        let edges = Edges::chosen(ink, &text);
+        if edges.lower.len() >= MIN_POINTS {
+            return edges;
+        }
+        let any: Vec<bool> = ink.marks.iter().map(|m| !ink.at_edge(m)).collect();
+        Edges::chosen(ink, &any)
+    }
+
+    fn chosen(ink: &Ink, marks: &[bool]) -> Edges {
+        let mut edges = Edges {
+            upper: Vec::new(),
+            lower: Vec::new(),
+            left: Vec::new(),
+            right: Vec::new(),
+            width: ink.width,
+            height: ink.height,
+        };
+        // The outer 4% are the scanner's own.
+        let (mx, my) = (ink.width / 25, ink.height / 25);
+        let inside = |x: u32| (mx..ink.width - mx).contains(&(x as usize));
+        for y in my.max(1)..ink.height.saturating_sub(my.max(1)) {
+            let row = ink.row(y);
+            for run in row.iter().filter(|run| marks[run.mark as usize]) {
+                let at = run.y;
+                bare(run, ink.row(y - 1), |x| edges.upper.extend(inside(x).then_some((x, at))));
+                bare(run, ink.row(y + 1), |x| edges.lower.extend(inside(x).then_some((x, at))));
+                edges.left.extend(inside(run.from).then_some((run.from, at)));
+                edges.right.extend(inside(run.to - 1).then_some((run.to - 1, at)));
+            }
+        }
+        edges
+    }
+
+    /// The lines of both directions.
+    pub(super) fn lines(&self) -> Lines {
+        let (across, down) = (self.seen(false, &self.lower), self.seen(true, &self.left));
+        let (rough, rough_down) = (roughly(&across), roughly(&down));
+        // Only those lines are measured finely that the page will be judged by.
+        if rough_down.confidence > rough.confidence {
+            Lines { across: rough, down: finely(&down, rough_down) }
+        } else {
+            Lines { across: finely(&across, rough), down: rough_down }
+        }
+    }
+
+    /// How sharp lines of one direction and turn are drawn by some of the edges; comparable between such.
+    pub(super) fn sharpness(&self, down: bool, points: &[(u32, u32)], degrees: f32) -> f32 {
+        Table::of(&self.seen(down, points), 4, 2).level(degrees)
+    }
+
+    fn seen<'a>(&self, down: bool, points: &'a [(u32, u32)]) -> Seen<'a> {
+        let (length, depth) = if down { (self.height, self.width) } else { (self.width, self.height) };
+        Seen { points, down, length, depth }
+    }
+}
+
+/// A line of letters, a word, or some lines grown together; not a rule, a frame, a picture or a seal.
+fn may_be_text(ink: &Ink, mark: &Mark) -> bool {
+    let short = mark.short() as f32 / ink.per_mm;
+    short >= 1.0 && (short <= 9.0 || (0.12..0.55).contains(&mark.fill()))
+}
+
+/// Calls for each pixel of a run that no run of a neighbouring row covers.
+fn bare(run: &Run, neighbours: &[Run], mut each: impl FnMut(u32)) {
+    let first = neighbours.partition_point(|n| n.to <= run.from);
+    let mut at = run.from;
+    for other in neighbours[first..].iter().take_while(|n| n.from < run.to) {
+        (at..other.from).for_each(&mut each);
+        at = at.max(other.to);
+    }
+    (at..run.to).for_each(&mut each);
+}
+
+/// Points as lines see them: along the line, and across it.
+struct Seen<'a> {
+    points: &'a [(u32, u32)],
+    down: bool,
+    length: usize,
+    depth: usize,
+}
+
+impl Seen<'_> {
+    /// Along and across. Lines that run down lean the other way when the page turns the same way.
+    fn each(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let last = self.length.saturating_sub(1);
+        let down = self.down;
+        self.points.iter().map(move |&(x, y)| {
+            if down { (last.saturating_sub(y as usize), x as usize) } else { (x as usize, y as usize) }
+        })
+    }
+}
+
+/// Counts of points in blocks along the lines and bins across them. One angle is then a sum of shifted rows.
+struct Table {
+    counts: Vec<u16>,
+    bins: usize,
+    fineness: usize,
+    block: usize,
+    length: usize,
+}
+
+impl Table {
+    fn of(seen: &Seen<'_>, block: usize, fineness: usize) -> Table {
+        let bins = seen.depth * fineness;
+        let mut counts = vec![0u16; seen.length.div_ceil(block) * bins];
+        for (along, across) in seen.each() {
+            let at = along / block * bins + across * fineness;
+            counts[at] = counts[at].saturating_add(1);
+        }
+        Table { counts, bins, fineness, block, length: seen.length }
+    }
+
+    /// Sum of squared steps between neighbouring bins of the profile along one angle.
+    fn level(&self, degrees: f32) -> f32 {
+        let slope = degrees.to_radians().tan();
+        let lift = self.length as f32 / 2.0 * slope.abs() + 1.0;
+        let room = (2.0 * lift * self.fineness as f32) as usize + 4;
+        let mut profile = vec![0u16; self.bins + room];
+        for (index, row) in self.counts.chunks_exact(self.bins.max(1)).enumerate() {
+            let middle = (index * self.block) as f32 + (self.block as f32 - self.length as f32) / 2.0;
+            let shift = ((lift - middle * slope) * self.fineness as f32).max(0.0) as usize;
+            for (sum, &count) in profile[shift.min(room)..].iter_mut().zip(row) {
+                *sum = sum.wrapping_add(count);
+            }
+        }
+        // Whole numbers, so that the sums can be taken side by side.
+        let step = |a: u16, b: u16| {
+            let d = u32::from(a.abs_diff(b));
+            u64::from(d.wrapping_mul(d))
+        };
+        let sum: u64 = match self.fineness {
+            1 => profile.iter().zip(&profile[1..]).map(|(&a, &b)| step(a, b)).fold(0, u64::wrapping_add),
+            // Two half-pixel bins together, so that the grid of pixels draws no lines of its own.
+            _ => {
+                let pairs: Vec<u16> =
+                    profile.iter().zip(&profile[1..]).map(|(a, b)| a.wrapping_add(*b)).collect();
+                pairs.iter().zip(&pairs[2..]).map(|(&a, &b)| step(a, b)).fold(0, u64::wrapping_add)
+            }
+        };
+        sum as f32
+    }
+}
+
+/// The turn to half a degree.
+fn roughly(seen: &Seen<'_>) -> Skew {
+    if seen.points.len() < MIN_POINTS {
         return Skew { degrees: 0.0, confidence: 0.0 };
     }
+    let table = Table::of(seen, 8, 1);
     let steps = (2.0 * RANGE / COARSE) as i32;
     let coarse: Vec<(f32, f32)> = (0..=steps)
         .map(|i| -RANGE + i as f32 * COARSE)
-        .map(|angle| (sharpness(&points, ink, angle), angle))
+        .map(|angle| (table.level(angle), angle))
         .collect();
-    let best = coarse.iter().copied().fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
-    let fine = (COARSE / FINE) as i32;
-    let best = (-fine..=fine)
-        .map(|i| best.1 + i as f32 * FINE)
-        .map(|angle| (sharpness(&points, ink, angle), angle))
-        .fold((0.0, 0.0), |a: (f32, f32), b| if b.0 > a.0 { b } else { a });
+    let best = highest(coarse.iter().copied());
     let mut levels: Vec<f32> = coarse.iter().map(|(level, _)| *level).collect();
     levels.sort_by(f32::total_cmp);
     let middle = levels[levels.len() / 2];
     let confidence = if best.0 > 0.0 { (1.0 - middle / best.0).clamp(0.0, 1.0) } else { 0.0 };
     // A best angle at the end of the range is the flank of something further out.
-    let inside = best.1.abs() < RANGE - FINE;
-    Skew { degrees: best.1, confidence: if inside { confidence } else { 0.0 } }
+    Skew { degrees: best.1, confidence: if best.1.abs() < RANGE { confidence } else { 0.0 } }
 }
 
-/// Inked pixels above paper, centre of the picture as origin.
-fn lower_edges(ink: &Ink) -> Vec<(f32, f32)> {
-    let (mx, my) = (ink.width / 25, ink.height / 25);
-    let edge: Vec<bool> = ink.marks.iter().map(|m| ink.at_edge(m)).collect();
-    let mut points = Vec::new();
-    for y in my..ink.height.saturating_sub(my + 1) {
-        for x in mx..ink.width.saturating_sub(mx) {
-            let at = y * ink.width + x;
-            let label = ink.labels[at];
-            if label != 0 && ink.strength[at + ink.width] < INKED && !edge[label as usize - 1] {
-                points.push((x as f32 - ink.width as f32 / 2.0, y as f32));
-            }
-        }
+/// The turn to a twentieth of a degree, near one that is roughly known.
+fn finely(seen: &Seen<'_>, rough: Skew) -> Skew {
+    if rough.confidence <= 0.0 {
+        return rough;
     }
-    let every = points.len().div_ceil(MAX_POINTS).max(1);
-    points.into_iter().step_by(every).collect()
+    let table = Table::of(seen, 4, 2);
+    let near = |middle: f32, steps: i32, step: f32| {
+        highest((-steps..=steps).map(|i| middle + i as f32 * step).map(|angle| (table.level(angle), angle)))
+    };
+    let tenth = near(rough.degrees, (COARSE / (2.0 * FINE)) as i32, 2.0 * FINE);
+    Skew { degrees: near(tenth.1, 1, FINE).1, ..rough }
 }
 
-/// Sum of squared steps between neighbouring bins of the profile along one angle.
-fn sharpness(points: &[(f32, f32)], ink: &Ink, degrees: f32) -> f32 {
-    let slope = degrees.to_radians().tan();
-    let lift = ink.width as f32 / 2.0 * slope.abs() + 1.0;
-    let mut bins = vec![0u32; ((ink.height as f32 + 2.0 * lift) * BINS) as usize + 2];
-    let last = bins.len() - 1;
-    for &(x, y) in points {
-        let bin = ((y - x * slope + lift) * BINS) as usize;
-        bins[bin.min(last)] += 1;
-    }
-    // Two half-pixel bins together, so that the grid of pixels draws no lines of its own at 0 degrees.
-    let smooth: Vec<f32> = bins.windows(2).map(|w| (w[0] + w[1]) as f32).collect();
-    smooth.windows(3).map(|w| (w[2] - w[0]) * (w[2] - w[0])).sum()
+fn highest(levels: impl Iterator<Item = (f32, f32)>) -> (f32, f32) {
+    levels.fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a })
 }
 
 #[cfg(test)]
@@ -105,18 +262,41 @@ mod tests {
         page
     }
 
+    fn measure(page: &Luma) -> Lines {
+        Edges::of(&Ink::of(page, 50.0)).lines()
+    }
+
     #[test]
     fn turned_lines_are_measured_to_a_tenth_of_a_degree() {
         for degrees in [-6.3f32, -2.0, -0.4, 0.0, 0.7, 3.5, 7.2] {
-            let skew = measure(&Ink::of(&text(degrees), 50.0));
+            let skew = measure(&text(degrees)).skew();
             assert!((skew.degrees - degrees).abs() <= 0.15, "{degrees}: {skew:?}");
             assert!(skew.confidence > 0.3, "{degrees}: {skew:?}");
         }
     }
 
     #[test]
+    fn lines_that_run_down_are_turned_the_way_that_the_page_is() {
+        for degrees in [-6.3f32, -0.4, 0.0, 3.5] {
+            for turns in [1, 3] {
+                let lines = measure(&text(degrees).upright(turns, false));
+                assert!(lines.are_down(), "{degrees}: {lines:?}");
+                assert!((lines.skew().degrees - degrees).abs() <= 0.15, "{degrees}: {lines:?}");
+            }
+        }
+    }
+
+    #[test]
     fn an_empty_page_has_no_confidence() {
         let page = Luma::new(413, 585, vec![235; 413 * 585]).unwrap();
-        assert_eq!(measure(&Ink::of(&page, 50.0)).confidence, 0.0);
+        assert_eq!(measure(&page).skew().confidence, 0.0);
+    }
+
+    #[test]
+    fn pixels_beside_a_neighbours_run_are_bare() {
+        let run = |from, to| Run { y: 0, from, to, mark: 0 };
+        let mut seen = Vec::new();
+        bare(&run(3, 12), &[run(0, 4), run(6, 8), run(11, 20), run(30, 31)], |x| seen.push(x));
+        assert_eq!(seen, [4, 5, 8, 9, 10]);
     }
 }

@@ -1,45 +1,242 @@
 //! In: a batch with its codes. Out: one dossier for each segment between separators and dossier codes, its papers and
-//! pages in order. What can go wrong: another number of pages than a separator says, two codes in one segment: the
-//! dossier goes on with a finding, or is refused, as the pipeline says.
+//! pages in order. What can go wrong: another number of pages than a separator says, two codes in one segment, a
+//! separator that was expected and not found, fronts without backs: the dossier goes on with a finding, or is refused,
+//! as the pipeline says.
 
 use super::{StepOutput, assemble};
+use crate::codes::DossierCode;
 use crate::dossier::{Dates, Dossier, Paper, ReadingRecord};
 use crate::fault::{Class, Code, Fault, Report};
-use crate::pipeline::{OnMismatch, SplitConfig};
-use crate::scan::separate::{self, PageMark, Segment};
+use crate::pipeline::{CutAt, OnMismatch, SplitConfig};
+use crate::scan::separate::{self, Collate, Cut, PageMark, Role, Rules, Segment, collate, findings};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Divides the batch.
 pub fn run(mut batch: Dossier, config: &SplitConfig) -> StepOutput {
-    let marks: Vec<PageMark> = batch
-        .pages
-        .iter()
-        .enumerate()
-        .map(|(index, page)| PageMark {
-            index,
-            roles: page.codes.iter().map(|c| separate::role_of(c.format, &c.text)).collect(),
-            failed: page.fault.is_some(),
-        })
-        .collect();
-    let segments = separate::split(&marks);
-    let filled = segments.iter().filter(|s| !s.pages.is_empty()).count();
-    let divided = divided_files(&batch, &segments);
-    let mut children = Vec::with_capacity(segments.len());
-    for segment in &segments {
+    let order = match in_order(&mut batch, config) {
+        Ok(order) => order,
+        Err(reason) => return StepOutput::Refuse(batch, reason),
+    };
+    let marks: Vec<PageMark> = order.into_iter().filter_map(|index| mark(&batch, index, config)).collect();
+    let cut = separate::split(&marks, &rules(&batch, config));
+    let division = Division::of(&batch, &cut, config);
+    let mut children = Vec::with_capacity(cut.segments.len());
+    let mut said = Vec::new();
+    for segment in &cut.segments {
         if !segment.pages.is_empty() {
-            children.push(one(&batch, segment, filled, children.len() + 1, config, &divided));
+            children.push(division.one(segment, children.len() + 1));
         } else if segment.expected_pages.is_some() {
             // The sheet announces pages, and none came: somebody must look into the feeder.
-            children.push(announced_and_missing(&batch, segment, children.len() + 1));
+            children.push(division.announced_and_missing(segment, children.len() + 1));
         } else {
-            batch.findings.extend(segment.findings.iter().cloned());
+            said.extend(division.reports(&segment.findings));
         }
     }
+    said.extend(division.overall.into_iter().skip(batch.findings.len()));
+    batch.findings.extend(said);
     if children.is_empty() {
         let reason = Fault::new(&assemble::NO_PAGES).at(batch.label()).report();
         return StepOutput::Refuse(batch, reason);
     }
     StepOutput::Split(batch, children)
+}
+
+/// The places of the pages in the order of their sheets.
+fn in_order(batch: &mut Dossier, config: &SplitConfig) -> Result<Vec<usize>, Report> {
+    if config.collate == Collate::None {
+        return Ok((0..batch.pages.len()).collect());
+    }
+    let mut counts = vec![0usize; batch.files.len()];
+    for page in &batch.pages {
+        if let Some(count) = counts.get_mut(page.file) {
+            *count += 1;
+        }
+    }
+    let (fronts, backs) = collate::sides(&counts);
+    if fronts != backs {
+        let detail = format!("{fronts} fronts, {backs} backs");
+        let finding = Fault::new(&findings::SIDES_DIFFER).at(&batch.batch).detail(detail).report();
+        if config.page_count == OnMismatch::Refuse {
+            return Err(finding);
+        }
+        batch.findings.push(finding);
+    }
+    Ok(collate::order(fronts, backs, config.collate))
+}
+
+fn mark(batch: &Dossier, index: usize, config: &SplitConfig) -> Option<PageMark> {
+    let page = batch.pages.get(index)?;
+    let roles: Vec<Role> = page.codes.iter().map(|c| separate::role_of(c.format, &c.text)).collect();
+    let opens = |format| config.barcode_starts.iter().any(|kind| kind.format() == format);
+    let opener =
+        page.codes.iter().zip(&roles).find(|(code, role)| **role == Role::Unknown && opens(code.format));
+    Some(PageMark {
+        index,
+        opener: opener.map(|(code, _)| code.text.clone()),
+        roles,
+        failed: page.fault.is_some(),
+        blank: page.quality.as_ref().is_some_and(|quality| quality.blank.is_blank),
+    })
+}
+
+fn rules(batch: &Dossier, config: &SplitConfig) -> Rules {
+    Rules {
+        sheets: config.at.contains(&CutAt::Separator),
+        dossier_codes: config.at.contains(&CutAt::DossierCode),
+        every: config.every,
+        two_sided: config.two_sided || config.collate != Collate::None,
+        sheet_required: config.sheet_required,
+        dossiers: config.dossiers,
+        announced: batch.slips.keys().filter_map(|code| code.parse::<DossierCode>().ok()).collect(),
+    }
+}
+
+/// A batch that was cut, on its way into dossiers.
+struct Division<'a> {
+    batch: &'a Dossier,
+    config: &'a SplitConfig,
+    /// Segments with pages.
+    filled: usize,
+    /// The batch is one dossier, so that what was typed for the folder is meant for it.
+    alone: bool,
+    /// Files kept as they came that several dossiers share.
+    divided: BTreeSet<usize>,
+    /// What is to be said of the batch as a whole; every dossier of it hears it.
+    overall: Vec<Report>,
+    /// A dossier is missing, so its pages may lie in another one.
+    missing: bool,
+}
+
+impl<'a> Division<'a> {
+    fn of(batch: &'a Dossier, cut: &Cut, config: &'a SplitConfig) -> Self {
+        let filled = cut.segments.iter().filter(|s| !s.pages.is_empty()).count();
+        let empty = cut.segments.iter().filter(|s| s.pages.is_empty() && s.expected_pages.is_some()).count();
+        let missing = [&findings::DOSSIER_COUNT, &findings::NOT_FOUND];
+        let mut division = Division {
+            batch,
+            config,
+            filled,
+            alone: filled + empty == 1,
+            divided: divided_files(batch, &cut.segments),
+            overall: Vec::new(),
+            missing: cut.findings.iter().any(|f| missing.contains(&f.code)),
+        };
+        let overall: Vec<Report> = division.reports(&cut.findings).collect();
+        division.overall = batch.findings.iter().cloned().chain(overall).collect();
+        division
+    }
+
+    fn reports(&self, findings: &[separate::Finding]) -> impl Iterator<Item = Report> {
+        findings.iter().map(|finding| finding.fault(|index| self.name(index)).report())
+    }
+
+    /// What a clerk calls a page: its file, and its number there.
+    fn name(&self, index: usize) -> String {
+        let page = self.batch.pages.get(index);
+        let file = page.and_then(|page| Some((self.batch.files.get(page.file)?, page.number)));
+        file.map_or_else(
+            || format!("page {}", index + 1),
+            |(file, number)| format!("{}, page {number}", file.name),
+        )
+    }
+
+    fn announced_and_missing(&self, segment: &Segment, number: usize) -> (Dossier, Option<Report>) {
+        let dossier = Dossier {
+            batch: format!("{}#{number}", self.batch.batch),
+            received_at: self.batch.received_at,
+            expected_pages: segment.expected_pages,
+            findings: self.reports(&segment.findings).chain(self.overall.iter().cloned()).collect(),
+            ..Dossier::default()
+        };
+        let expected = segment.expected_pages.unwrap_or(0);
+        let detail = format!("0 pages, expected {expected}");
+        let reason = Fault::new(&DIVIDED_WRONG).at(&dossier.batch).detail(detail).report();
+        (dossier, Some(reason))
+    }
+
+    fn one(&self, segment: &Segment, number: usize) -> (Dossier, Option<Report>) {
+        let (batch, config, alone) = (self.batch, self.config, self.alone);
+        let mut refusal = None;
+        let code = segment.code.as_ref().map(ToString::to_string);
+        let on_cover = segment.procedure.as_ref().map(|p| p.as_str().to_owned());
+        let mut dossier = Dossier {
+            batch: if self.filled == 1 { batch.batch.clone() } else { format!("{}#{number}", batch.batch) },
+            received_at: batch.received_at,
+            // What was typed belongs to the folder: it is the dossier's only where the folder is one dossier.
+            code: code.or_else(|| batch.code.clone().filter(|_| alone)),
+            procedure: batch.procedure.clone().filter(|_| alone),
+            applicant: batch.applicant.clone().filter(|_| alone),
+            dates: if alone { batch.dates } else { Dates::default() },
+            expected_pages: segment.expected_pages,
+            files: batch.files.clone(),
+            pages: batch.pages.clone(),
+            ..Dossier::default()
+        };
+        for pages in &segment.papers {
+            dossier.papers.extend(assemble::group_papers(batch, pages));
+        }
+        whole_kept_files(&mut dossier);
+        if segment
+            .pages
+            .iter()
+            .filter_map(|i| batch.pages.get(*i))
+            .any(|page| self.divided.contains(&page.file))
+        {
+            refusal = Some(Fault::new(&INDIVISIBLE).at(dossier.label()).report());
+        }
+        if let (Some(read), Some(typed)) = (&segment.code, batch.code.as_ref().filter(|_| alone))
+            && read.to_string() != *typed
+        {
+            let detail = format!("read {read}, typed {typed}");
+            refusal = Some(Fault::new(&OTHER_CODE).at(&batch.batch).detail(detail).report());
+        }
+        keep_own(&mut dossier);
+        if let Some(slip) = dossier.code.as_ref().and_then(|code| batch.slips.get(code)) {
+            // Its dates were read when the batch was admitted.
+            let _ = dossier.apply(slip.clone());
+        }
+        if let (Some(cover), Some(typed)) = (&on_cover, &dossier.procedure)
+            && cover != typed
+        {
+            let detail = format!("cover {cover}, typed {typed}");
+            dossier.findings.push(Fault::new(&OTHER_PROCEDURE).at(dossier.label()).detail(detail).report());
+        }
+        dossier.procedure = dossier.procedure.or(on_cover);
+        dossier.readings = readings(batch, dossier.code.as_deref(), alone);
+        for finding in &segment.findings {
+            let is = |code: &Code| finding.code == code;
+            if is(&findings::NO_CODE) && dossier.code.is_some() {
+                continue;
+            }
+            let refuse = (is(&findings::PAGE_COUNT) && config.page_count == OnMismatch::Refuse)
+                || (is(&findings::NO_CODE) && config.no_code == OnMismatch::Refuse)
+                || (is(&findings::MISSED_SHEET) && config.missed == OnMismatch::Refuse)
+                || is(&findings::TWO_CODES);
+            let said = finding.fault(|index| self.name(index)).report();
+            if refuse {
+                refusal.get_or_insert_with(|| because(&said, dossier.label()));
+            }
+            dossier.findings.push(said);
+        }
+        // What is missing lies in another dossier, unless its count says that it does not lie in this one.
+        if self.missing && config.missed == OnMismatch::Refuse && !segment.count_agrees() {
+            let why = self
+                .overall
+                .iter()
+                .find(|r| [findings::DOSSIER_COUNT.id, findings::NOT_FOUND.id].contains(&r.code.as_str()));
+            if let Some(why) = why {
+                refusal.get_or_insert_with(|| because(why, dossier.label()));
+            }
+        }
+        dossier.findings.extend(self.overall.iter().cloned());
+        (dossier, refusal)
+    }
+}
+
+fn because(finding: &Report, label: &str) -> Report {
+    let detail = finding.detail.as_deref().unwrap_or("");
+    let why = format!("{}: {} / {} {detail}", finding.code, finding.vi, finding.en);
+    Fault::new(&DIVIDED_WRONG).at(label).detail(why.trim_end()).report()
 }
 
 /// Files kept as they came whose pages lie in more than one segment: whoever gets such a file gets the others' papers.
@@ -55,87 +252,6 @@ fn divided_files(batch: &Dossier, segments: &[Segment]) -> BTreeSet<usize> {
         }
     }
     divided
-}
-
-fn announced_and_missing(batch: &Dossier, segment: &Segment, number: usize) -> (Dossier, Option<Report>) {
-    let dossier = Dossier {
-        batch: format!("{}#{number}", batch.batch),
-        received_at: batch.received_at,
-        expected_pages: segment.expected_pages,
-        findings: segment.findings.clone(),
-        ..Dossier::default()
-    };
-    let expected = segment.expected_pages.unwrap_or(0);
-    let detail = format!("0 pages, expected {expected}");
-    let reason = Fault::new(&DIVIDED_WRONG).at(&dossier.batch).detail(detail).report();
-    (dossier, Some(reason))
-}
-
-fn one(
-    batch: &Dossier,
-    segment: &Segment,
-    filled: usize,
-    number: usize,
-    config: &SplitConfig,
-    divided: &BTreeSet<usize>,
-) -> (Dossier, Option<Report>) {
-    let mut refusal = None;
-    let code = segment.code.as_ref().map(ToString::to_string);
-    let mut dossier = Dossier {
-        batch: if filled == 1 { batch.batch.clone() } else { format!("{}#{number}", batch.batch) },
-        received_at: batch.received_at,
-        // What was typed belongs to the folder: it is the dossier's only where the folder is one dossier.
-        code: code.or_else(|| batch.code.clone().filter(|_| filled == 1)),
-        procedure: batch.procedure.clone(),
-        applicant: batch.applicant.clone().filter(|_| filled == 1),
-        dates: if filled == 1 { batch.dates } else { Dates::default() },
-        expected_pages: segment.expected_pages,
-        files: batch.files.clone(),
-        pages: batch.pages.clone(),
-        ..Dossier::default()
-    };
-    for pages in &segment.papers {
-        dossier.papers.extend(assemble::group_papers(batch, pages));
-    }
-    whole_kept_files(&mut dossier);
-    if segment.pages.iter().filter_map(|i| batch.pages.get(*i)).any(|page| divided.contains(&page.file)) {
-        refusal = Some(Fault::new(&INDIVISIBLE).at(dossier.label()).report());
-    }
-    if let (Some(read), Some(typed)) = (&segment.code, batch.code.as_ref().filter(|_| filled == 1))
-        && read.to_string() != *typed
-    {
-        let detail = format!("read {read}, typed {typed}");
-        refusal = Some(Fault::new(&OTHER_CODE).at(&batch.batch).detail(detail).report());
-    }
-    keep_own(&mut dossier);
-    if let Some(slip) = dossier.code.as_ref().and_then(|code| batch.slips.get(code)) {
-        // Its dates were read when the batch was admitted.
-        let _ = dossier.apply(slip.clone());
-    }
-    dossier.readings = readings(batch, dossier.code.as_deref(), filled);
-    for finding in &segment.findings {
-        let is = |code: &Code| finding.code == code.id;
-        if is(&separate::NO_CODE) && dossier.code.is_some() {
-            continue;
-        }
-        let refuse = (is(&separate::PAGE_COUNT) && config.page_count == OnMismatch::Refuse)
-            || (is(&separate::NO_CODE) && config.no_code == OnMismatch::Refuse)
-            || is(&separate::TWO_CODES);
-        if refuse {
-            let why = format!(
-                "{}: {} / {} {}",
-                finding.code,
-                finding.vi,
-                finding.en,
-                finding.detail.as_deref().unwrap_or("")
-            );
-            refusal.get_or_insert_with(|| {
-                Fault::new(&DIVIDED_WRONG).at(dossier.label()).detail(why.trim_end()).report()
-            });
-        }
-        dossier.findings.push(finding.clone());
-    }
-    (dossier, refusal)
 }
 
 /// A kept file is one paper, wherever codes on its pages would cut it.
@@ -159,14 +275,12 @@ fn whole_kept_files(dossier: &mut Dossier) {
 }
 
 /// A reading goes to the dossier whose code it is named after, or to the only dossier there is.
-fn readings(batch: &Dossier, code: Option<&str>, filled: usize) -> Vec<ReadingRecord> {
+fn readings(batch: &Dossier, code: Option<&str>, alone: bool) -> Vec<ReadingRecord> {
     let file_name = |r: &ReadingRecord| r.name.rsplit('/').next().unwrap_or("").to_owned();
     batch
         .readings
         .iter()
-        .filter(|r| {
-            filled == 1 || code.is_some_and(|c| file_name(r).strip_suffix(".reading.json") == Some(c))
-        })
+        .filter(|r| alone || code.is_some_and(|c| file_name(r).strip_suffix(".reading.json") == Some(c)))
         .cloned()
         .collect()
 }
@@ -220,5 +334,17 @@ pub const OTHER_CODE: Code = Code {
     remedy_vi: "Kiểm tra giấy có đúng của hồ sơ này không, sửa dossier.toml rồi đưa vào lại",
     remedy_en: "see whether the papers are this dossier's, mend dossier.toml and hand it in again",
 };
+/// The procedure on the cover is not the one that was typed.
+pub const OTHER_PROCEDURE: Code = Code {
+    id: "STEP-044",
+    class: Class::Person,
+    vi: "Mã thủ tục trên tờ bìa khác mã đã nhập",
+    en: "the procedure on the cover sheet is not the one that was typed",
+    remedy_vi: "Xem mã nào đúng; hồ sơ đi tiếp với mã đã nhập",
+    remedy_en: "see which of them is right; the dossier goes on with the typed one",
+};
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&DIVIDED_WRONG, &INDIVISIBLE, &OTHER_CODE];
+pub const CODES: &[&Code] = &[&DIVIDED_WRONG, &INDIVISIBLE, &OTHER_CODE, &OTHER_PROCEDURE];
+
+#[cfg(test)]
+mod tests;

@@ -254,7 +254,7 @@ impl Watch {
         runs.extend(rows.map(Result::unwrap));
         for (id, before) in &self.runs {
             let now = runs.get(id).unwrap_or_else(|| panic!("kill {kill}: a run that was there is gone"));
-            let ended = ["done", "split", "refused"].contains(&before.as_str());
+            let ended = ["done", "split"].contains(&before.as_str());
             assert!(!ended || now == before, "kill {kill}: {before} became {now}");
         }
         self.runs = runs;

@@ -33,6 +33,7 @@ impl<L> Bench<L> {
 /// Everything that a ledger must do; `make` gives an empty one with leases of [`LEASE`] ms.
 async fn conforms<L: Ledger>(make: impl Fn() -> Bench<L>) {
     a_run_is_admitted_once(make()).await;
+    what_was_refused_is_judged_again_when_it_is_handed_in_again(make()).await;
     desk_goes_first_and_the_longest_waiting_before_the_others(make()).await;
     runs_of_one_code_are_never_leased_at_once(make()).await;
     a_worker_that_wakes_up_does_not_take_its_dossier_back(make()).await;
@@ -71,6 +72,36 @@ async fn a_run_is_admitted_once<L: Ledger>(b: Bench<L>) {
     b.ledger.admit(vec![refused.clone()]).await.unwrap();
     assert_eq!(state(&b.ledger, &refused).await, State::Refused);
     assert_eq!(b.ledger.claim("w", 9).await.unwrap().len(), 3, "a refused run is nobody's work");
+}
+
+async fn what_was_refused_is_judged_again_when_it_is_handed_in_again<L: Ledger>(b: Bench<L>) {
+    let batch = run("batch");
+    let (good, bad) = (run("good"), NewRun { refused: Some(reason()), ..run("bad") });
+    let children = || [good.clone(), bad.clone()].map(|c| NewRun { parent: Some(batch.id), ..c }).to_vec();
+    b.ledger.admit(vec![batch.clone()]).await.unwrap();
+    let lease = only(b.ledger.claim("w", 1).await.unwrap());
+    let split = Settlement::Split(made("batch"), children());
+    assert!(b.ledger.settle(&lease.key, "w", split).await.unwrap());
+    assert_eq!(state(&b.ledger, &batch).await, State::Split);
+
+    // The same bytes again, under a pipeline that was mended: the batch is divided anew.
+    let mended = NewRun { pipeline_digest: Blake3::of(b"mended"), ..batch.clone() };
+    assert_eq!(b.ledger.admit(vec![mended]).await.unwrap(), [Admission::Again(State::Ready)]);
+    let claimed = b.ledger.claim("w", 9).await.unwrap();
+    let again = claimed.iter().find(|l| l.key.run == batch.id).unwrap();
+    assert_eq!((again.cursor, again.pipeline_digest), (batch.cursor, Blake3::of(b"mended")));
+    let taken = children().into_iter().map(|c| NewRun { refused: None, ..c }).collect();
+    assert!(b.ledger.settle(&again.key, "w", Settlement::Split(made("batch"), taken)).await.unwrap());
+    assert_eq!(state(&b.ledger, &good).await, State::Leased, "what was on its way stays where it is");
+    assert_eq!(state(&b.ledger, &bad).await, State::Ready);
+
+    // Nothing refused is left: the batch rests. What is refused from the start stays so.
+    assert_eq!(b.ledger.admit(vec![batch.clone()]).await.unwrap(), [Admission::Again(State::Split)]);
+    let refused = NewRun { refused: Some(reason()), ..run("refused") };
+    for _ in 0..2 {
+        b.ledger.admit(vec![refused.clone()]).await.unwrap();
+        assert_eq!(state(&b.ledger, &refused).await, State::Refused);
+    }
 }
 
 async fn desk_goes_first_and_the_longest_waiting_before_the_others<L: Ledger>(b: Bench<L>) {
@@ -663,7 +694,9 @@ async fn send_all<L: Ledger>(ledger: &L, name: &str) {
 }
 
 async fn state<L: Ledger>(ledger: &L, run: &NewRun) -> State {
-    match ledger.admit(vec![run.clone()]).await.unwrap().remove(0) {
+    // Handed in as refused from the start, so that asking takes nothing up again.
+    let asked = NewRun { refused: Some(reason()), ..run.clone() };
+    match ledger.admit(vec![asked]).await.unwrap().remove(0) {
         Admission::Again(state) => state,
         other => panic!("{}: {other:?}", run.label),
     }

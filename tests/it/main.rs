@@ -15,3 +15,4 @@ mod ledger;
 mod playground;
 mod sandbox;
 mod seal_judges;
+mod sheet_judges;

@@ -14,7 +14,8 @@ pub(super) fn admit(db: &Connection, new: &NewRun, now: i64) -> Result<Admission
         .optional()?;
     if let Some((source, state)) = known {
         if source == new.source {
-            return Ok(Admission::Again(State::parse(&state).unwrap_or(State::Parked)));
+            let state = State::parse(&state).unwrap_or(State::Parked);
+            return Ok(Admission::Again(if again(db, new, state, now)? { State::Ready } else { state }));
         }
         db.prepare_cached("INSERT OR IGNORE INTO link VALUES (?1, ?2, ?3)")?.execute(params![
             &new.id.0[..],
@@ -60,6 +61,49 @@ pub(super) fn admit(db: &Connection, new: &NewRun, now: i64) -> Result<Admission
         },
     )?;
     Ok(Admission::New)
+}
+
+/// Whoever hands in again what was refused wants it judged again: under today's pipeline, by today's program, with
+/// today's anchors. The same goes for a batch of which a part was refused; its other parts are known and stay as they
+/// are. What is still refused from the start stays so.
+fn again(db: &Connection, new: &NewRun, state: State, now: i64) -> Result<bool> {
+    let wanted = match state {
+        _ if new.refused.is_some() => false,
+        State::Refused => true,
+        State::Split => db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM run WHERE parent=?1 AND state='refused')")?
+            .query_row([&new.id.0[..]], |r| r.get(0))?,
+        _ => false,
+    };
+    if wanted {
+        db.prepare_cached(
+            "UPDATE run SET state='ready', label=?2, code=?3, pipeline_digest=?4, cursor=?5, steps=?6, lane=?7, record=?8,
+             due=?9, reason=NULL, attempts=0, setbacks=0 WHERE id=?1",
+        )?
+        .execute(params![
+            &new.id.0[..],
+            new.label,
+            new.code,
+            &new.pipeline_digest.0[..],
+            new.cursor,
+            new.steps,
+            new.lane as i64,
+            new.record,
+            now
+        ])?;
+        let output = Blake3::of(&new.record);
+        let entry = Entry {
+            run: &new.id,
+            kind: "again",
+            step: new.cursor,
+            input: new.pipeline_digest,
+            output,
+            at: now,
+            worker: "intake",
+        };
+        journal::append(db, &entry)?;
+    }
+    Ok(wanted)
 }
 
 pub(super) fn claim(db: &Connection, worker: &str, n: usize, now: i64, until: i64) -> Result<Vec<Lease>> {

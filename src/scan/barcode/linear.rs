@@ -5,7 +5,7 @@
 
 use super::locate::Region;
 use super::patch::Patch;
-use super::{Barcode, Effort, Format, read};
+use super::{Barcode, Effort, Format, Stage, read};
 use crate::scan::luma::Luma;
 use rxing::DecodeHints;
 use rxing::common::BitArray;
@@ -86,7 +86,14 @@ pub(crate) fn barcode(
     };
     let module_px = (x1 - x0) / modules * patch.scale();
     let bytes = text.clone().into_bytes();
-    Barcode { format, text, bytes, corners: corners.map(|c| patch.to_page(c)), module_px }
+    Barcode {
+        format,
+        text,
+        bytes,
+        corners: corners.map(|c| patch.to_page(c)),
+        module_px,
+        found_by: Stage::Cells,
+    }
 }
 
 /// The rows above and below `y` that show the same bars between `x0` and `x1`: first, and one past the last.
@@ -120,17 +127,23 @@ fn steps(patch: &Patch, x0: usize, x1: usize, y: usize) -> u32 {
 }
 
 fn correlation(a: &[u8], b: &[u8]) -> f32 {
-    let n = a.len().min(b.len()).max(1) as f32;
-    let mean = |v: &[u8]| v.iter().map(|p| u32::from(*p)).sum::<u32>() as f32 / n;
-    let (ma, mb) = (mean(a), mean(b));
-    let (mut ab, mut aa, mut bb) = (0f32, 1f32, 1f32);
-    for (p, q) in a.iter().zip(b) {
-        let (p, q) = (f32::from(*p) - ma, f32::from(*q) - mb);
-        ab += p * q;
-        aa += p * p;
-        bb += q * q;
+    // Whole numbers become vector instructions; 64 pixels of 255 squared stay below 2^32.
+    let (mut n, mut sa, mut sb, mut ab, mut aa, mut bb) = (0u64, 0u64, 0u64, 0u64, 0u64, 0u64);
+    for (a, b) in a.chunks(64).zip(b.chunks(64)) {
+        let mut part = [0u32; 5];
+        for (p, q) in a.iter().zip(b) {
+            let (p, q) = (u32::from(*p), u32::from(*q));
+            for (sum, v) in part.iter_mut().zip([p, q, p * q, p * p, q * q]) {
+                *sum = sum.wrapping_add(v);
+            }
+        }
+        n += a.len().min(b.len()) as u64;
+        let [pa, pb, pab, paa, pbb] = part.map(u64::from);
+        (sa, sb, ab, aa, bb) = (sa + pa, sb + pb, ab + pab, aa + paa, bb + pbb);
     }
-    ab / (aa * bb).sqrt()
+    let n = n.max(1) as f64;
+    let about = |both: u64, one: u64, other: u64| both as f64 - one as f64 * other as f64 / n;
+    (about(ab, sa, sb) / ((about(aa, sa, sa) + 1.0) * (about(bb, sb, sb) + 1.0)).sqrt()) as f32
 }
 
 /// Reads bands of rows from top to bottom.

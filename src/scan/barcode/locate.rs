@@ -1,6 +1,6 @@
 //! Regions of a page that look like a code: dense edges, half dark.
 //!
-//! Cells of about 2 mm get three figures: share of dark pixels, density of edges, and the structure tensor. Cells
+//! Cells of about 1 mm get three figures: share of dark pixels, and how much rows and columns go up and down. Cells
 //! that are half dark and full of edges are flagged; neighbours join to regions. Printed text is not dark enough,
 //! photographs and seals mostly have too few edges.
 
@@ -12,6 +12,8 @@ use crate::scan::luma::Luma;
 pub struct Survey {
     /// Grey value midway between ink and paper.
     pub threshold: u8,
+    /// Side of a cell, about 1 mm.
+    pub cell: usize,
     /// Regions that may hold a code, the most promising first.
     pub regions: Vec<Region>,
 }
@@ -29,16 +31,46 @@ pub struct Region {
     pub y1: usize,
     /// Bars or dots.
     pub kind: Kind,
-    /// Side of a cell, about 2 mm.
+    /// True where bars stand, so that the code runs from left to right.
+    pub upright: bool,
+    /// Side of a cell, about 1 mm.
     pub cell: usize,
     /// Flagged cells.
     pub cells: usize,
+    /// Share of dark pixels in those cells.
+    pub dark: f32,
+    /// Density of edges in those cells.
+    pub edges: f32,
 }
 
 impl Region {
     /// True where a point lies in the region.
     pub fn holds(&self, [x, y]: [f32; 2]) -> bool {
         x >= self.x0 as f32 && x < self.x1 as f32 && y >= self.y0 as f32 && y < self.y1 as f32
+    }
+
+    /// True where a QR code finds room and the region is not a picture.
+    pub fn may_hold_qr(&self) -> bool {
+        let (wide, tall) = self.core();
+        let (short, long) = (wide.min(tall), wide.max(tall));
+        short >= 5 * self.cell && long <= 8 * short && (self.x1 - self.x0) * (self.y1 - self.y0) < 1_500_000
+    }
+
+    /// True where only a Data Matrix finds room; most such regions are words of bold print.
+    pub fn is_low(&self) -> bool {
+        let (wide, tall) = self.core();
+        self.kind == Kind::Matrix && wide.min(tall) < 5 * self.cell
+    }
+
+    /// True where two regions touch and one carries the bars of the other on.
+    fn continues(&self, other: &Region) -> bool {
+        let shared = |a0: usize, a1: usize, b0: usize, b1: usize| a1.min(b1).saturating_sub(a0.max(b0));
+        let (x, y) =
+            (shared(self.x0, self.x1, other.x0, other.x1), shared(self.y0, self.y1, other.y0, other.y1));
+        let wide = (self.x1 - self.x0).min(other.x1 - other.x0);
+        let tall = (self.y1 - self.y0).min(other.y1 - other.y0);
+        let beside = if self.upright { y * 10 > tall * 7 } else { x * 10 > wide * 7 };
+        self.upright == other.upright && x > 0 && y > 0 && beside
     }
 
     /// Sides without the padding, in pixels.
@@ -62,23 +94,23 @@ pub fn survey(luma: &Luma, dpi: Option<f32>) -> Survey {
     let (paper, ink) = levels(luma);
     let threshold = ((u16::from(paper) + u16::from(ink)) / 2) as u8;
     let contrast = f32::from(paper.saturating_sub(ink));
-    if contrast < 24.0 {
-        return Survey { threshold, regions: Vec::new() };
-    }
     let cell = cell_side(luma, dpi);
-    let grid = Grid::of(luma, cell, threshold);
-    let regions = grid.regions(luma, cell, contrast);
-    Survey { threshold, regions }
+    if contrast < 24.0 {
+        return Survey { threshold, cell, regions: Vec::new() };
+    }
+    let grid = Grid::of(luma, cell, threshold, (contrast / 16.0) as u8);
+    let regions = if grid.down * grid.across > 0 { grid.regions(luma, contrast) } else { Vec::new() };
+    Survey { threshold, cell, regions }
 }
 
-/// 2 mm in pixels: by the resolution where it is believable, else by the long side of A4.
+/// 1 mm in pixels: by the resolution where it is believable, else by the long side of A4.
 fn cell_side(luma: &Luma, dpi: Option<f32>) -> usize {
-    let by_page = luma.width.max(luma.height) / 146;
+    let by_page = luma.width.max(luma.height) / 292;
     let side = match dpi {
-        Some(dpi) if (72.0..=1300.0).contains(&dpi) => (dpi * 2.0 / 25.4).round() as usize,
+        Some(dpi) if (72.0..=1300.0).contains(&dpi) => (dpi / 25.4).round() as usize,
         _ => by_page,
     };
-    side.max(8)
+    side.clamp(4, 51)
 }
 
 /// Grey values of paper (60th percentile) and ink (1st) of a sample.
@@ -94,145 +126,223 @@ fn levels(luma: &Luma) -> (u8, u8) {
     (percentile(&histogram, count * 60 / 100), percentile(&histogram, count / 100))
 }
 
-#[derive(Clone, Copy, Default)]
-struct Cell {
-    dark: u32,
-    edges: u32,
-    xx: u64,
-    yy: u64,
-    xy: i64,
-}
-
+/// Sums over the pixels of each cell, every second row.
 struct Grid {
+    side: usize,
     across: usize,
     down: usize,
-    /// Samples behind each cell.
-    samples: f32,
-    cells: Vec<Cell>,
+    dark: Vec<u32>,
+    /// Steps from a pixel to its right neighbour, and to its lower one.
+    gx: Vec<u32>,
+    gy: Vec<u32>,
 }
 
 impl Grid {
-    fn of(luma: &Luma, side: usize, threshold: u8) -> Self {
+    /// Steps of up to `noise` do not count.
+    fn of(luma: &Luma, side: usize, threshold: u8, noise: u8) -> Self {
         let width = luma.width;
         let across = width.saturating_sub(1) / side;
         let down = luma.height.saturating_sub(1) / side;
-        let mut cells = vec![Cell::default(); across * down];
-        for (row, line) in cells.chunks_exact_mut(across.max(1)).enumerate() {
+        let cells = across * down;
+        let mut grid = Grid {
+            side,
+            across,
+            down,
+            dark: Vec::with_capacity(cells),
+            gx: Vec::with_capacity(cells),
+            gy: Vec::with_capacity(cells),
+        };
+        let used = across * side;
+        let (mut dark, mut gx, mut gy) = (vec![0u16; used], vec![0u16; used], vec![0u16; used]);
+        for row in 0..down {
+            (dark.fill(0), gx.fill(0), gy.fill(0));
             for y in (row * side..(row + 1) * side).step_by(2) {
-                let here = &luma.data[y * width..(y + 1) * width];
-                let below = &luma.data[(y + 1) * width..(y + 2) * width];
-                for (at, cell) in line.iter_mut().enumerate() {
-                    let from = at * side;
-                    cell.take(
-                        &here[from..from + side],
-                        &here[from + 1..=from + side],
-                        &below[from..from + side],
-                        threshold,
-                    );
+                let here = &luma.data[y * width..y * width + used];
+                let right = &luma.data[y * width + 1..y * width + used + 1];
+                let below = &luma.data[(y + 1) * width..(y + 1) * width + used];
+                // Plain loops over equal lengths, without checks for overflow, become vector instructions; a cell
+                // is at most 51 pixels high, so that a sum stays below 26 * 255.
+                for (sum, p) in dark.iter_mut().zip(here) {
+                    *sum = sum.wrapping_add(u16::from(*p < threshold));
+                }
+                for ((sum, p), q) in gx.iter_mut().zip(here).zip(right) {
+                    *sum = sum.wrapping_add(u16::from(p.abs_diff(*q).saturating_sub(noise)));
+                }
+                for ((sum, p), q) in gy.iter_mut().zip(here).zip(below) {
+                    *sum = sum.wrapping_add(u16::from(p.abs_diff(*q).saturating_sub(noise)));
+                }
+            }
+            let cell = |sums: &[u16]| sums.iter().fold(0u32, |sum, v| sum.wrapping_add(u32::from(*v)));
+            grid.dark.extend(dark.chunks_exact(side).map(cell));
+            grid.gx.extend(gx.chunks_exact(side).map(cell));
+            grid.gy.extend(gy.chunks_exact(side).map(cell));
+        }
+        grid
+    }
+
+    /// Sums over 3 x 3 cells; at the rim over those that there are.
+    fn smooth(&self, cells: &[u32]) -> Vec<u32> {
+        let (across, down) = (self.across, self.down);
+        let mut rows = vec![0u32; cells.len()];
+        for (out, row) in rows.chunks_exact_mut(across).zip(cells.chunks_exact(across)) {
+            out.copy_from_slice(row);
+            for (sum, left) in out.iter_mut().skip(1).zip(row) {
+                *sum = sum.wrapping_add(*left);
+            }
+            for (sum, right) in out.iter_mut().zip(row.iter().skip(1)) {
+                *sum = sum.wrapping_add(*right);
+            }
+        }
+        let mut sums = rows.clone();
+        for y in 0..down {
+            for near in [y.wrapping_sub(1), y + 1].into_iter().filter(|n| *n < down) {
+                let other = &rows[near * across..(near + 1) * across];
+                for (sum, v) in sums[y * across..(y + 1) * across].iter_mut().zip(other) {
+                    *sum = sum.wrapping_add(*v);
                 }
             }
         }
-        Grid { across, down, samples: (side * side.div_ceil(2)) as f32, cells }
+        sums
     }
 
-    fn at(&self, x: usize, y: usize) -> &Cell {
-        &self.cells[y * self.across + x]
-    }
-
-    fn regions(&self, luma: &Luma, side: usize, contrast: f32) -> Vec<Region> {
-        let least_edges = EDGE_DENSITY * 16.0 / side as f32;
-        let mut flagged = vec![false; self.cells.len()];
-        for y in 0..self.down {
-            for x in 0..self.across {
-                let (mut dark, mut edges, mut n) = (0u32, 0u32, 0f32);
-                for ny in y.saturating_sub(1)..(y + 2).min(self.down) {
-                    for nx in x.saturating_sub(1)..(x + 2).min(self.across) {
-                        dark += self.at(nx, ny).dark;
-                        edges += self.at(nx, ny).edges;
-                        n += self.samples;
-                    }
-                }
-                let (dark, edges) = (dark as f32 / n, edges as f32 / n / contrast);
-                flagged[y * self.across + x] = dark > 0.25 && dark < 0.75 && edges > least_edges;
+    /// What each cell and its neighbours look like.
+    fn flags(&self, contrast: f32) -> Vec<Flag> {
+        let samples = (9 * self.side * self.side.div_ceil(2)) as f32;
+        let (dark, gx, gy) = (self.smooth(&self.dark), self.smooth(&self.gx), self.smooth(&self.gy));
+        let (least, most) = ((samples * LEAST_DARK) as u32, (samples * MOST_DARK) as u32);
+        let scale = samples * contrast * 8.0 / self.side as f32;
+        let (edges, parallel) = ((scale * EDGES) as u32, (scale * PARALLEL_EDGES) as u32);
+        let flag = |((dark, gx), gy): ((&u32, &u32), &u32)| {
+            if *dark < least || *dark > most {
+                return Flag::None;
             }
-        }
+            let (low, high) = (*gx.min(gy), *gx.max(gy));
+            if high >= parallel && high > 3 * low {
+                if gx > gy { Flag::Upright } else { Flag::Level }
+            } else if low + high >= edges {
+                Flag::Dots
+            } else {
+                Flag::None
+            }
+        };
+        dark.iter().zip(&gx).zip(&gy).map(flag).collect()
+    }
+
+    fn regions(&self, luma: &Luma, contrast: f32) -> Vec<Region> {
+        let mut flags = self.flags(contrast);
+        let side = self.side;
+        let samples = (side * side.div_ceil(2)) as f32;
         let mut regions = Vec::new();
         let mut stack = Vec::new();
-        for start in 0..flagged.len() {
-            if !flagged[start] {
+        for start in 0..flags.len() {
+            if flags[start] == Flag::None {
                 continue;
             }
-            flagged[start] = false;
+            let (mut x0, mut y0, mut x1, mut y1) = (usize::MAX, usize::MAX, 0, 0);
+            let (mut dark, mut edges) = (0u32, 0u32);
+            let (mut cells, mut upright, mut level) = (0usize, 0usize, 0usize);
+            let mut count = |flag: Flag| {
+                cells += 1;
+                upright += usize::from(flag == Flag::Upright);
+                level += usize::from(flag == Flag::Level);
+            };
+            count(flags[start]);
+            flags[start] = Flag::None;
             stack.push(start);
-            let (mut x0, mut y0, mut x1, mut y1, mut cells) = (usize::MAX, usize::MAX, 0, 0, 0usize);
-            let mut sum = Cell::default();
             while let Some(at) = stack.pop() {
                 let (x, y) = (at % self.across, at / self.across);
-                sum.add(&self.cells[at]);
-                cells += 1;
+                dark = dark.saturating_add(self.dark[at]);
+                edges = edges.saturating_add(self.gx[at].saturating_add(self.gy[at]));
                 (x0, y0, x1, y1) = (x0.min(x), y0.min(y), x1.max(x), y1.max(y));
                 for ny in y.saturating_sub(1)..(y + 2).min(self.down) {
                     for nx in x.saturating_sub(1)..(x + 2).min(self.across) {
-                        let near = ny * self.across + nx;
-                        if flagged[near] {
-                            flagged[near] = false;
-                            stack.push(near);
+                        let near = &mut flags[ny * self.across + nx];
+                        if *near != Flag::None {
+                            count(*near);
+                            *near = Flag::None;
+                            stack.push(ny * self.across + nx);
                         }
                     }
                 }
             }
-            if cells < LEAST_CELLS {
+            let (wide, tall) = (x1 + 1 - x0, y1 + 1 - y0);
+            let short = wide.min(tall);
+            if cells < LEAST_CELLS || short < LEAST_SIDE || cells * 4 < wide * tall {
                 continue;
             }
+            let kind = if (upright + level) * 2 > cells { Kind::Linear } else { Kind::Matrix };
+            // The first and last bars of a code may lie in cells that are too light or too dark.
+            let (across, down) = match kind {
+                Kind::Matrix => (PAD, PAD),
+                Kind::Linear if upright > level => (PAD_BARS, PAD),
+                Kind::Linear => (PAD, PAD_BARS),
+            };
             regions.push(Region {
-                x0: x0.saturating_sub(PAD) * side,
-                y0: y0.saturating_sub(PAD) * side,
-                x1: ((x1 + 1 + PAD) * side).min(luma.width),
-                y1: ((y1 + 1 + PAD) * side).min(luma.height),
-                kind: if sum.coherence() > 0.5 { Kind::Linear } else { Kind::Matrix },
+                x0: x0.saturating_sub(across) * side,
+                y0: y0.saturating_sub(down) * side,
+                x1: ((x1 + 1 + across) * side).min(luma.width),
+                y1: ((y1 + 1 + down) * side).min(luma.height),
+                kind,
+                upright: upright > level,
                 cell: side,
                 cells,
+                dark: dark as f32 / samples / cells as f32,
+                edges: edges as f32 / samples / cells as f32 / contrast * side as f32 / 8.0,
             });
         }
+        let mut regions = joined(regions);
         regions.sort_by_key(|r| std::cmp::Reverse(r.cells));
         regions
     }
 }
 
-impl Cell {
-    /// Takes a run of pixels with their right and lower neighbours.
-    fn take(&mut self, here: &[u8], right: &[u8], below: &[u8], threshold: u8) {
-        let (mut dark, mut edges, mut xx, mut yy, mut xy) = (0u32, 0u32, 0i32, 0i32, 0i32);
-        for ((p, r), b) in here.iter().zip(right).zip(below) {
-            let (gx, gy) = (i32::from(*r) - i32::from(*p), i32::from(*b) - i32::from(*p));
-            dark += u32::from(*p < threshold);
-            edges += gx.unsigned_abs() + gy.unsigned_abs();
-            xx += gx * gx;
-            yy += gy * gy;
-            xy += gx * gy;
+/// Joins pieces of bars that lie in one line: wide bars and spaces leave cells without edges between them.
+fn joined(regions: Vec<Region>) -> Vec<Region> {
+    let (bars, mut done): (Vec<Region>, Vec<Region>) =
+        regions.into_iter().partition(|r| r.kind == Kind::Linear);
+    let mut lines: Vec<Region> = Vec::new();
+    for mut piece in bars {
+        while let Some(at) = lines.iter().position(|line| line.continues(&piece)) {
+            let line = lines.swap_remove(at);
+            piece = Region {
+                x0: piece.x0.min(line.x0),
+                y0: piece.y0.min(line.y0),
+                x1: piece.x1.max(line.x1),
+                y1: piece.y1.max(line.y1),
+                cells: piece.cells + line.cells,
+                ..piece
+            };
         }
-        self.dark += dark;
-        self.edges += edges;
-        self.xx += u64::from(xx.unsigned_abs());
-        self.yy += u64::from(yy.unsigned_abs());
-        self.xy += i64::from(xy);
+        lines.push(piece);
     }
-
-    fn add(&mut self, other: &Cell) {
-        self.xx += other.xx;
-        self.yy += other.yy;
-        self.xy += other.xy;
-    }
-
-    fn coherence(&self) -> f32 {
-        let (xx, yy, xy) = (self.xx as f32, self.yy as f32, self.xy as f32);
-        if xx + yy > 0.0 { (xx - yy).hypot(2.0 * xy) / (xx + yy) } else { 0.0 }
-    }
+    done.append(&mut lines);
+    done
 }
 
-/// Least density of edges (sum of both differences over the contrast) at cells of 16 pixels.
-const EDGE_DENSITY: f32 = 0.12;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flag {
+    None,
+    /// Bars that stand.
+    Upright,
+    /// Bars that lie.
+    Level,
+    /// Dense edges of all directions.
+    Dots,
+}
+
+/// Share of dark pixels of 3 x 3 cells.
+const LEAST_DARK: f32 = 0.25;
+/// See [`LEAST_DARK`].
+const MOST_DARK: f32 = 0.75;
+/// Least density of edges (sum of both differences over the contrast) at cells of 8 pixels.
+const EDGES: f32 = 0.12;
+/// Least density of edges where they are parallel.
+const PARALLEL_EDGES: f32 = 0.06;
 /// Smaller regions are noise.
-const LEAST_CELLS: usize = 4;
+const LEAST_CELLS: usize = 6;
+/// Lines of print are lower than this.
+const LEAST_SIDE: usize = 3;
 /// Cells added on each side, for the quiet zone.
-const PAD: usize = 2;
+const PAD: usize = 3;
+/// Cells added where a code of bars begins and ends.
+const PAD_BARS: usize = 8;

@@ -2,15 +2,27 @@
 
 use super::locate::Region;
 use super::patch::Patch;
-use super::{Barcode, Effort, Format, read};
+use super::{Barcode, Effort, Format, Policy, Stage, corner, read};
 use crate::scan::luma::Luma;
+
+/// The Data Matrix of a region that is too low for other codes of dots; most such regions are words of bold print.
+pub(crate) fn read_small(luma: &Luma, region: &Region, effort: &mut Effort) -> Option<Barcode> {
+    let pad = region.cell;
+    let mut cut = Patch::cut(luma, region.x0 + pad, region.y0 + pad, region.x1 - pad, region.y1 - pad);
+    cut.stretch();
+    let angle = cut.blurred().directions().grid;
+    let straight = if angle.abs() > 0.01 { cut.turned(angle) } else { cut };
+    has_solid_sides(&straight, region)
+        .then(|| corner::read(&straight, effort).or_else(|| corner::read(&straight.blurred(), effort)))
+        .flatten()
+}
 
 /// Every code of dots in a region, most regions holding none or one. `finders` are the QR finder patterns seen in it.
 pub(crate) fn read(
     luma: &Luma,
     region: &Region,
     finders: usize,
-    formats: &[Format],
+    policy: &Policy,
     effort: &mut Effort,
 ) -> Vec<Barcode> {
     let mut found = Vec::new();
@@ -20,7 +32,7 @@ pub(crate) fn read(
     }
     cut.stretch();
     while found.len() < MOST_CODES {
-        let Some(code) = read_one(&cut, region, finders, formats, effort) else { break };
+        let Some(code) = read_one(&cut, region, finders, policy, effort) else { break };
         cut.whiten(&code.corners);
         found.push(code);
     }
@@ -31,22 +43,32 @@ fn read_one(
     cut: &Patch,
     region: &Region,
     finders: usize,
-    formats: &[Format],
+    policy: &Policy,
     effort: &mut Effort,
 ) -> Option<Barcode> {
-    let directions = cut.directions();
+    let directions = cut.blurred().directions();
     // Bars of a PDF417 know which way is up better than its grid does.
     let angle = if directions.coherence > 0.5 { directions.gradient } else { directions.grid };
     let straight = (angle.abs() > 0.01).then(|| cut.turned(angle));
     let best = straight.as_ref().unwrap_or(cut);
     let formats: Vec<Format> =
-        formats.iter().copied().filter(|format| could_be(*format, best, region, finders)).collect();
+        policy.formats.iter().copied().filter(|format| could_be(*format, best, region, finders)).collect();
     if formats.is_empty() {
         return None;
     }
+    if policy.stages.contains(&Stage::Corners)
+        && formats.contains(&Format::DataMatrix)
+        && let Some(code) = corner::read(best, effort).or_else(|| corner::read(&best.blurred(), effort))
+    {
+        return Some(code);
+    }
     let mut tries = |patch: &Patch| {
         formats.iter().find_map(|format| {
-            effort.spend(patch.data.len()).then(|| read::decode(patch, *format, false)).flatten()
+            effort
+                .spend(patch.data.len())
+                .then(|| read::decode(patch, *format, false))
+                .flatten()
+                .map(|code| Barcode { found_by: Stage::Cells, ..code })
         })
     };
     if let Some(code) = tries(best) {
@@ -68,19 +90,19 @@ fn could_be(format: Format, patch: &Patch, region: &Region, finders: usize) -> b
     let (wide, tall) = region.core();
     match format {
         // A code that touches others makes a larger region.
-        Format::DataMatrix => wide.max(tall) <= 36 * region.cell && has_solid_sides(patch, region),
-        Format::PDF417 => wide.max(tall) >= 5 * region.cell && has_guard(patch),
+        Format::DataMatrix => wide.max(tall) <= 64 * region.cell && has_solid_sides(patch, region),
+        Format::PDF417 => wide.max(tall) >= 10 * region.cell && has_guard(patch),
         Format::QRCode => finders >= 2,
         Format::Code128 | Format::Code39 => false,
     }
 }
 
-/// Two solid sides of a Data Matrix: a dark run along some row and one along some column, each longer than a stroke
-/// of print (4 mm) and a good part of what the region holds.
+/// Two solid sides of a Data Matrix: a dark run along some row and one along some column, one of them a good part of
+/// the region's longer side and the other of its shorter one.
 fn has_solid_sides(patch: &Patch, region: &Region) -> bool {
     let (wide, tall) = region.core();
-    let least = (wide.min(tall) * 2 / 5).max(2 * region.cell);
-    longest_runs(patch, true) >= least && longest_runs(patch, false) >= least
+    let (across, down) = (longest_runs(patch, true), longest_runs(patch, false));
+    across.max(down) * 2 >= wide.max(tall) && across.min(down) * 5 >= wide.min(tall) * 2
 }
 
 fn longest_runs(patch: &Patch, rows: bool) -> usize {

@@ -58,13 +58,18 @@ impl Patch {
             (w - 1.0) / 2.0 - (tw - 1.0) / 2.0 * c + (th - 1.0) / 2.0 * s,
             (h - 1.0) / 2.0 - (tw - 1.0) / 2.0 * s - (th - 1.0) / 2.0 * c,
         ];
-        let mut data = Vec::with_capacity(width * height);
-        for j in 0..height {
-            let (mut x, mut y) = (start[0] - j as f32 * s, start[1] + j as f32 * c);
-            for _ in 0..width {
-                data.push(bilinear(&self.data, self.width, self.height, x, y).unwrap_or(255.0) as u8);
-                x += c;
-                y += s;
+        // Fixed point of 16 bits: a step is exact to a thousandth of a pixel over a page.
+        let fixed = |v: f32| (f64::from(v) * 65536.0) as i64;
+        let (step_x, step_y) = (fixed(c), fixed(s));
+        let mut data = vec![255u8; width * height];
+        for (j, row) in data.chunks_exact_mut(width.max(1)).enumerate() {
+            let mut x = fixed(start[0] - j as f32 * s);
+            let mut y = fixed(start[1] + j as f32 * c);
+            for out in row {
+                if let Some(value) = self.between(x, y) {
+                    *out = value;
+                }
+                (x, y) = (x.wrapping_add(step_x), y.wrapping_add(step_y));
             }
         }
         let origin = self.to_page(start);
@@ -74,15 +79,37 @@ impl Patch {
         Patch { width, height, data, origin, right: along([c, s]), down: along([-s, c]) }
     }
 
+    /// The value between four pixels, by coordinates of 16 fractional bits.
+    #[inline(always)]
+    fn between(&self, x: i64, y: i64) -> Option<u8> {
+        let (x0, y0) = (usize::try_from(x >> 16).ok()?, usize::try_from(y >> 16).ok()?);
+        if x0 + 1 >= self.width || y0 + 1 >= self.height {
+            return None;
+        }
+        let at = y0 * self.width + x0;
+        let (upper, lower) =
+            (self.data.get(at..at + 2)?, self.data.get(at + self.width..at + self.width + 2)?);
+        let (fx, fy) = (((x >> 8) & 255) as u32, ((y >> 8) & 255) as u32);
+        let mix = |a: u8, b: u8| u32::from(a) * (256 - fx) + u32::from(b) * fx;
+        Some(((mix(upper[0], upper[1]) * (256 - fy) + mix(lower[0], lower[1]) * fy) >> 16) as u8)
+    }
+
     /// The same content at twice the size, bilinear.
     pub fn doubled(&self) -> Self {
         let (width, height) = (self.width * 2, self.height * 2);
-        let mut data = Vec::with_capacity(width * height);
-        for j in 0..height {
-            let y = (j as f32 / 2.0 - 0.25).clamp(0.0, self.height.saturating_sub(1) as f32);
-            for i in 0..width {
-                let x = (i as f32 / 2.0 - 0.25).clamp(0.0, self.width.saturating_sub(1) as f32);
-                data.push(bilinear(&self.data, self.width, self.height, x, y).unwrap_or(255.0).round() as u8);
+        let mut data = vec![0u8; width * height];
+        let mut mixed = vec![0u16; self.width];
+        for (j, out) in data.chunks_exact_mut(width.max(1)).enumerate() {
+            let row = |at: usize| &self.data[at * self.width..(at + 1) * self.width];
+            let near = j / 2;
+            let far = if j % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(self.height - 1) };
+            for ((sum, a), b) in mixed.iter_mut().zip(row(near)).zip(row(far)) {
+                *sum = u16::from(*a).wrapping_mul(3).wrapping_add(u16::from(*b));
+            }
+            let last = mixed.len() - 1;
+            for (i, pair) in out.chunks_exact_mut(2).enumerate() {
+                let mix = |other: usize| ((mixed[i] * 3 + mixed[other] + 8) >> 4) as u8;
+                (pair[0], pair[1]) = (mix(i.saturating_sub(1)), mix((i + 1).min(last)));
             }
         }
         let half = |v: [f32; 2]| [v[0] / 2.0, v[1] / 2.0];
@@ -93,6 +120,47 @@ impl Patch {
             origin: self.to_page([-0.25, -0.25]),
             right: half(self.right),
             down: half(self.down),
+        }
+    }
+
+    /// The same content at half the size, each pixel the mean of four.
+    pub fn halved(&self) -> Self {
+        let (width, height) = (self.width / 2, self.height / 2);
+        let mut data = Vec::with_capacity(width * height);
+        for pair in self.data.chunks_exact(2 * self.width.max(1)).take(height) {
+            let (upper, lower) = pair.split_at(self.width);
+            data.extend(upper.chunks_exact(2).zip(lower.chunks_exact(2)).map(|(a, b)| {
+                ((u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1]) + 2) >> 2) as u8
+            }));
+        }
+        let twice = |v: [f32; 2]| [v[0] * 2.0, v[1] * 2.0];
+        Patch {
+            width,
+            height,
+            data,
+            origin: self.to_page([0.5, 0.5]),
+            right: twice(self.right),
+            down: twice(self.down),
+        }
+    }
+
+    /// A quarter turn clockwise, exact.
+    pub fn quarter(&self) -> Self {
+        let (width, height) = (self.height, self.width);
+        let mut data = vec![0u8; self.data.len()];
+        for (y, row) in self.data.chunks_exact(self.width.max(1)).enumerate() {
+            for (x, value) in row.iter().enumerate() {
+                data[x * width + (width - 1 - y)] = *value;
+            }
+        }
+        let back = |v: [f32; 2]| [-v[0], -v[1]];
+        Patch {
+            width,
+            height,
+            data,
+            origin: self.to_page([0.0, self.height.saturating_sub(1) as f32]),
+            right: back(self.down),
+            down: self.right,
         }
     }
 
@@ -111,6 +179,16 @@ impl Patch {
                 };
                 out.data[y * w + x] = ((row(0) + 2 * row(1) + row(2) + 8) / 16) as u8;
             }
+        }
+        out
+    }
+
+    /// The same content with a 3x3 blur taken back.
+    pub fn sharpened(&self) -> Self {
+        let mut out = self.blurred();
+        for (soft, sharp) in out.data.iter_mut().zip(&self.data) {
+            let (blurred, here) = (i16::from(*soft), i16::from(*sharp));
+            *soft = (here + 2 * (here - blurred)).clamp(0, 255) as u8;
         }
         out
     }
@@ -142,11 +220,12 @@ impl Patch {
 
     /// Paints a quadrilateral of the page white (its upright box, a little wider).
     pub fn whiten(&mut self, corners: &[[f32; 2]; 4]) {
-        if self.right != [1.0, 0.0] || self.down != [0.0, 1.0] {
+        let scale = self.right[0];
+        if scale <= 0.0 || self.right[1] != 0.0 || self.down != [0.0, scale] {
             return;
         }
         let bound = |axis: usize, least: bool| {
-            let values = corners.iter().map(|c| c[axis] - self.origin[axis]);
+            let values = corners.iter().map(|c| (c[axis] - self.origin[axis]) / scale);
             if least { values.fold(f32::MAX, f32::min) } else { values.fold(f32::MIN, f32::max) }
         };
         let clamp = |v: f32, most: usize| v.clamp(0.0, most as f32) as usize;
@@ -184,8 +263,10 @@ impl Patch {
                 xx += f64::from(gx2);
                 yy += f64::from(gy2);
                 xy += f64::from(gxy);
-                re4 += f64::from(gx2 * gx2 - 6.0 * gx2 * gy2 + gy2 * gy2);
-                im4 += f64::from(4.0 * gxy * (gx2 - gy2));
+                // By the square of the step: corners, where both steps are large, must not outweigh edges.
+                let scale = 1.0 / (gx2 + gy2 + 1.0);
+                re4 += f64::from((gx2 * gx2 - 6.0 * gx2 * gy2 + gy2 * gy2) * scale);
+                im4 += f64::from(4.0 * gxy * (gx2 - gy2) * scale);
             }
         }
         let spread = (xx - yy).hypot(2.0 * xy);
@@ -209,6 +290,7 @@ pub struct Directions {
 }
 
 /// The value between four pixels; nothing outside of the picture.
+#[inline]
 pub(crate) fn bilinear(data: &[u8], width: usize, height: usize, x: f32, y: f32) -> Option<f32> {
     if !(x >= 0.0 && y >= 0.0) || width == 0 || height == 0 {
         return None;

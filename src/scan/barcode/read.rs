@@ -1,9 +1,10 @@
 //! One decoder on one picture: the decoder library behind caps and a guard against its panics.
 
 use super::patch::Patch;
-use super::{Barcode, Format, linear};
+use super::{Barcode, Format, Stage, linear};
 use rxing::common::{BitMatrix, DetectorRXingResult, HybridBinarizer};
 use rxing::datamatrix::DataMatrixReader;
+use rxing::datamatrix::decoder::Decoder as DataMatrixDecoder;
 use rxing::oned::{Code39Reader, Code128Reader, OneDReader};
 use rxing::pdf417::PDF417Reader;
 use rxing::qrcode::cpp_port::detector::{FindFinderPatterns, GenerateFinderPatternSets, SampleQR};
@@ -35,7 +36,7 @@ pub(crate) fn whole(patch: &Patch, format: Format, quick: bool) -> Option<Barcod
     }
     if format.is_linear() {
         let upright = guarded(|| bars(patch, format));
-        return upright.or_else(|| guarded(|| bars(&patch.turned(std::f32::consts::FRAC_PI_2), format)));
+        return upright.or_else(|| guarded(|| bars(&patch.quarter(), format)));
     }
     if let Some(code) = decode(patch, format, true) {
         return Some(code);
@@ -59,9 +60,11 @@ pub(crate) fn whole(patch: &Patch, format: Format, quick: bool) -> Option<Barcod
 /// A code of bars anywhere in a picture, its bars upright.
 fn bars(patch: &Patch, format: Format) -> Option<Barcode> {
     let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source(patch)?));
+    // Every row of a small picture, some thirty of a larger one: its bars were sought in regions before.
+    let hard = patch.data.len() < MOST_DOUBLED;
     let result = match format {
-        Format::Code128 => Code128Reader._do_decode(&mut bitmap, &hints(true)),
-        _ => Code39Reader::default()._do_decode(&mut bitmap, &hints(true)),
+        Format::Code128 => Code128Reader._do_decode(&mut bitmap, &hints(hard)),
+        _ => Code39Reader::default()._do_decode(&mut bitmap, &hints(hard)),
     }
     .ok()?;
     let text = result.getText().to_owned();
@@ -100,6 +103,20 @@ pub(crate) fn qr_bits(bits: &BitMatrix) -> Option<(String, Vec<u8>)> {
     })
 }
 
+/// The text and bytes of a sampled Data Matrix grid.
+pub(crate) fn data_matrix_bits(bits: &BitMatrix) -> Option<(String, Vec<u8>)> {
+    guarded(|| {
+        let decoded = DataMatrixDecoder::new().decode(bits).ok()?;
+        let text = decoded.getText().to_owned();
+        let segments = decoded.getByteSegments().concat();
+        match covers(&segments, &text) {
+            _ if text.is_empty() => None,
+            true => Some((text, segments)),
+            false => Some(unguessed(text)),
+        }
+    })
+}
+
 /// True where byte segments hold the whole text, one character or one byte at a time.
 fn covers(segments: &[u8], text: &str) -> bool {
     segments == text.as_bytes() || (!segments.is_empty() && segments.len() == text.chars().count())
@@ -132,7 +149,14 @@ fn qr(patch: &Patch) -> Option<Barcode> {
         let (low, high) = (-3.5 / (size - 7.0), (size - 3.5) / (size - 7.0));
         let corners = [at(low, low), at(high, low), at(high, high), at(low, high)];
         let module_px = (tr[0] - tl[0]).hypot(tr[1] - tl[1]) / (size - 7.0) * patch.scale();
-        return Some(Barcode { format: Format::QRCode, text, bytes, corners, module_px });
+        return Some(Barcode {
+            format: Format::QRCode,
+            text,
+            bytes,
+            corners,
+            module_px,
+            found_by: Stage::Whole,
+        });
     }
     let mut finders = FindFinderPatterns(black, true, 0);
     if finders.len() > 200 {
@@ -146,7 +170,14 @@ fn qr(patch: &Patch) -> Option<Barcode> {
             let corners = [a, b, c, d].map(|p| patch.to_page([p.x, p.y]));
             let side = (b.x - a.x).hypot(b.y - a.y) * patch.scale();
             let module_px = side / sampled.getBits().getWidth() as f32;
-            return Some(Barcode { format: Format::QRCode, text, bytes, corners, module_px });
+            return Some(Barcode {
+                format: Format::QRCode,
+                text,
+                bytes,
+                corners,
+                module_px,
+                found_by: Stage::Whole,
+            });
         }
     }
     None
@@ -169,7 +200,7 @@ fn generic(patch: &Patch, format: Format, hints: &DecodeHints, reader: &mut impl
         _ => bounding(&points),
     };
     let corners = corners.map(|c| patch.to_page(c));
-    Some(Barcode { format, text, bytes, corners, module_px: 0.0 })
+    Some(Barcode { format, text, bytes, corners, module_px: 0.0, found_by: Stage::Whole })
 }
 
 fn segments(result: &RXingResult) -> Option<Vec<u8>> {

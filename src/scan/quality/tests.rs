@@ -1,0 +1,84 @@
+//! Pages made by hand, good and bad.
+
+use super::*;
+use crate::page::DpiSource;
+
+/// A4 at 200 dpi with lines of strokes, ink and paper given.
+fn page(ink: u8, paper: u8) -> Luma {
+    let (width, height) = (1654usize, 2339usize);
+    let mut page = Luma { width, height, data: vec![paper; width * height] };
+    for line in 0..60 {
+        for stroke in (180..1450).step_by(9).filter(|x| (x / 9 + line) % 6 != 0) {
+            for y in 0..20 {
+                let at = (200 + line * 32 + y) * width + stroke;
+                page.data[at..at + 3].fill(ink);
+            }
+        }
+    }
+    page
+}
+
+fn blurred(page: &Luma, reach: usize) -> Luma {
+    let mut out = page.clone();
+    // Twice along each direction: a triangle, near enough to a lens.
+    for turn in [0, 1, 0, 3] {
+        let from = out.clone();
+        for y in 0..from.height {
+            let row = from.row(y);
+            for x in reach..from.width - reach {
+                let sum: u32 = row[x - reach..=x + reach].iter().map(|&s| u32::from(s)).sum();
+                out.data[y * from.width + x] = (sum / (2 * reach as u32 + 1)) as u8;
+            }
+        }
+        out = out.upright(turn, false);
+    }
+    out
+}
+
+fn codes(page: &Luma, dpi: f32, source: DpiSource) -> Vec<String> {
+    let quality = judge(page, Dpi { x: dpi, y: dpi, source }, &Profile::default());
+    quality.flags.into_iter().map(|f| f.code).collect()
+}
+
+#[test]
+fn a_good_page_has_no_flag() {
+    assert_eq!(codes(&page(30, 235), 200.0, DpiSource::Header), [""; 0]);
+    assert_eq!(codes(&page(0, 255), 200.0, DpiSource::Header), [""; 0]);
+}
+
+#[test]
+fn every_fault_of_a_page_has_its_flag() {
+    let header = DpiSource::Header;
+    assert_eq!(codes(&page(30, 235), 190.0, header), ["page.dpi_low"]);
+    assert_eq!(codes(&page(30, 235), 196.0, header), [""; 0]);
+    assert_eq!(codes(&page(30, 235), 200.0, DpiSource::Assumed), ["page.dpi_assumed"]);
+    assert_eq!(codes(&page(10, 90), 200.0, header)[0], "page.dark");
+    assert_eq!(codes(&page(165, 235), 200.0, header), ["page.contrast_low"]);
+    assert_eq!(codes(&page(235, 235), 200.0, header), ["page.blank"]);
+}
+
+#[test]
+fn blur_is_seen_on_wide_letters() {
+    let mut wide = page(235, 235);
+    for y in (300..2_000).step_by(60) {
+        for x in (200..1_400).step_by(40) {
+            for row in y..y + 26 {
+                wide.data[row * 1654 + x..row * 1654 + x + 14].fill(20);
+            }
+        }
+    }
+    assert!(!codes(&wide, 200.0, DpiSource::Header).contains(&"page.blur".to_owned()));
+    assert!(codes(&blurred(&wide, 4), 200.0, DpiSource::Header).contains(&"page.blur".to_owned()));
+}
+
+#[test]
+fn a_column_of_letters_at_the_edge_is_a_cut_edge() {
+    let mut cut = page(30, 235);
+    for line in 0..20 {
+        for y in 0..20 {
+            let at = (300 + line * 60 + y) * 1654;
+            cut.data[at..at + 14].fill(30);
+        }
+    }
+    assert_eq!(codes(&cut, 200.0, DpiSource::Header), ["page.cut_edge"]);
+}
