@@ -63,6 +63,24 @@ pub enum Coding {
         /// `BlackIs1` of the PDF filter.
         black_is_1: bool,
     },
+    /// A JBIG2 image as a PDF embeds it (ITU-T T.88, annex D.3); goes into the PDF byte for byte.
+    Jbig2 {
+        /// The segments of the page.
+        bytes: Vec<u8>,
+        /// Segments that several pages share.
+        globals: Option<Vec<u8>>,
+        /// The code's black is shown white.
+        inverted: bool,
+    },
+    /// A whole JP2 file (ISO/IEC 15444-1) of grey or sRGB components; goes into the PDF byte for byte.
+    Jpx {
+        /// The file.
+        bytes: Vec<u8>,
+        /// 1 grey, 3 colour.
+        components: u8,
+        /// The ICC profile that stands for the file's own colours, if any.
+        icc: Option<Vec<u8>>,
+    },
     /// Packed rows, most significant bit first, 1 = black, each row padded to a byte.
     Bilevel(Vec<u8>),
     /// 8-bit grey samples.

@@ -16,6 +16,8 @@ mod ccitt;
 mod fingerprint;
 mod ifd;
 mod ink;
+mod jbig2_page;
+mod jp2_page;
 mod orientation;
 mod pdf_page;
 mod png_page;
@@ -23,6 +25,7 @@ mod pyramid;
 mod streak;
 mod tiff_decode;
 mod tiff_pages;
+mod webp_page;
 
 pub mod barcode;
 pub mod complete;
@@ -43,8 +46,7 @@ pub const CODES: &[&Code] = &[
     &sniff::EMPTY,
     &sniff::ZIP,
     &sniff::HEIC,
-    &sniff::JPEG_2000,
-    &sniff::GIF_OR_WEBP,
+    &sniff::GIF,
     &sniff::UNKNOWN,
     &limits::FILE_TOO_LARGE,
     &limits::TOO_MANY_PAGES,
@@ -56,6 +58,11 @@ pub const CODES: &[&Code] = &[
     &jpeg::CUT,
     &jpeg::CODING,
     &png_page::BROKEN,
+    &webp_page::BROKEN,
+    &webp_page::ANIMATED,
+    &jbig2_page::PIXELS,
+    &jp2_page::BROKEN,
+    &jp2_page::CODING,
     &tiff_pages::BROKEN,
     &tiff_pages::LOOP,
     &tiff_pages::CODING,

@@ -212,7 +212,8 @@ struct Writer<'s> {
     out: Output<'s>,
     next: Ref,
     notes: Vec<Note>,
-    /// Colour profiles already written, by digest: a batch from one scanner carries one profile a hundred times.
+    /// Colour profiles and shared segments already written, by digest: a batch from one scanner carries one profile a
+    /// hundred times.
     profiles: BTreeMap<[u8; 32], Ref>,
 }
 
@@ -265,6 +266,34 @@ impl<'s> Writer<'s> {
                 return self.jpeg(image, id, page, bytes, *components, *inverted, icc.as_deref());
             }
             Coding::G4 { bytes, black_is_1 } => self.fax(id, bytes, width, height, *black_is_1)?,
+            Coding::Jbig2 { bytes, globals, inverted } => {
+                let shared = globals.as_deref().map(|globals| self.shared(globals)).transpose()?;
+                self.out.object(id, |chunk| {
+                    let mut object = chunk.image_xobject(id, bytes);
+                    object.filter(Filter::Jbig2Decode);
+                    if let Some(shared) = shared {
+                        object.decode_parms().jbig2_globals(shared);
+                    }
+                    object.width(width as i32).height(height as i32).bits_per_component(1);
+                    object.color_space().device_gray();
+                    if *inverted {
+                        object.decode([1.0, 0.0]);
+                    }
+                })?;
+            }
+            Coding::Jpx { bytes, components, icc } => {
+                let usable = icc.as_deref().filter(|profile| icc::channels(profile) == Some(*components));
+                let profile = usable.map(|profile| self.profile(profile, *components)).transpose()?;
+                self.out.object(id, |chunk| {
+                    let mut object = chunk.image_xobject(id, bytes);
+                    object.filter(Filter::JpxDecode);
+                    object.width(width as i32).height(height as i32);
+                    // Without one, the colours are those that the file tells.
+                    if let Some(stream) = profile {
+                        object.color_space().icc_based(stream);
+                    }
+                })?;
+            }
             Coding::Bilevel(rows) => {
                 expect_length(rows, u64::from(width.div_ceil(8)) * u64::from(height))?;
                 if width > g4::MAX_WIDTH {
@@ -335,6 +364,20 @@ impl<'s> Writer<'s> {
         }
         let id = self.bump();
         self.out.object(id, |chunk| icc_stream(chunk, id, profile, channels))?;
+        self.profiles.insert(digest, id);
+        Ok(id)
+    }
+
+    /// Segments that pages of one JBIG2 file share, written once.
+    fn shared(&mut self, globals: &[u8]) -> Outcome<Ref> {
+        let digest = Blake3::of(globals).0;
+        if let Some(known) = self.profiles.get(&digest) {
+            return Ok(*known);
+        }
+        let id = self.bump();
+        self.out.object(id, |chunk| {
+            chunk.stream(id, globals);
+        })?;
         self.profiles.insert(digest, id);
         Ok(id)
     }

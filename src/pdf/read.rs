@@ -81,9 +81,9 @@ pub enum Foreign {
     SeveralImages,
     /// One image that leaves much of the page free, or of which the page shows a part.
     PartOfPage,
-    /// JBIG2, kept but not decoded here.
+    /// JBIG2 of a kind that is kept and not decoded here.
     Jbig2,
-    /// JPEG 2000, kept but not decoded here.
+    /// JPEG 2000 of a kind that is kept and not decoded here.
     Jpeg2000,
     /// A colour space, mask or filter that is not decoded here.
     Coding,
@@ -184,6 +184,10 @@ pub enum Filter {
         /// `BlackIs1`, not yet turned by [`Image::inverted`].
         black_is_1: bool,
     },
+    /// JBIG2Decode; see [`Pdf::jbig2_globals`].
+    Jbig2,
+    /// JPXDecode. What the dictionary leaves out, the file itself says.
+    Jpx,
     /// None: plain samples, rows padded to a byte.
     Samples,
 }

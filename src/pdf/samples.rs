@@ -124,6 +124,28 @@ pub fn decode_jpeg(bytes: &[u8], inverted: bool) -> Outcome<Samples> {
     Ok(Samples { bytes, width: width as u32, height: height as u32, channels: channels as u8 })
 }
 
+/// Decodes a JP2 file of one or three components, as [`crate::page::Coding::Jpx`] holds it: whoever made that has
+/// checked what the file declares.
+///
+/// # Errors
+/// [`DECODING`].
+pub fn decode_jpx(bytes: &[u8]) -> Outcome<Samples> {
+    let failed = |e: &dyn std::fmt::Display| Fault::new(&DECODING).detail(e);
+    let settings = hayro_jpeg2000::DecodeSettings::default();
+    let image = hayro_jpeg2000::Image::new(bytes, &settings).map_err(|e| failed(&e))?;
+    let (width, height) = (image.width(), image.height());
+    if u64::from(width) * u64::from(height) > MAX_PIXELS as u64 {
+        return Err(failed(&format!("{width} x {height} pixels, limit {MAX_PIXELS}")));
+    }
+    let mut context = hayro_jpeg2000::DecoderContext::default();
+    let picture = image.decode(&mut context).map_err(|e| failed(&e))?;
+    let channels = match picture.components().len() {
+        count @ (1 | 3) => count as u8,
+        count => return Err(failed(&format!("{count} components"))),
+    };
+    Ok(Samples { bytes: picture.data_u8(), width, height, channels })
+}
+
 /// Encodes samples as a JPEG.
 ///
 /// # Errors

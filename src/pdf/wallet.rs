@@ -96,6 +96,12 @@ pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
             return Ok(image.clone());
         }
         Coding::Jpeg { bytes, inverted, .. } => samples::decode_jpeg(bytes, *inverted)?,
+        // Smaller than anything it could be turned into.
+        Coding::Jbig2 { .. } => return Ok(image.clone()),
+        Coding::Jpx { bytes, icc, .. } if bytes.len() + icc.as_ref().map_or(0, Vec::len) <= PAGE_BYTES => {
+            return Ok(image.clone());
+        }
+        Coding::Jpx { bytes, .. } => samples::decode_jpx(bytes)?,
         Coding::Grey(bytes) => raw(bytes, 1),
         Coding::Rgb(bytes) => raw(bytes, 3),
     };

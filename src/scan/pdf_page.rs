@@ -5,7 +5,7 @@ use crate::page::Coding;
 use crate::pdf::read::{Colour, Filter, Image, Pdf};
 use crate::scan::luma::{self, Luma};
 use crate::scan::tiff_decode::{unpacked, widened};
-use crate::scan::{Limits, ccitt, jpeg};
+use crate::scan::{Limits, ccitt, jbig2_page, jp2_page, jpeg};
 
 /// The grey plane, as stored.
 pub(super) fn luma(pdf: &Pdf, image: &Image, limits: &Limits) -> Outcome<Luma> {
@@ -21,14 +21,19 @@ pub(super) fn luma(pdf: &Pdf, image: &Image, limits: &Limits) -> Outcome<Luma> {
             Coding::Bilevel(packed) => luma::from_packed(width, height, &packed),
             Coding::Grey(data) => Luma::new(width, height, data),
             Coding::Rgb(data) => luma::from_rgb(width, height, &data),
-            Coding::Jpeg { .. } | Coding::G4 { .. } => None,
+            _ => None,
         },
+        Filter::Jbig2 => luma::from_packed(width, height, &jbig2(pdf, image, limits)?.2),
+        Filter::Jpx => {
+            let bytes = pdf.image_bytes(image)?;
+            return jp2_page::luma(&bytes, &checked_jpx(&bytes, image, limits)?);
+        }
     }
     .ok_or_else(size)
 }
 
 /// The stream passed through where the archive can carry it, else its samples.
-pub(super) fn coding(pdf: &Pdf, image: &Image) -> Outcome<Coding> {
+pub(super) fn coding(pdf: &Pdf, image: &Image, limits: &Limits) -> Outcome<Coding> {
     match image.filter {
         Filter::Jpeg => {
             let bytes = pdf.image_bytes(image)?;
@@ -40,8 +45,45 @@ pub(super) fn coding(pdf: &Pdf, image: &Image) -> Outcome<Coding> {
             let (bytes, _) = fax(pdf, image)?;
             Ok(Coding::G4 { bytes, black_is_1: black_is_1 != turned(image)? })
         }
+        Filter::Jbig2 => {
+            let (bytes, globals, _) = jbig2(pdf, image, limits)?;
+            Ok(Coding::Jbig2 { bytes, globals, inverted: turned(image)? })
+        }
+        Filter::Jpx => {
+            let bytes = pdf.image_bytes(image)?;
+            let head = checked_jpx(&bytes, image, limits)?;
+            Ok(match jp2_page::coding(&bytes, &head)? {
+                Coding::Jpx { bytes, components, .. } => {
+                    Coding::Jpx { bytes, components, icc: pdf.icc(image) }
+                }
+                pixels => pixels,
+            })
+        }
         Filter::Samples => samples(pdf, image),
     }
+}
+
+/// The image's segments, those it shares, and its rows packed with 1 = black on the page.
+fn jbig2(pdf: &Pdf, image: &Image, limits: &Limits) -> Outcome<(Vec<u8>, Option<Vec<u8>>, Vec<u8>)> {
+    let bytes = pdf.image_bytes(image)?;
+    let globals = pdf.jbig2_globals(image)?;
+    let mut packed = jbig2_page::packed(&bytes, globals.as_deref(), image.width, image.height, limits)?;
+    if turned(image)? {
+        packed.iter_mut().for_each(|b| *b = !*b);
+    }
+    Ok((bytes, globals, packed))
+}
+
+/// The JPEG 2000's own head, which must be what the image dictionary promised.
+fn checked_jpx(bytes: &[u8], image: &Image, limits: &Limits) -> Outcome<jp2_page::Head> {
+    let head = jp2_page::head(bytes, limits)?;
+    if (head.width, head.height) != (image.width, image.height) {
+        return Err(Fault::new(&PIXELS).detail(format!(
+            "JPEG 2000 of {} x {} in an image of {} x {}",
+            head.width, head.height, image.width, image.height
+        )));
+    }
+    Ok(head)
 }
 
 /// The strip, and its rows packed with 1 = black on the page.

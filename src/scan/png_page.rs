@@ -2,7 +2,7 @@
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::{Coding, Dpi, DpiSource};
-use crate::scan::luma::{self, Luma};
+use crate::scan::luma::{self, Luma, over_white};
 use crate::scan::{Limits, ifd};
 use std::io::Cursor;
 
@@ -106,9 +106,6 @@ fn pixels(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<(usize, Vec<u8>
     if (frame.width, frame.height) != (head.width, head.height) {
         return Err(size());
     }
-    let over_white = |sample: u8, alpha: u8| {
-        ((u32::from(sample) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 127) / 255) as u8
-    };
     let (channels, data) = match frame.color_type {
         png::ColorType::Grayscale => (1, data),
         png::ColorType::Rgb => (3, data),

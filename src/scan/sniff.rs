@@ -14,13 +14,17 @@ pub enum Kind {
     Tiff,
     /// ISO 32000.
     Pdf,
+    /// RFC 9649, one page.
+    Webp,
+    /// ISO/IEC 15444-1, one page: a JP2 file or a bare codestream.
+    Jpeg2000,
 }
 
 /// Tells the kind of a file by its content.
 ///
 /// # Errors
 /// One code for each thing that people send and that is not a scan: [`EMPTY`], [`ZIP`], [`HEIC`],
-/// [`JPEG_2000`], [`GIF_OR_WEBP`], and [`UNKNOWN`] for the rest.
+/// [`GIF`], and [`UNKNOWN`] for the rest.
 pub fn sniff(bytes: &[u8]) -> Outcome<Kind> {
     let head = &bytes[..bytes.len().min(1024)];
     if head.is_empty() {
@@ -41,13 +45,16 @@ pub fn sniff(bytes: &[u8]) -> Outcome<Kind> {
         return Err(Fault::new(&ZIP));
     }
     if starts(b"\0\0\0\x0CjP  \r\n\x87\n") || starts(b"\xFF\x4F\xFF\x51") {
-        return Err(Fault::new(&JPEG_2000));
+        return Ok(Kind::Jpeg2000);
     }
     if head.get(4..8) == Some(b"ftyp") {
         return Err(Fault::new(&HEIC));
     }
-    if starts(b"GIF8") || (starts(b"RIFF") && head.get(8..12) == Some(b"WEBP")) {
-        return Err(Fault::new(&GIF_OR_WEBP));
+    if starts(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
+        return Ok(Kind::Webp);
+    }
+    if starts(b"GIF8") {
+        return Err(Fault::new(&GIF));
     }
     // ISO 32000-1, annex H.3.4.1: readers accept the header anywhere within the first 1024 bytes.
     if head.windows(5).any(|w| w == b"%PDF-") {
@@ -86,22 +93,12 @@ pub const HEIC: Code = Code {
     remedy_en: "set the camera to JPEG, or export the picture as JPEG",
 };
 
-/// JPEG 2000.
-pub const JPEG_2000: Code = Code {
-    id: "SCAN-004",
-    class: Class::Input,
-    vi: "Tệp JPEG 2000 chưa được hỗ trợ",
-    en: "JPEG 2000 files are not taken",
-    remedy_vi: "Quét lại ra JPEG, PNG, TIFF hoặc PDF",
-    remedy_en: "scan to JPEG, PNG, TIFF or PDF",
-};
-
-/// Formats of the web that no scanner writes.
-pub const GIF_OR_WEBP: Code = Code {
+/// A format of the web that no scanner writes.
+pub const GIF: Code = Code {
     id: "SCAN-005",
     class: Class::Input,
-    vi: "Ảnh GIF hoặc WebP không phải bản quét",
-    en: "GIF and WebP pictures are not scans",
+    vi: "Ảnh GIF không phải bản quét",
+    en: "GIF pictures are not scans",
     remedy_vi: "Quét lại ra JPEG, PNG, TIFF hoặc PDF",
     remedy_en: "scan to JPEG, PNG, TIFF or PDF",
 };
@@ -125,13 +122,14 @@ mod tests {
         assert_eq!(sniff(b"\xFF\xD8\xFF\xE0rest"), Ok(Kind::Jpeg));
         assert_eq!(sniff(b"junk before %PDF-1.7"), Ok(Kind::Pdf));
         assert_eq!(sniff(b"II*\0\x08\0\0\0"), Ok(Kind::Tiff));
+        assert_eq!(sniff(b"\xFF\x4F\xFF\x51"), Ok(Kind::Jpeg2000));
+        assert_eq!(sniff(b"\0\0\0\x0CjP  \r\n\x87\n"), Ok(Kind::Jpeg2000));
+        assert_eq!(sniff(b"RIFF\0\0\0\0WEBP"), Ok(Kind::Webp));
         let refused = |bytes: &[u8]| sniff(bytes).unwrap_err().code.id;
         assert_eq!(refused(b""), EMPTY.id);
         assert_eq!(refused(b"PK\x03\x04 named .pdf"), ZIP.id);
         assert_eq!(refused(b"\0\0\0\x18ftypheic"), HEIC.id);
-        assert_eq!(refused(b"\xFF\x4F\xFF\x51"), JPEG_2000.id);
-        assert_eq!(refused(b"GIF89a"), GIF_OR_WEBP.id);
-        assert_eq!(refused(b"RIFF\0\0\0\0WEBP"), GIF_OR_WEBP.id);
+        assert_eq!(refused(b"GIF89a"), GIF.id);
         assert_eq!(refused(b"hello"), UNKNOWN.id);
     }
 }

@@ -6,7 +6,9 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
 use crate::page::{Coding, Dpi, DpiSource, PageImage};
 use crate::pdf::read::{self, Body, Pdf};
-use crate::scan::{Kind, Limits, Luma, jpeg, pdf_page, png_page, sniff, tiff_decode, tiff_pages};
+use crate::scan::{
+    Kind, Limits, Luma, jp2_page, jpeg, pdf_page, png_page, sniff, tiff_decode, tiff_pages, webp_page,
+};
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -62,6 +64,12 @@ pub enum Coded {
     Jpeg,
     /// PNG.
     Png,
+    /// WebP.
+    Webp,
+    /// JPEG 2000, alone or in a PDF.
+    Jpeg2000,
+    /// JBIG2, in a PDF.
+    Jbig2,
     /// CCITT Group 4.
     G4,
     /// CCITT Group 3.
@@ -81,6 +89,8 @@ pub enum Coded {
 enum Inner {
     Jpeg(Box<jpeg::Head>),
     Png(png_page::Head),
+    Webp(webp_page::Head),
+    Jpeg2000(Box<jp2_page::Head>),
     Tiff(Vec<Option<tiff_pages::Head>>),
     Pdf(Box<Pdf>, Vec<Option<read::Image>>),
 }
@@ -97,6 +107,8 @@ pub fn open(original: impl Into<Original>, limits: &Limits) -> Outcome<Source> {
     guarded(|| match kind {
         Kind::Jpeg => open_jpeg(&bytes, limits),
         Kind::Png => open_png(&bytes, limits),
+        Kind::Webp => open_webp(&bytes, limits),
+        Kind::Jpeg2000 => open_jpeg2000(&bytes, limits),
         Kind::Tiff => open_tiff(&bytes, limits),
         Kind::Pdf => open_pdf(&original, limits),
     })
@@ -129,6 +141,8 @@ impl Source {
         let stored = guarded(|| match &self.inner {
             Inner::Jpeg(head) => jpeg::luma(&self.bytes, head, head.adobe.is_some(), &self.limits),
             Inner::Png(head) => png_page::luma(&self.bytes, head, &self.limits),
+            Inner::Webp(head) => webp_page::luma(&self.bytes, head, &self.limits),
+            Inner::Jpeg2000(head) => jp2_page::luma(&self.bytes, head),
             Inner::Tiff(heads) => tiff_decode::luma(&self.bytes, part(heads, page)?, &self.limits),
             Inner::Pdf(pdf, images) => pdf_page::luma(pdf, part(images, page)?, &self.limits),
         });
@@ -159,8 +173,10 @@ impl Source {
                 icc: head.icc.clone(),
             }),
             Inner::Png(head) => png_page::coding(&self.bytes, head, &self.limits),
+            Inner::Webp(head) => webp_page::coding(&self.bytes, head, &self.limits),
+            Inner::Jpeg2000(head) => jp2_page::coding(&self.bytes, head),
             Inner::Tiff(heads) => tiff_decode::coding(&self.bytes, part(heads, page)?, &self.limits),
-            Inner::Pdf(pdf, images) => pdf_page::coding(pdf, part(images, page)?),
+            Inner::Pdf(pdf, images) => pdf_page::coding(pdf, part(images, page)?, &self.limits),
         })
         .map_err(|f| f.at(format!("page {page}")))?;
         Ok(PageImage {
@@ -214,6 +230,23 @@ fn open_png(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
         ..plain(1, head.width, head.height, head.dpi, Coded::Png)
     };
     Ok((vec![Ok(info)], Inner::Png(head), false))
+}
+
+fn open_webp(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
+    let head = webp_page::head(bytes)?;
+    limits.page(head.width, head.height, 32, bytes.len() as u64)?;
+    let info = PageInfo {
+        turns: head.turns,
+        mirrored: head.mirrored,
+        ..plain(1, head.width, head.height, head.dpi, Coded::Webp)
+    };
+    Ok((vec![Ok(info)], Inner::Webp(head), false))
+}
+
+fn open_jpeg2000(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
+    let head = jp2_page::head(bytes, limits)?;
+    let info = plain(1, head.width, head.height, head.dpi, Coded::Jpeg2000);
+    Ok((vec![Ok(info)], Inner::Jpeg2000(Box::new(head)), false))
 }
 
 fn open_tiff(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
@@ -276,6 +309,8 @@ fn pdf_info(pdf: &Pdf, number: usize, limits: &Limits) -> Outcome<(PageInfo, Opt
             let coding = match image.filter {
                 read::Filter::Jpeg => Coded::Jpeg,
                 read::Filter::G4 { .. } => Coded::G4,
+                read::Filter::Jbig2 => Coded::Jbig2,
+                read::Filter::Jpx => Coded::Jpeg2000,
                 read::Filter::Samples => Coded::Deflate,
             };
             let info = PageInfo {

@@ -2,7 +2,7 @@
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::Coding;
-use crate::scan::luma::{self, Luma};
+use crate::scan::luma::{self, Luma, over_white};
 use crate::scan::tiff_pages::Head;
 use crate::scan::{Limits, ccitt, jpeg};
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ pub(super) fn luma(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Luma> 
         Coding::Bilevel(packed) => luma::from_packed(width, height, &packed),
         Coding::Grey(data) => Luma::new(width, height, data),
         Coding::Rgb(data) => luma::from_rgb(width, height, &data),
-        Coding::Jpeg { .. } | Coding::G4 { .. } => None,
+        _ => None,
     }
     .ok_or_else(size)
 }
@@ -116,8 +116,6 @@ fn samples(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
     let (width, height) = (head.width as usize, head.height as usize);
     let pixels = width.saturating_mul(height);
     use tiff::ColorType as C;
-    let over_white =
-        |s: u8, a: u8| ((u32::from(s) * u32::from(a) + 255 * (255 - u32::from(a)) + 127) / 255) as u8;
     let coding = match colour {
         C::Gray(1) => {
             // The crate gives 1 for white, whatever the file said.

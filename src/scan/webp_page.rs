@@ -27,7 +27,8 @@ pub(super) struct Head {
 pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
     let broken = |what: &str| Fault::new(&BROKEN).detail(what);
     let declared = four(bytes, 4).ok_or_else(|| broken("header"))?;
-    let end = usize::try_from(declared).ok().and_then(|n| n.checked_add(8)).ok_or_else(|| broken("header"))?;
+    let end =
+        usize::try_from(declared).ok().and_then(|n| n.checked_add(8)).ok_or_else(|| broken("header"))?;
     let riff = bytes.get(..end).ok_or_else(|| broken("cut off before its declared end"))?;
     let (mut canvas, mut frame) = (None, None);
     let mut exif = None;

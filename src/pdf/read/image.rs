@@ -1,7 +1,8 @@
 //! What an image dictionary says of its samples, and its stream with the byte-level filters undone.
 
 use super::skim::encoded;
-use super::{Colour, Filter, Foreign, Image, number_of};
+use super::{Colour, Filter, Foreign, Image, PIXELS, Pdf, number_of, reason};
+use crate::fault::{Fault, Outcome};
 use crate::page::{Dpi, DpiSource};
 use lopdf::{Dictionary, Document, Object, ObjectId, Stream};
 
@@ -26,8 +27,10 @@ pub(super) fn describe(
     }
     let last = names.last().map_or(&b""[..], Vec::as_slice);
     let filter = match last {
-        b"JBIG2Decode" => return Err(Foreign::Jbig2),
-        b"JPXDecode" => return Err(Foreign::Jpeg2000),
+        b"JBIG2Decode" => Filter::Jbig2,
+        // Opacity inside the file is not followed.
+        b"JPXDecode" if mask || whole(b"SMaskInData").unwrap_or(0) != 0 => return Err(Foreign::Jpeg2000),
+        b"JPXDecode" => Filter::Jpx,
         b"DCTDecode" | b"DCT" => Filter::Jpeg,
         b"CCITTFaxDecode" | b"CCF" => fax(document, stream, names.len() - 1, side(b"Width")?)?,
         b"" | b"FlateDecode" | b"LZWDecode" | b"ASCII85Decode" | b"ASCIIHexDecode" | b"RunLengthDecode" => {
@@ -36,8 +39,8 @@ pub(super) fn describe(
         _ => return Err(Foreign::Coding),
     };
     let bits = match (mask, filter) {
-        (true, _) | (_, Filter::G4 { .. }) => 1,
-        (_, Filter::Jpeg) => 8,
+        (true, _) | (_, Filter::G4 { .. } | Filter::Jbig2) => 1,
+        (_, Filter::Jpeg | Filter::Jpx) => 8,
         _ => whole(b"BitsPerComponent").and_then(|b| u8::try_from(b).ok()).unwrap_or(8),
     };
     if !matches!(bits, 1 | 2 | 4 | 8 | 16) {
@@ -45,6 +48,9 @@ pub(super) fn describe(
     }
     let colour = if mask {
         Colour::Grey
+    } else if matches!(filter, Filter::Jpx) && !dict.has(b"ColorSpace") {
+        // The file says it; until it is read it may be colour.
+        Colour::Rgb
     } else {
         let space = dict.get_deref(b"ColorSpace", document).map_err(|_| Foreign::Coding)?;
         colour(document, space, limit, 0)?
@@ -57,8 +63,10 @@ pub(super) fn describe(
         (Filter::Jpeg, Colour::Indexed(_)) => false,
         (Filter::Jpeg, Colour::Cmyk) => true,
         (Filter::Jpeg, _) => !inverted,
-        (Filter::G4 { .. }, Colour::Grey | Colour::Indexed(_)) => true,
-        (Filter::G4 { .. }, _) => false,
+        (Filter::G4 { .. } | Filter::Jbig2, Colour::Grey | Colour::Indexed(_)) => true,
+        (Filter::G4 { .. } | Filter::Jbig2, _) => false,
+        (Filter::Jpx, Colour::Grey | Colour::Rgb) if !inverted => true,
+        (Filter::Jpx, _) => return Err(Foreign::Jpeg2000),
         (Filter::Samples, Colour::Indexed(_)) => bits <= 8,
         (Filter::Samples, _) => true,
     };
@@ -78,6 +86,35 @@ pub(super) fn describe(
         mirrored: false,
         encoded: encoded(stream),
     })
+}
+
+impl Pdf {
+    /// The segments that a JBIG2 image shares with others (`/JBIG2Globals`, ISO 32000-1, 7.4.7).
+    ///
+    /// # Errors
+    /// [`PIXELS`] where they are named and cannot be read.
+    pub fn jbig2_globals(&self, image: &Image) -> Outcome<Option<Vec<u8>>> {
+        let fault = |what: &str| Fault::new(&PIXELS).detail(what);
+        let document = &self.file.document;
+        let stream = document.get_object(image.id).and_then(Object::as_stream);
+        let stream = stream.map_err(|_| fault("the image is no stream"))?;
+        let last = filters(document, stream).map_err(|_| fault("filters"))?.len().saturating_sub(1);
+        let Some(id) = params(document, stream, last).and_then(|p| p.get(b"JBIG2Globals").ok()) else {
+            return Ok(None);
+        };
+        let id = id.as_reference().map_err(|_| fault("shared segments are no stream"))?;
+        let shared = document.get_object(id).and_then(Object::as_stream);
+        let shared = shared.map_err(|_| fault("shared segments are no stream"))?;
+        let content = self.file.content(id, shared)?;
+        let names = filters(document, shared).map_err(|_| fault("filters"))?;
+        if names.is_empty() {
+            return Ok(Some(content.into_owned()));
+        }
+        undo(document, shared, content.into_owned(), &names)
+            .decompressed_content_with_limit(self.bounds.stream_bytes)
+            .map(Some)
+            .map_err(|e| fault(&reason(&e)))
+    }
 }
 
 /// `/Decode` as it was, or turned round; other maps are not followed.

@@ -22,7 +22,11 @@ fn bombs() -> Vec<Bomb> {
         ("a TIFF whose strips share their bytes", tiff(9_000, 4), &[RATIO.id]),
         ("a PDF of 512 MiB of content in 1.4 KB", pdf(Holding::Content), &["PDF-006"]),
         ("a PDF of 512 MiB of pixels in 1.4 KB", pdf(Holding::Pixels), &[TOO_MANY_PIXELS.id]),
-        ("a PDF whose pixels are more than declared", pdf(Holding::More), &["PDF-008", "SCAN-036", "PDF-006"]),
+        (
+            "a PDF whose pixels are more than declared",
+            pdf(Holding::More),
+            &["PDF-008", "SCAN-036", "PDF-006"],
+        ),
     ]
 }
 

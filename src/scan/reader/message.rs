@@ -109,6 +109,16 @@ enum CodingHead {
     G4 {
         black_is_1: bool,
     },
+    Jbig2 {
+        /// Bytes of the shared segments, which stand before the page's own.
+        globals: Option<usize>,
+        inverted: bool,
+    },
+    Jpx {
+        components: u8,
+        /// Bytes of the colour profile, which stands before the picture.
+        icc: Option<usize>,
+    },
     Bilevel,
     Grey,
     Rgb,
@@ -127,6 +137,18 @@ impl ImageHead {
                 (head, payload)
             }
             Coding::G4 { bytes, black_is_1 } => (CodingHead::G4 { black_is_1 }, bytes),
+            Coding::Jbig2 { bytes, globals, inverted } => {
+                let head = CodingHead::Jbig2 { globals: globals.as_ref().map(Vec::len), inverted };
+                let mut payload = globals.unwrap_or_default();
+                payload.extend(bytes);
+                (head, payload)
+            }
+            Coding::Jpx { bytes, components, icc } => {
+                let head = CodingHead::Jpx { components, icc: icc.as_ref().map(Vec::len) };
+                let mut payload = icc.unwrap_or_default();
+                payload.extend(bytes);
+                (head, payload)
+            }
             Coding::Bilevel(bytes) => (CodingHead::Bilevel, bytes),
             Coding::Grey(bytes) => (CodingHead::Grey, bytes),
             Coding::Rgb(bytes) => (CodingHead::Rgb, bytes),
@@ -156,6 +178,16 @@ impl ImageHead {
                 Coding::Jpeg { bytes, components, inverted, icc: icc.map(|_| payload) }
             }
             CodingHead::G4 { black_is_1 } => Coding::G4 { bytes: payload, black_is_1 },
+            CodingHead::Jbig2 { globals, inverted } => {
+                let length = globals.unwrap_or(0);
+                let bytes = (length <= payload.len()).then(|| payload.split_off(length))?;
+                Coding::Jbig2 { bytes, globals: globals.map(|_| payload), inverted }
+            }
+            CodingHead::Jpx { components, icc } => {
+                let length = icc.unwrap_or(0);
+                let bytes = (length <= payload.len()).then(|| payload.split_off(length))?;
+                Coding::Jpx { bytes, components, icc: icc.map(|_| payload) }
+            }
             CodingHead::Bilevel if fits(1) => Coding::Bilevel(payload),
             CodingHead::Grey if fits(8) => Coding::Grey(payload),
             CodingHead::Rgb if fits(24) => Coding::Rgb(payload),
