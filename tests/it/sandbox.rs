@@ -393,11 +393,8 @@ fn brittle_decoder() {
         let file = file.map(File::from);
         let mut start = [0; 16];
         let length = file.as_ref().map_or(0, |f| f.read_at(&mut start, 0).unwrap());
-        match std::str::from_utf8(&start[..length]) {
-            Ok(what @ ("loop" | "recurse" | "take 600 MiB")) => {
-                attempt(what, None, parent);
-            }
-            _ => {}
+        if let Ok(what @ ("loop" | "recurse" | "take 600 MiB")) = std::str::from_utf8(&start[..length]) {
+            attempt(what, None, parent);
         }
         assert!(!String::from_utf8_lossy(header).contains("\"min_dpi\":13.0"));
         answering.answer(header, file.map(OwnedFd::from))
