@@ -263,7 +263,7 @@ fn localised(
         let mut low: Vec<&locate::Region> =
             map.regions.iter().filter(|r| r.is_low() && !known(codes, r)).collect();
         low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
-        for region in low.into_iter().take(2 * policy.max_regions) {
+        for region in low.into_iter().take(policy.max_regions + policy.max_regions / 3) {
             matrix::read_small(luma, region, effort).into_iter().for_each(|code| add(codes, code));
         }
     }
