@@ -1,11 +1,11 @@
-//! What the search for barcodes costs and finds, alone: `cargo bench --bench codes -- [--thorough] [--dpi N] FILE.pgm...`
+//! What the search for barcodes costs and finds, alone: `cargo bench --bench codes -- [--thorough] [--without STAGE] [--dpi N] FILE.pgm...`
 //!
 //! Grey planes (PGM, `P5`) are read before the clock starts; each gives one JSON line with its codes and the CPU
 //! milliseconds of [`read_page`], the best of three. `scripts/bench_codes.py` makes pages and runs other readers beside.
 
 #![expect(clippy::expect_used, reason = "a bench ends at its first surprise, with its place")]
 
-use hoso::scan::barcode::{Policy, read_page};
+use hoso::scan::barcode::{Policy, Stage, read_page};
 use hoso::scan::luma::Luma;
 
 const ROUNDS: usize = 3;
@@ -19,6 +19,11 @@ fn main() {
         match arg.as_str() {
             "--bench" => {}
             "--thorough" => policy.thorough = true,
+            "--without" => {
+                let name = args.next().unwrap_or_default();
+                let stage: Stage = serde_json::from_value(name.into()).expect("the name of a stage");
+                policy.stages.retain(|s| *s != stage);
+            }
             "--dpi" => dpi = args.next().and_then(|n| n.parse().ok()),
             _ => files.push(arg),
         }

@@ -29,6 +29,7 @@ from maker import codes  # noqa: E402
 FORMATS = ["QRCode", "Code128", "Code39", "PDF417", "DataMatrix"]
 FOLDERS = {"qrcode-3": "QRCode", "code128-1": "Code128", "code39-1": "Code39", "pdf417-1": "PDF417", "datamatrix-1": "DataMatrix",
            "falsepositives-2": None}
+STAGES = ["finders", "cells", "corners", "whole"]
 ROUNDS = 3
 
 
@@ -64,10 +65,10 @@ def zxing(path: Path, cheap: bool) -> dict:
     return {"ms": best * 1000, "codes": [(name(b), b.text, b.bytes, "") for b in found]}
 
 
-def kept(path: Path, cheap: bool, store: Path) -> dict:
-    """zxing-cpp's answer, from an earlier run where there is one: its cost is measured once a page."""
+def kept(path: Path, cheap: bool, store: Path, again: bool) -> dict:
+    """zxing-cpp's answer; with --quick from an earlier run where there is one, but then its cost is of another hour."""
     at = store / f"{path.stem}-{'cheap' if cheap else 'default'}.json"
-    if not at.exists():
+    if again or not at.exists():
         answer = zxing(path, cheap)
         answer["codes"] = [(f, t, b.hex(), s) for f, t, b, s in answer["codes"]]
         at.write_text(json.dumps(answer))
@@ -113,28 +114,37 @@ class Count:
               f"{sum(self.wrong.values()):>5}{sum(self.extra.values()):>6}{mean(self.ms['with'])}{mean(self.ms['without'])}{most:9.1f}")
 
 
-def table(title: str, pages: list[tuple[Path, list[dict], int | None]], reader: list[str], store: Path, listing: bool) -> None:
+def table(title: str, pages: list[tuple[Path, list[dict], int | None]], reader: list[str], store: Path, args: argparse.Namespace) -> None:
     print(f"\n{title}: {len(pages)} pages")
     print(f"{'':<18}" + "".join(f"{f:>11}" for f in FORMATS) + f"{'right':>16}{'wrong':>5}{'extra':>6}{'ms with':>8}{' without':>8}{'worst':>9}")
     answers = {}
-    for dpi in {p[2] for p in pages}:
-        answers |= hoso(reader, [p[0] for p in pages if p[2] == dpi], dpi)
     ours, default, cheap = Count(), Count(), Count()
-    for path, want, _ in pages:
-        ours.page(path, want, answers[str(path)])
-        default.page(path, want, kept(path, False, store))
-        cheap.page(path, want, kept(path, True, store))
+    batches = defaultdict(list)
+    for page in pages:
+        batches[page[2]].append(page)
+    for dpi, some in batches.items():
+        for at in range(0, len(some), 10):  # the readers take turns, so that a busy machine is busy for all
+            part = some[at : at + 10]
+            said = hoso(reader, [p[0] for p in part], dpi)
+            answers |= said
+            for path, want, _ in part:
+                ours.page(path, want, said[str(path)])
+                default.page(path, want, kept(path, False, store, not args.quick))
+                cheap.page(path, want, kept(path, True, store, not args.quick))
     ours.line("hoso")
     default.line("zxing-cpp")
     cheap.line("zxing-cpp cheap")
     mean = lambda v: float(np.mean(v)) if v else float("nan")
     print(f"CPU: {mean(ours.ms['with']) / mean(default.ms['with']):.2f} of zxing-cpp's on pages with codes, "
           f"{mean(ours.ms['without']) / mean(cheap.ms['without']):.2f} of its cheap mode's on pages without; found by: {dict(ours.by)}")
-    spent = Counter()
-    for answer in answers.values():
-        spent.update(answer.get("effort") or {})
-    print("ms a page by stage:", {k: round(v / len(pages), 2) for k, v in spent.items()})
-    if listing:
+    for stage in STAGES if args.ablate else []:
+        less, spent = Count(), {}
+        for dpi, some in batches.items():
+            spent |= hoso([*reader, "--without", stage], [p[0] for p in some], dpi)
+        for path, want, _ in pages:
+            less.page(path, want, spent[str(path)])
+        less.line(f"without {stage}")
+    if args.list:
         print("missed here, found by zxing-cpp:", *sorted(set(ours.missed) - set(default.missed)), sep="\n  ")
         print("missed by both:", *sorted(set(ours.missed) & set(default.missed)), sep="\n  ")
 
@@ -184,6 +194,8 @@ def main() -> None:
     args.add_argument("--pages", type=Path, default=Path(tempfile.gettempdir()) / "hoso-code-pages")
     args.add_argument("--reader", help="a built bench program; cargo bench otherwise")
     args.add_argument("--list", action="store_true", help="name what was missed")
+    args.add_argument("--ablate", action="store_true", help="again without each stage: what it finds and costs")
+    args.add_argument("--quick", action="store_true", help="take zxing-cpp's answers and cost from an earlier run")
     args.add_argument("--only", choices=["pages", "photographs", "scans"])
     args = args.parse_args()
     reader = [args.reader] if args.reader else ["cargo", "bench", "-q", "--bench", "codes", "--"]
@@ -197,12 +209,12 @@ def main() -> None:
             wanted.append((path, facts["codes"], facts["dpi"]))
         keep = store / f"v{codes.VERSION}"
         keep.mkdir(exist_ok=True)
-        table(f"pages of the {args.seeds} seeds", wanted, reader, keep, args.list)
+        table(f"pages of the {args.seeds} seeds", wanted, reader, keep, args)
     shared = Path(os.environ.get("HOSO_SHARED_DATA", REPO.parent / "shared" / "data"))
     for what, folder, make in (("photographs", "barcodes", photographs), ("scans", "scans", scans)):
         if args.only in (None, what):
             if (shared / folder).is_dir():
-                table(f"real {what}", make(shared, store), reader, store, args.list)
+                table(f"real {what}", make(shared, store), reader, store, args)
             else:
                 print(f"\nreal {what}: skipped, no shared data beside the checkout")
 

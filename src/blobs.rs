@@ -3,11 +3,11 @@
 //! A blob is staged in `staging/`, flushed to the disk, moved to `ab/<64 hex>` and its folder flushed; only then is
 //! its digest given out (promise 1). Reading takes the digest again and fails closed (promise 2).
 
-use crate::digest::{Blake3, Digester, Digests};
+use crate::digest::{Blake3, Digester, Digesting, Digests};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// A folder of blobs.
@@ -48,6 +48,34 @@ impl Blobs {
         let (path, mut file) = self.stage()?;
         let written = file.write_all(bytes).and_then(|()| self.settle(&path, &file, &digests));
         self.done(&path, written, digests)
+    }
+
+    /// Stores what is written piece by piece, in constant memory; gives what `write` gave.
+    ///
+    /// # Errors
+    /// `BLOB-001` as [`Blobs::put`]; else the fault of `write`, and nothing is stored.
+    pub fn put_with<T>(&self, write: impl FnOnce(&mut dyn Write) -> Outcome<T>) -> Outcome<(Digests, T)> {
+        let (path, file) = self.stage()?;
+        let mut sink = Digesting::new(Remembering { sink: BufWriter::new(file), failed: None });
+        let made = write(&mut sink);
+        let (digests, Remembering { sink, failed }) = sink.finish();
+        // A full disk is this store's fault, whatever the writer made of it.
+        let stored = match (failed, made) {
+            (Some(e), _) => Err(refused(&e, "blobs")),
+            (None, Err(fault)) => Err(fault),
+            (None, Ok(made)) => {
+                sink.into_inner().map_err(|e| refused(e.error(), "blobs")).map(|file| (file, made))
+            }
+        };
+        let (file, made) = match stored {
+            Ok(stored) => stored,
+            Err(fault) => {
+                let _ = fs::remove_file(&path);
+                return Err(fault);
+            }
+        };
+        let settled = if self.holds(&digests)? { Ok(()) } else { self.settle(&path, &file, &digests) };
+        Ok((self.done(&path, settled, digests)?, made))
     }
 
     /// Stores what a reader gives, in one pass and constant memory; at most `limit` bytes.
@@ -220,6 +248,34 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Outcome<()> {
 /// Flushes a folder, so that the names in it survive a power cut.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Remembers why it failed, for whoever wrote to it says it in other words.
+struct Remembering<W> {
+    sink: W,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Write for Remembering<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.sink.write(bytes);
+        written.map_err(|e| self.remember(e))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.sink.flush();
+        flushed.map_err(|e| self.remember(e))
+    }
+}
+
+impl<W> Remembering<W> {
+    fn remember(&mut self, error: io::Error) -> io::Error {
+        let again = io::Error::from(error.kind());
+        if error.kind() != io::ErrorKind::Interrupted {
+            self.failed = Some(error);
+        }
+        again
+    }
 }
 
 fn refused(error: &io::Error, place: &str) -> Fault {

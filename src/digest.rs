@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::str::FromStr;
 
 /// A BLAKE3-256 digest: the address of a blob, the identity of a dossier. No legal standing.
@@ -109,6 +109,36 @@ pub fn of_reader(mut reader: impl Read) -> io::Result<Digests> {
     }
 }
 
+/// A sink that takes the digests of what goes through it.
+pub struct Digesting<W> {
+    sink: W,
+    digester: Digester,
+}
+
+impl<W: Write> Digesting<W> {
+    /// Everything that is written goes on to `sink`.
+    pub fn new(sink: W) -> Self {
+        Digesting { sink, digester: Digester::default() }
+    }
+
+    /// The digests of all that went through, and the sink.
+    pub fn finish(self) -> (Digests, W) {
+        (self.digester.finish(), self.sink)
+    }
+}
+
+impl<W: Write> Write for Digesting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.sink.write(bytes)?;
+        self.digester.update(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
 /// Text that is not 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected 64 hexadecimal digits")]
@@ -158,6 +188,14 @@ mod tests {
     fn one_pass_equals_two() {
         let bytes: Vec<u8> = (0..700_001u32).map(|i| (i % 251) as u8).collect();
         assert_eq!(of_reader(&bytes[..]).unwrap(), Digests::of(&bytes));
+    }
+
+    #[test]
+    fn what_goes_through_a_sink_is_digested_as_it_arrives() {
+        let mut sink = Digesting::new(Vec::new());
+        sink.write_all(b"two ").unwrap();
+        sink.write_all(b"parts").unwrap();
+        assert_eq!(sink.finish(), (Digests::of(b"two parts"), b"two parts".to_vec()));
     }
 
     #[test]

@@ -2,13 +2,15 @@
 //!
 //! One refused page refuses the whole: an archive that silently lacks a page is worse than none.
 
+use crate::digest::{Digesting, Digests};
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::pdf::archive::{self, ArchivePage, Archived, Metadata};
-use crate::pdf::wallet;
 use crate::original::Original;
+use crate::pdf::archive::{self, ArchivePage, Metadata, Note};
+use crate::pdf::wallet;
 use crate::sandbox::{self, Pool};
 use crate::scan::{Limits, Reader, Sheaf};
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -75,23 +77,21 @@ fn run_with(args: &Args, reader: &Reader) -> Outcome<u8> {
     // Pages are made one at a time, as the archive asks for them.
     let mut count = 0;
     let pages = args.images.iter().flat_map(|path| pages(path, args, reader)).inspect(|_| count += 1);
-    let archived = match args.profile {
-        Profile::Master => archive::assemble_each(pages, &meta)?,
-        Profile::Wallet => wallet::assemble_each(pages, &meta)?,
-    };
-    write_whole(&args.output, &archived.bytes)?;
-    report(args, count, &archived);
+    let (digests, notes) = write_whole(&args.output, |sink| match args.profile {
+        Profile::Master => archive::write_each(pages, &meta, sink),
+        Profile::Wallet => wallet::write_each(pages, &meta, sink),
+    })?;
+    report(args, count, &digests, &notes);
     Ok(0)
 }
 
-fn report(args: &Args, pages: usize, archived: &Archived) {
-    let digests = crate::digest::Digests::of(&archived.bytes);
+fn report(args: &Args, pages: usize, digests: &Digests, notes: &[Note]) {
     if args.json {
         let line = serde_json::json!({
             "output": args.output.display().to_string(),
             "pages": pages,
             "digests": digests,
-            "notes": archived.notes,
+            "notes": notes,
         });
         println!("{line}");
         return;
@@ -102,7 +102,7 @@ fn report(args: &Args, pages: usize, archived: &Archived) {
         digests.size,
         digests.sha256
     );
-    for note in &archived.notes {
+    for note in notes {
         println!("  {note}");
     }
 }
@@ -129,7 +129,7 @@ fn open(path: &Path, reader: &Reader) -> Outcome<Sheaf> {
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Fault::new(&UNREADABLE).detail("not a plain file"));
     }
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let file = File::open(path).map_err(unreadable)?;
     let sheaf = reader.open(Original::file(file)?, &Limits::default())?;
     if sheaf.signed() {
         return Err(Fault::new(&SIGNED));
@@ -153,18 +153,27 @@ fn page(sheaf: &Sheaf, number: usize, args: &Args) -> Outcome<ArchivePage> {
 }
 
 /// Writes beside the target and renames, so that the target is either the old file or the whole new one.
-pub(super) fn write_whole(target: &Path, bytes: &[u8]) -> Outcome<()> {
+pub(super) fn write_whole<T>(
+    target: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Outcome<T>,
+) -> Outcome<(Digests, T)> {
     let failed = |e: std::io::Error| Fault::new(&UNWRITABLE).detail(e.kind()).at(target.display());
     let mut name = target.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.part", std::process::id()));
     let part = target.with_file_name(name);
-    let written = std::fs::File::create(&part)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&part, target));
+    let written = || {
+        let mut sink = Digesting::new(BufWriter::new(File::create(&part).map_err(failed)?));
+        let made = write(&mut sink)?;
+        let (digests, sink) = sink.finish();
+        let file = sink.into_inner().map_err(|e| failed(e.into_error()))?;
+        file.sync_all().and_then(|()| std::fs::rename(&part, target)).map_err(failed)?;
+        Ok((digests, made))
+    };
+    let written = written();
     if written.is_err() {
         let _ = std::fs::remove_file(&part);
     }
-    written.map_err(failed)
+    written
 }
 
 /// An input file that cannot be read.

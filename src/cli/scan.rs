@@ -31,6 +31,9 @@ pub struct Args {
     /// One JSON object a page and line.
     #[arg(long)]
     json: bool,
+    /// Search every page for codes to its last pixel, not only where one seems to be: a third of a second more a page.
+    #[arg(long)]
+    thorough: bool,
     /// Pages judged at once; by default as many as there are cores.
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
@@ -61,7 +64,9 @@ struct PageLine {
     coding: source::Coded,
     skew_deg: Option<f32>,
     skew_confidence: Option<f32>,
+    /// Degrees clockwise by which this page, turned already as its file says, must still be turned to be read.
     orientation: u16,
+    orientation_confidence: Option<f32>,
     blank: Option<crate::scan::blank::Blank>,
     sharpness: Option<f32>,
     contrast: Option<f32>,
@@ -117,7 +122,7 @@ struct Rules {
 /// # Errors
 /// [`OUTPUT`] where the answer cannot be written.
 pub fn run(args: &Args) -> Outcome<u8> {
-    let codes = Policy::default();
+    let codes = Policy { thorough: args.thorough, ..Policy::default() };
     let rules = Rules { limits: Limits::default(), profile: Profile::default(), codes };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let jobs = args.jobs.map_or(cores, std::num::NonZeroUsize::get).min(256);
@@ -211,7 +216,8 @@ fn page(opened: &Opened, index: usize, rules: &Rules) -> Outcome<PageLine> {
         coding: info.coding,
         skew_deg: quality.map(|q| q.skew_deg),
         skew_confidence: quality.map(|q| q.skew_confidence),
-        orientation: u16::from(info.turns) * 90,
+        orientation: quality.map_or(0, |q| u16::from(q.orientation.turns % 4) * 90),
+        orientation_confidence: quality.map(|q| q.orientation.confidence),
         blank: quality.map(|q| q.blank),
         sharpness: quality.map(|q| q.sharpness),
         contrast: quality.map(|q| q.contrast),

@@ -2,7 +2,6 @@
 //!
 //! The writer library keeps a whole file in memory; a file of five hundred scans has no place there.
 
-use crate::digest::{Digester, Digests};
 use crate::fault::{Class, Code, Fault, Outcome};
 use pdf_writer::{Chunk, Ref};
 use std::collections::BTreeMap;
@@ -68,36 +67,6 @@ impl<'s> Output<'s> {
         self.hasher.update(bytes);
         self.at += bytes.len() as u64;
         self.sink.write_all(bytes).map_err(|e| Fault::new(&NOT_WRITTEN).detail(e.kind()))
-    }
-}
-
-/// A sink that takes the digests of what goes through it.
-pub struct Digesting<W> {
-    sink: W,
-    digester: Digester,
-}
-
-impl<W: Write> Digesting<W> {
-    /// Everything that is written goes on to `sink`.
-    pub fn new(sink: W) -> Self {
-        Digesting { sink, digester: Digester::default() }
-    }
-
-    /// The digests of all that went through, and the sink.
-    pub fn finish(self) -> (Digests, W) {
-        (self.digester.finish(), self.sink)
-    }
-}
-
-impl<W: Write> Write for Digesting<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let taken = self.sink.write(bytes)?;
-        self.digester.update(&bytes[..taken]);
-        Ok(taken)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.sink.flush()
     }
 }
 

@@ -120,14 +120,15 @@ impl Drop for Cell {
 }
 
 type Born = (Child, OwnedFd, PipeReader);
+type Order = (Program, SyncSender<std::io::Result<Born>>);
 
 /// Starts a child from a thread that lives as long as this process: the kernel ends a child with the thread that
 /// started it (`PR_SET_PDEATHSIG`), and the threads that ask come and go.
 fn spawn(program: Program) -> std::io::Result<Born> {
-    static MIDWIFE: OnceLock<Mutex<Sender<(Program, SyncSender<std::io::Result<Born>>)>>> = OnceLock::new();
+    static MIDWIFE: OnceLock<Mutex<Sender<Order>>> = OnceLock::new();
     let gone = || std::io::Error::other("the thread that starts decoders is gone");
     let midwife = MIDWIFE.get_or_init(|| {
-        let (sender, orders) = channel::<(Program, SyncSender<std::io::Result<Born>>)>();
+        let (sender, orders) = channel::<Order>();
         // Where no thread can be had, the orders find nobody and each fails.
         let _ = std::thread::Builder::new().name("decoders".into()).spawn(move || {
             for (program, reply) in orders {

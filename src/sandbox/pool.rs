@@ -109,7 +109,8 @@ impl Pool {
     fn take(&self, file: Option<u64>, new: bool) -> Outcome<Turn<'_>> {
         let mut cells = self.lock();
         let idle = loop {
-            let at = cells.idle.iter().position(|cell| cell.holds == file).or(cells.idle.len().checked_sub(1));
+            let at =
+                cells.idle.iter().position(|cell| cell.holds == file).or(cells.idle.len().checked_sub(1));
             if at.is_some() || cells.busy < self.most {
                 break at.map(|at| cells.idle.swap_remove(at));
             }

@@ -6,8 +6,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recv, recvmsg, send, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recv, recvmsg, send, sendmsg,
 };
 use std::mem::MaybeUninit;
 use std::time::Instant;
@@ -23,6 +23,9 @@ pub(super) enum Broken {
     Nonsense,
 }
 
+/// A request's header, and the file that came with it.
+pub(super) type Asked = (Vec<u8>, Option<OwnedFd>);
+
 /// Sends a request, with a file if one goes with it.
 pub(super) fn ask(
     to: impl AsFd,
@@ -31,7 +34,8 @@ pub(super) fn ask(
     until: Option<Instant>,
 ) -> Result<(), Broken> {
     let mut frame = Vec::with_capacity(4 + header.len());
-    let length = u32::try_from(header.len()).ok().filter(|n| *n as usize <= MOST_ASKED).ok_or(Broken::Nonsense)?;
+    let length =
+        u32::try_from(header.len()).ok().filter(|n| *n as usize <= MOST_ASKED).ok_or(Broken::Nonsense)?;
     frame.extend(length.to_le_bytes());
     frame.extend(header);
     let mut rest = frame.as_slice();
@@ -49,7 +53,7 @@ pub(super) fn ask(
 }
 
 /// Takes the next request; `None` where the other end is gone and nothing more will come.
-pub(super) fn asked(from: impl AsFd) -> Result<Option<(Vec<u8>, Option<OwnedFd>)>, Broken> {
+pub(super) fn asked(from: impl AsFd) -> Result<Option<Asked>, Broken> {
     let mut length = [0; 4];
     let mut file = None;
     let mut have = 0;

@@ -10,6 +10,7 @@ pub mod linear;
 pub mod locate;
 pub mod matrix;
 pub mod patch;
+pub mod pattern;
 pub mod read;
 
 use crate::scan::luma::Luma;
@@ -136,7 +137,7 @@ impl Default for Policy {
             thorough: false,
             stages: Stage::ALL.to_vec(),
             max_regions: 24,
-            max_effort_px: 3_000_000,
+            max_effort_px: 8_000_000,
         }
     }
 }
@@ -222,7 +223,7 @@ fn localised(
     let mut patterns = Vec::new();
     if policy.wants(Format::QRCode, Stage::Finders) {
         let step = if small { 2 } else { map.cell * 5 / 8 };
-        patterns = finder::patterns(luma, map.threshold, step);
+        patterns = pattern::patterns(luma, map.threshold, step);
         read_triples(luma, &patterns, codes);
     }
     let known = |codes: &[Barcode], region: &locate::Region| {
@@ -245,7 +246,7 @@ fn localised(
                     let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
                     if effort.spend(cut.data.len()) {
                         cut.stretch();
-                        let more = finder::patterns_in(&cut);
+                        let more = pattern::patterns_in(&cut);
                         read_triples(luma, &more, codes);
                         patterns.extend(more);
                     }
@@ -259,9 +260,10 @@ fn localised(
         }
     }
     if policy.wants(Format::DataMatrix, Stage::Corners) {
-        let mut low: Vec<&locate::Region> = map.regions.iter().filter(|r| r.is_low() && !known(codes, r)).collect();
+        let mut low: Vec<&locate::Region> =
+            map.regions.iter().filter(|r| r.is_low() && !known(codes, r)).collect();
         low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
-        for region in low.into_iter().take(2 * policy.max_regions) {
+        for region in low.into_iter().take(policy.max_regions + policy.max_regions / 3) {
             matrix::read_small(luma, region, effort).into_iter().for_each(|code| add(codes, code));
         }
     }
@@ -269,7 +271,7 @@ fn localised(
 }
 
 /// Reads the QR codes that some finder patterns propose.
-fn read_triples(luma: &Luma, patterns: &[finder::Pattern], codes: &mut Vec<Barcode>) {
+fn read_triples(luma: &Luma, patterns: &[pattern::Pattern], codes: &mut Vec<Barcode>) {
     for triple in finder::triples(patterns) {
         if codes.iter().all(|code| !inside(&code.corners, triple.centre()))
             && let Some(code) = finder::read(luma, &triple)
@@ -335,217 +337,4 @@ const MOST_EQUAL: usize = 8;
 mod sample;
 
 #[cfg(test)]
-mod tests {
-    use super::sample::{CARD, Place, Sheet};
-    use super::*;
-    use qrcode::EcLevel;
-    use std::path::PathBuf;
-
-    fn texts(page: &PageCodes) -> Vec<(Format, &str)> {
-        page.codes.iter().map(|code| (code.format, code.text.as_str())).collect()
-    }
-
-    #[test]
-    fn a_card_code_of_two_pixels_a_module_is_read_at_any_turn() {
-        let mut missed = Vec::new();
-        let (mut tried, mut seed) = (0, 0);
-        for module in [1.8, 2.0, 2.2, 2.6] {
-            for ec in [EcLevel::L, EcLevel::M] {
-                for degrees in [0.0, 90.0, 3.0, -3.0, 7.0, 180.0, 271.2, 45.0] {
-                    seed += 1;
-                    let mut sheet = Sheet::a4(200, seed);
-                    let centre = [500.3 + (seed % 7) as f32 * 41.37, 700.7 + (seed % 5) as f32 * 133.21];
-                    sheet.code(Format::QRCode, CARD, ec, Place { centre, module, degrees });
-                    let page = read_page(&sheet.scanned(), Some(200.0), &Policy::default());
-                    tried += 1;
-                    match &page.codes[..] {
-                        [code] if code.text == CARD => {
-                            assert_eq!(code.bytes, CARD.as_bytes());
-                            assert!((code.module_px - module).abs() < 0.15, "{} {module}", code.module_px);
-                            let [x, y] = super::centre(&code.corners);
-                            assert!((x - centre[0]).abs() < 3.0 && (y - centre[1]).abs() < 3.0);
-                        }
-                        [] => missed.push((module, ec, degrees)),
-                        other => panic!("wrong codes: {other:?}"),
-                    }
-                }
-            }
-        }
-        eprintln!("card codes: {} of {tried}, missed {missed:?}", tried - missed.len());
-        assert!(missed.len() * 20 <= tried, "{missed:?}");
-    }
-
-    #[test]
-    fn bars_and_dots_are_read_on_one_page_at_200_dpi() {
-        for (seed, degrees) in [(1, 0.0), (2, 2.0), (3, -5.0), (4, 90.0), (5, 180.0)] {
-            let mut sheet = Sheet::a4(200, seed);
-            let wanted = [
-                (Format::Code128, "H49.12.5-250914-0042", [600.0, 420.0], 2.6),
-                (Format::QRCode, "hoso:1;d=H49.12.5-250914-0042", [300.0, 800.0], 3.0),
-                (Format::Code39, "HOSO-SEP-5", [900.0, 1300.0], 2.6),
-            ];
-            for (format, text, centre, module) in wanted {
-                sheet.code(format, text, EcLevel::M, Place { centre, module, degrees });
-            }
-            let page = read_page(&sheet.scanned(), Some(200.0), &Policy::default());
-            let mut found = texts(&page);
-            let mut wanted = wanted.map(|w| (w.0, w.1));
-            found.sort_unstable();
-            wanted.sort_unstable();
-            assert_eq!(found, wanted, "at {degrees} degrees: {:?}", page.codes);
-        }
-    }
-
-    #[test]
-    fn equal_codes_on_one_page_are_all_found_from_top_to_bottom() {
-        let mut sheet = Sheet::a4(200, 9);
-        for y in [500.0, 900.0] {
-            sheet.code(
-                Format::QRCode,
-                CARD,
-                EcLevel::M,
-                Place { centre: [700.0, y], module: 2.2, degrees: 1.0 },
-            );
-        }
-        for y in [1300.0, 1900.0] {
-            let place = Place { centre: [800.0, y], module: 2.4, degrees: 0.0 };
-            sheet.code(Format::Code128, "PATCHT", EcLevel::M, place);
-        }
-        let page = read_page(&sheet.scanned(), None, &Policy::default());
-        let found = texts(&page);
-        let (qr, bars) = ((Format::QRCode, CARD), (Format::Code128, "PATCHT"));
-        assert_eq!(found, [qr, qr, bars, bars]);
-        assert_eq!(page.searched, Searched::Localised);
-        assert!(!format!("{page:?}").contains("001090123456"));
-    }
-
-    #[test]
-    fn a_small_picture_is_searched_whole_and_says_so() {
-        let mut sheet = Sheet::new(700, 450, 3);
-        sheet.code(
-            Format::QRCode,
-            CARD,
-            EcLevel::L,
-            Place { centre: [500.0, 200.0], module: 2.4, degrees: 4.0 },
-        );
-        let page = read_page(&sheet.scanned(), None, &Policy::default());
-        assert_eq!((texts(&page), page.searched), (vec![(Format::QRCode, CARD)], Searched::WholeImage));
-    }
-
-    #[test]
-    fn a_page_of_text_has_no_code_and_few_low_regions() {
-        let luma = Sheet::a4(200, 21).scanned();
-        let regions = locate::survey(&luma, Some(200.0)).regions;
-        assert!(regions.iter().all(locate::Region::is_low) && regions.len() < 40, "{regions:?}");
-        let started = ran();
-        assert!(read_page(&luma, Some(200.0), &Policy::default()).codes.is_empty());
-        eprintln!("no-code page at 200 dpi: {:.1} ms", ran() - started);
-    }
-
-    #[test]
-    fn odd_planes_have_no_code_and_no_panic() {
-        for (width, height, data) in [
-            (0, 0, Vec::new()),
-            (1, 1, vec![0]),
-            (3, 5, vec![9; 15]),
-            (40, 1, vec![0; 40]),
-            (1, 3000, vec![255; 3000]),
-            (10, 10, vec![0; 99]),
-            (usize::MAX, 2, Vec::new()),
-        ] {
-            assert!(read_page(&Luma { width, height, data }, None, &Policy::default()).codes.is_empty());
-        }
-        let mut sheet = Sheet::new(1700, 1300, 5);
-        for at in 0..sheet.luma.data.len() {
-            sheet.luma.data[at] = if sheet.random().is_multiple_of(2) { 0 } else { 255 };
-        }
-        let started = ran();
-        assert!(read_page(&sheet.luma, Some(f32::NAN), &Policy::default()).codes.is_empty());
-        eprintln!("noise of 2.2 megapixels: {:.0} ms", ran() - started);
-    }
-
-    proptest::proptest! {
-        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
-        #[test]
-        fn any_small_picture_is_survived(width in 1usize..90, data in proptest::collection::vec(0u8.., 1..4000)) {
-            let height = data.len() / width;
-            let luma = Luma { width, height, data: data[..width * height].to_vec() };
-            read_page(&luma, None, &Policy::default());
-        }
-    }
-
-    /// Milliseconds this thread has run, where the system tells; waiting for a core does not count.
-    fn ran() -> f64 {
-        let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-        let nanos = stat.split(' ').next().and_then(|first| first.parse::<f64>().ok());
-        nanos.unwrap_or_default() / 1e6
-    }
-
-    fn shared(folder: &str) -> Option<PathBuf> {
-        let base = std::env::var_os("HOSO_SHARED_DATA").map_or_else(
-            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")),
-            PathBuf::from,
-        );
-        let path = base.join(folder);
-        if !path.is_dir() {
-            eprintln!("skipped: no shared data beside the checkout");
-            return None;
-        }
-        Some(path)
-    }
-
-    /// Pictures of a folder with the text beside each, if any.
-    fn pictures(folder: &str) -> Vec<(PathBuf, Luma, Option<String>)> {
-        let Some(path) = shared(folder) else { return Vec::new() };
-        let mut names: Vec<PathBuf> = std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).collect();
-        names.sort();
-        let open = |name: PathBuf| {
-            let image = image::open(&name).ok()?.into_luma8();
-            let (width, height) = (image.width() as usize, image.height() as usize);
-            let text = std::fs::read(name.with_extension("txt")).ok();
-            let text = text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            Some((name, Luma { width, height, data: image.into_raw() }, text))
-        };
-        names.into_iter().filter_map(open).collect()
-    }
-
-    #[test]
-    fn photographs_that_nobody_here_took_give_the_right_text_or_none() {
-        for (folder, least) in [
-            ("qrcode-3", 42),
-            ("code128-1", 7),
-            ("code39-1", 4),
-            ("pdf417-1", 12),
-            ("datamatrix-1", 21),
-            ("falsepositives-2", 0),
-        ] {
-            let (mut hits, mut all, mut slowest, started) = (0, 0, 0f64, ran());
-            for (name, luma, text) in pictures(&format!("barcodes/{folder}")) {
-                let start = ran();
-                let page = read_page(&luma, None, &Policy::default());
-                slowest = slowest.max(ran() - start);
-                all += 1;
-                let raw = std::fs::read(name.with_extension("bin")).ok();
-                for code in &page.codes {
-                    let right = Some(&code.text) == text.as_ref() || Some(&code.bytes) == raw.as_ref();
-                    assert!(right, "{name:?}: {:?} instead of {text:?}", code.text);
-                }
-                hits += usize::from(!page.codes.is_empty());
-            }
-            eprintln!("{folder}: {hits} of {all}, {:.0} ms, slowest {slowest:.0} ms", ran() - started);
-            assert!(all == 0 || hits >= least, "{folder}: {hits}");
-        }
-    }
-
-    #[test]
-    fn real_scans_hold_none_of_these_codes() {
-        for (name, luma, _) in pictures("scans") {
-            let start = ran();
-            let page = read_page(&luma, None, &Policy::default());
-            let took = ran() - start;
-            let regions = locate::survey(&luma, None).regions.len();
-            eprintln!("{name:?} {}x{} {regions} regions {took:.0} ms", luma.width, luma.height);
-            assert!(page.codes.is_empty(), "{name:?}: {:?}", texts(&page));
-        }
-    }
-}
+mod tests;

@@ -198,12 +198,7 @@ impl Boxed {
         self.ask(what, most_payload, read).map_err(|fault| fault.at(format!("page {page}")))
     }
 
-    fn ask<T>(
-        &self,
-        what: What,
-        most_payload: u64,
-        read: impl Fn(Told, Vec<u8>) -> Option<T>,
-    ) -> Outcome<T> {
+    fn ask<T>(&self, what: What, most_payload: u64, read: impl Fn(Told, Vec<u8>) -> Option<T>) -> Outcome<T> {
         if self.deaths.load(Ordering::Relaxed) >= MOST_DEATHS {
             return Err(Fault::new(&GIVEN_UP).detail(format!("{MOST_DEATHS} decoders")));
         }
@@ -211,11 +206,9 @@ impl Boxed {
         let header = serde_json::to_vec(&ask).map_err(|_| Fault::new(&NOT_HANDED_OVER))?;
         let file = self.descriptor().ok_or(&NOT_HANDED_OVER)?;
         let request = Request { header: &header, file: Some((self.number, file)), most_payload };
-        let answer = self.pool.ask(&request, |answer| {
-            match serde_json::from_slice(&answer.header).ok()? {
-                Told::Refused(fault) => fault.fault().map(Err),
-                told => read(told, answer.payload).map(Ok),
-            }
+        let answer = self.pool.ask(&request, |answer| match serde_json::from_slice(&answer.header).ok()? {
+            Told::Refused(fault) => fault.fault().map(Err),
+            told => read(told, answer.payload).map(Ok),
         });
         answer.unwrap_or_else(|fault| {
             if fault.code.class == Class::Input {

@@ -21,7 +21,7 @@ pub fn draw(sheet: &SheetText) -> Outcome<Leaf> {
     let mut marks = Vec::new();
     for top in [15.0, 257.0] {
         marks.push(Mark::Grid(bar_code(&bars, top)?));
-        marks.push(line(top + BAR_HEIGHT_MM + 5.0, 11.0, false, &bars)?);
+        marks.push(line(top + BAR_HEIGHT_MM + 7.0, 11.0, false, &bars)?);
     }
     let qr = qr_code(&sheet.qr(), 150.0)?;
     marks.push(Mark::Grid(qr));
@@ -31,12 +31,12 @@ pub fn draw(sheet: &SheetText) -> Outcome<Leaf> {
     };
     match sheet {
         SheetText::Separator(_) => {
-            marks.push(line(72.0, 54.0, true, "TỜ PHÂN CÁCH")?);
-            marks.push(line(84.0, 15.0, false, "giữa hai hồ sơ / separator between two dossiers")?);
+            marks.push(line(74.0, 54.0, true, "TỜ PHÂN CÁCH")?);
+            marks.push(line(86.0, 15.0, false, "giữa hai hồ sơ / separator between two dossiers")?);
             marks.push(line(118.0, 48.0, true, &count)?);
         }
         SheetText::Cover(Cover { dossier, procedure, .. }) => {
-            marks.push(line(70.0, 54.0, true, "TỜ BÌA HỒ SƠ")?);
+            marks.push(line(71.0, 54.0, true, "TỜ BÌA HỒ SƠ")?);
             marks.push(line(80.0, 15.0, false, "đặt trên cùng / dossier cover")?);
             marks.push(line(99.0, 44.0, true, &dossier.to_string())?);
             if let Some(procedure) = procedure {
@@ -46,7 +46,7 @@ pub fn draw(sheet: &SheetText) -> Outcome<Leaf> {
         }
     }
     for (at, text) in ADVICE.iter().enumerate() {
-        marks.push(line(219.0 + 8.0 * at as f64, 14.0, false, text)?);
+        marks.push(line(218.0 + 8.0 * at as f64, 14.0, false, text)?);
     }
     Ok(Leaf { size_mm: A4_MM, marks })
 }

@@ -90,8 +90,8 @@ fn one_paper(dossier: &Dossier, paper: &Paper, open: &mut OpenFiles, desk: &Desk
         let image = sheaf.page_image(page.number as usize).map_err(|f| f.at(&file.name))?;
         Ok(ArchivePage { image, skew_deg: page.quality.as_ref().map_or(0.0, straighten_deg) })
     });
-    let archived = archive::assemble_each(images, &meta)?;
-    Ok(Document { digests: desk.blobs.put(&archived.bytes)?, archived: true })
+    let (digests, _) = desk.blobs.put_with(|sink| archive::write_each(images, &meta, sink))?;
+    Ok(Document { digests, archived: true })
 }
 
 /// How far a page is turned where that is sure. A page of handwriting or a map shows no lines to trust, and a wrong

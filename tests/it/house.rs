@@ -13,8 +13,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "ground",
         &[
-            "blobs", "clock", "cms", "codes", "der", "digest", "fault", "original", "page", "profile", "sandbox",
-            "worker",
+            "blobs", "clock", "cms", "codes", "der", "digest", "fault", "original", "page", "profile",
+            "sandbox", "worker",
         ],
     ),
     ("crafts", &["chip", "deliver", "log", "pdf", "scan", "seal"]),

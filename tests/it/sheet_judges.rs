@@ -108,7 +108,9 @@ fn scanned(pdf: &Path) -> Option<Vec<PathBuf>> {
         .arg("1")
         .output()
         .unwrap();
-    assert!(out.status.success() && text(&out).is_empty(), "mutool: {}", text(&out));
+    // Debian builds it without colour management, which it says whatever the file is.
+    let said = text(&out).replace("warning: ICC support is not available", "");
+    assert!(out.status.success() && said.trim().is_empty(), "mutool: {said}");
     let out = Command::new(python).args(["-c", SPOIL]).arg(&png).output().unwrap();
     assert!(out.status.success(), "{}", text(&out));
     let scans: Vec<PathBuf> = String::from_utf8(out.stdout).unwrap().lines().map(PathBuf::from).collect();

@@ -10,20 +10,23 @@ use rxing::common::BitMatrix;
 
 /// The Data Matrix code of an upright patch whose grey values are stretched, if it holds one.
 pub(crate) fn read(patch: &Patch, effort: &mut Effort) -> Option<Barcode> {
-    if patch.width < 8 || patch.height < 8 || patch.data.len() > MOST_PIXELS || !effort.spend(patch.data.len())
+    if patch.width < 8
+        || patch.height < 8
+        || patch.data.len() > MOST_PIXELS
+        || !effort.spend(patch.data.len())
     {
         return None;
     }
     let (upright, level) = (bars(patch, false), bars(patch, true));
     let mut corners: Vec<Corner> =
         upright.iter().flat_map(|v| level.iter().filter_map(move |h| corner(v, h))).collect();
-    // The two longest sides are the likeliest.
+    // The largest first; a frame drawn around a code is larger still, so there must be room for more.
     corners.sort_by(|a, b| b.area().total_cmp(&a.area()));
     let mut grids: Vec<(f32, Grid)> = corners
         .iter()
         .take(MOST_CORNERS)
         .flat_map(|corner| SIZES.iter().filter_map(|size| Grid::of(corner, *size)))
-        .map(|grid| (grid.dots(patch), grid))
+        .map(|grid| grid.turned(patch))
         .filter(|(score, _)| *score > 0.35)
         .collect();
     grids.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -76,7 +79,8 @@ fn bars(patch: &Patch, level: bool) -> Vec<Bar> {
         let length = (to - from) as f32;
         match joined.last_mut() {
             Some((bar, last))
-                if *last + 1 == line && (bar.from - from as f32).abs() + (bar.to - to as f32).abs() < 0.25 * length =>
+                if *last + 1 == line
+                    && (bar.from - from as f32).abs() + (bar.to - to as f32).abs() < 0.25 * length =>
             {
                 bar.half += 0.5;
                 bar.at += 0.5;
@@ -193,12 +197,42 @@ impl Grid {
             }
             signed / spread
         };
+        let left = (0..self.rows).map(|r| self.value(patch, 0.0, r as f32)).sum::<f32>() / self.rows as f32;
+        let last = self.rows as f32 - 1.0;
+        let below =
+            (0..self.columns).map(|c| self.value(patch, c as f32, last)).sum::<f32>() / self.columns as f32;
+        if left.max(below) > 120.0 {
+            return -1.0;
+        }
         let top = line(self.columns, 0, &|c| self.value(patch, c, 0.0));
         let side = line(self.rows, 1, &|r| self.value(patch, self.columns as f32 - 1.0, r));
-        let left = (0..self.rows).map(|r| self.value(patch, 0.0, r as f32)).sum::<f32>() / self.rows as f32;
-        let below = (0..self.columns).map(|c| self.value(patch, c as f32, self.rows as f32 - 1.0)).sum::<f32>()
-            / self.columns as f32;
-        if left.max(below) > 120.0 { -1.0 } else { top.min(side) }
+        top.min(side)
+    }
+
+    /// The best of nine grids whose two sides are each turned a little, with its score: a degree too much is enough
+    /// to leave the dotted side of a long code.
+    fn turned(self, patch: &Patch) -> (f32, Self) {
+        let across = |from: [f32; 2], to: [f32; 2], by: f32| {
+            let side = sub(to, from);
+            let scale = by / length(side).max(1.0);
+            [to[0] - side[1] * scale, to[1] + side[0] * scale]
+        };
+        let steps = [-0.8, 0.0, 0.8].map(|s| s * self.module());
+        let mut best = (f32::MIN, self);
+        for up in steps {
+            for right in steps {
+                let moved = Grid {
+                    up: across(self.at, self.up, up),
+                    right: across(self.at, self.right, right),
+                    ..self
+                };
+                let score = moved.dots(patch);
+                if score > best.0 {
+                    best = (score, moved);
+                }
+            }
+        }
+        best
     }
 
     /// Moves the grid in small steps to where its modules differ most from their mean.
@@ -263,11 +297,9 @@ fn read_grid(patch: &Patch, grid: &Grid) -> Option<Barcode> {
     let level = (mean_of(true) + mean_of(false)) / 2.0;
     for sharpen in [0.0, 0.15, 0.28] {
         let sharp = |x: usize, y: usize| {
-            let near = |dx: isize, dy: isize| {
-                match (x.checked_add_signed(dx), y.checked_add_signed(dy)) {
-                    (Some(x), Some(y)) if x < columns && y < rows => values[y * columns + x],
-                    _ => 255.0,
-                }
+            let near = |dx: isize, dy: isize| match (x.checked_add_signed(dx), y.checked_add_signed(dy)) {
+                (Some(x), Some(y)) if x < columns && y < rows => values[y * columns + x],
+                _ => 255.0,
             };
             values[y * columns + x] * (1.0 + 4.0 * sharpen)
                 - sharpen * (near(-1, 0) + near(1, 0) + near(0, -1) + near(0, 1))
@@ -313,21 +345,64 @@ fn length(v: [f32; 2]) -> f32 {
 
 /// Rows and columns of all symbols (ISO/IEC 16022, table 7; ISO/IEC 21471, table 7).
 const SIZES: [(usize, usize); 48] = [
-    (10, 10), (12, 12), (14, 14), (16, 16), (18, 18), (20, 20), (22, 22), (24, 24), (26, 26), (32, 32),
-    (36, 36), (40, 40), (44, 44), (48, 48), (52, 52), (64, 64), (72, 72), (80, 80), (88, 88), (96, 96),
-    (104, 104), (120, 120), (132, 132), (144, 144), (8, 18), (8, 32), (12, 26), (12, 36), (16, 36), (16, 48),
-    (8, 48), (8, 64), (8, 80), (8, 96), (8, 120), (8, 144), (12, 64), (12, 88), (16, 64), (20, 36), (20, 44),
-    (20, 64), (22, 48), (24, 48), (24, 64), (26, 40), (26, 48), (26, 64),
+    (10, 10),
+    (12, 12),
+    (14, 14),
+    (16, 16),
+    (18, 18),
+    (20, 20),
+    (22, 22),
+    (24, 24),
+    (26, 26),
+    (32, 32),
+    (36, 36),
+    (40, 40),
+    (44, 44),
+    (48, 48),
+    (52, 52),
+    (64, 64),
+    (72, 72),
+    (80, 80),
+    (88, 88),
+    (96, 96),
+    (104, 104),
+    (120, 120),
+    (132, 132),
+    (144, 144),
+    (8, 18),
+    (8, 32),
+    (12, 26),
+    (12, 36),
+    (16, 36),
+    (16, 48),
+    (8, 48),
+    (8, 64),
+    (8, 80),
+    (8, 96),
+    (8, 120),
+    (8, 144),
+    (12, 64),
+    (12, 88),
+    (16, 64),
+    (20, 36),
+    (20, 44),
+    (20, 64),
+    (22, 48),
+    (24, 48),
+    (24, 64),
+    (26, 40),
+    (26, 48),
+    (26, 64),
 ];
 /// Darker than this, of stretched values, may be part of a solid side.
 const DARK: u8 = 150;
 /// Pixels of the shortest solid side.
 const LEAST_SIDE: usize = 11;
 /// Runs that are combined, each way.
-const MOST_BARS: usize = 8;
+const MOST_BARS: usize = 20;
 /// Corners whose sizes are tried.
-const MOST_CORNERS: usize = 6;
+const MOST_CORNERS: usize = 60;
 /// Grids that are sampled.
-const MOST_GRIDS: usize = 4;
+const MOST_GRIDS: usize = 12;
 /// Larger patches hold no small code.
 const MOST_PIXELS: usize = 1_500_000;

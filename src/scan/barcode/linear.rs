@@ -86,7 +86,14 @@ pub(crate) fn barcode(
     };
     let module_px = (x1 - x0) / modules * patch.scale();
     let bytes = text.clone().into_bytes();
-    Barcode { format, text, bytes, corners: corners.map(|c| patch.to_page(c)), module_px, found_by: Stage::Cells }
+    Barcode {
+        format,
+        text,
+        bytes,
+        corners: corners.map(|c| patch.to_page(c)),
+        module_px,
+        found_by: Stage::Cells,
+    }
 }
 
 /// The rows above and below `y` that show the same bars between `x0` and `x1`: first, and one past the last.

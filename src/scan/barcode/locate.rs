@@ -65,7 +65,8 @@ impl Region {
     /// True where two regions touch and one carries the bars of the other on.
     fn continues(&self, other: &Region) -> bool {
         let shared = |a0: usize, a1: usize, b0: usize, b1: usize| a1.min(b1).saturating_sub(a0.max(b0));
-        let (x, y) = (shared(self.x0, self.x1, other.x0, other.x1), shared(self.y0, self.y1, other.y0, other.y1));
+        let (x, y) =
+            (shared(self.x0, self.x1, other.x0, other.x1), shared(self.y0, self.y1, other.y0, other.y1));
         let wide = (self.x1 - self.x0).min(other.x1 - other.x0);
         let tall = (self.y1 - self.y0).min(other.y1 - other.y0);
         let beside = if self.upright { y * 10 > tall * 7 } else { x * 10 > wide * 7 };
@@ -290,6 +291,8 @@ impl Grid {
             });
         }
         let mut regions = joined(regions);
+        // The smallest codes of bars are 15 mm by 3; what is smaller are words with many upright strokes.
+        regions.retain(|r| r.kind == Kind::Matrix || r.cells >= LEAST_BARS);
         regions.sort_by_key(|r| std::cmp::Reverse(r.cells));
         regions
     }
@@ -297,7 +300,8 @@ impl Grid {
 
 /// Joins pieces of bars that lie in one line: wide bars and spaces leave cells without edges between them.
 fn joined(regions: Vec<Region>) -> Vec<Region> {
-    let (bars, mut done): (Vec<Region>, Vec<Region>) = regions.into_iter().partition(|r| r.kind == Kind::Linear);
+    let (bars, mut done): (Vec<Region>, Vec<Region>) =
+        regions.into_iter().partition(|r| r.kind == Kind::Linear);
     let mut lines: Vec<Region> = Vec::new();
     for mut piece in bars {
         while let Some(at) = lines.iter().position(|line| line.continues(&piece)) {
@@ -338,6 +342,8 @@ const EDGES: f32 = 0.12;
 const PARALLEL_EDGES: f32 = 0.06;
 /// Smaller regions are noise.
 const LEAST_CELLS: usize = 6;
+/// Smaller regions of bars are words.
+const LEAST_BARS: usize = 24;
 /// Lines of print are lower than this.
 const LEAST_SIDE: usize = 3;
 /// Cells added on each side, for the quiet zone.

@@ -7,7 +7,7 @@ use crate::scan::luma::Luma;
 
 /// The Data Matrix of a region that is too low for other codes of dots; most such regions are words of bold print.
 pub(crate) fn read_small(luma: &Luma, region: &Region, effort: &mut Effort) -> Option<Barcode> {
-    let pad = region.cell;
+    let pad = 2 * region.cell;
     let mut cut = Patch::cut(luma, region.x0 + pad, region.y0 + pad, region.x1 - pad, region.y1 - pad);
     cut.stretch();
     let angle = cut.blurred().directions().grid;
@@ -58,7 +58,7 @@ fn read_one(
     }
     if policy.stages.contains(&Stage::Corners)
         && formats.contains(&Format::DataMatrix)
-        && let Some(code) = corner::read(best, effort)
+        && let Some(code) = corner::read(best, effort).or_else(|| corner::read(&best.blurred(), effort))
     {
         return Some(code);
     }
@@ -102,15 +102,31 @@ fn could_be(format: Format, patch: &Patch, region: &Region, finders: usize) -> b
 fn has_solid_sides(patch: &Patch, region: &Region) -> bool {
     let (wide, tall) = region.core();
     let (across, down) = (longest_runs(patch, true), longest_runs(patch, false));
-    across.max(down) * 2 >= wide.max(tall) && across.min(down) * 5 >= wide.min(tall) * 2
+    across.max(down) * 9 >= wide.max(tall) * 5 && across.min(down) * 2 >= wide.min(tall)
 }
 
+/// The longest dark run along any row, or along any column.
 fn longest_runs(patch: &Patch, rows: bool) -> usize {
-    let mut longest = 0;
-    lines(patch, rows, 1, |runs| {
-        longest = runs.iter().skip(1).step_by(2).copied().max().unwrap_or(0).max(longest);
-    });
-    longest
+    let mut longest = 0u16;
+    if rows {
+        for row in patch.data.chunks_exact(patch.width.max(1)) {
+            let mut run = 0u16;
+            for p in row {
+                run = if *p < 128 { run.saturating_add(1) } else { 0 };
+                longest = longest.max(run);
+            }
+        }
+    } else {
+        // All columns at once, row by row.
+        let mut runs = vec![0u16; patch.width];
+        for row in patch.data.chunks_exact(patch.width.max(1)) {
+            for (run, p) in runs.iter_mut().zip(row) {
+                *run = if *p < 128 { run.saturating_add(1) } else { 0 };
+                longest = longest.max(*run);
+            }
+        }
+    }
+    usize::from(longest)
 }
 
 /// The guards 8:1:1:1:1:1:1:3 or 7:1:1:3:1:1:1:2:1 of a PDF417 along rows or columns, either way round, one above

@@ -87,7 +87,8 @@ impl Patch {
             return None;
         }
         let at = y0 * self.width + x0;
-        let (upper, lower) = (self.data.get(at..at + 2)?, self.data.get(at + self.width..at + self.width + 2)?);
+        let (upper, lower) =
+            (self.data.get(at..at + 2)?, self.data.get(at + self.width..at + self.width + 2)?);
         let (fx, fy) = (((x >> 8) & 255) as u32, ((y >> 8) & 255) as u32);
         let mix = |a: u8, b: u8| u32::from(a) * (256 - fx) + u32::from(b) * fx;
         Some(((mix(upper[0], upper[1]) * (256 - fy) + mix(lower[0], lower[1]) * fy) >> 16) as u8)

@@ -149,7 +149,14 @@ fn qr(patch: &Patch) -> Option<Barcode> {
         let (low, high) = (-3.5 / (size - 7.0), (size - 3.5) / (size - 7.0));
         let corners = [at(low, low), at(high, low), at(high, high), at(low, high)];
         let module_px = (tr[0] - tl[0]).hypot(tr[1] - tl[1]) / (size - 7.0) * patch.scale();
-        return Some(Barcode { format: Format::QRCode, text, bytes, corners, module_px, found_by: Stage::Whole });
+        return Some(Barcode {
+            format: Format::QRCode,
+            text,
+            bytes,
+            corners,
+            module_px,
+            found_by: Stage::Whole,
+        });
     }
     let mut finders = FindFinderPatterns(black, true, 0);
     if finders.len() > 200 {
@@ -163,7 +170,14 @@ fn qr(patch: &Patch) -> Option<Barcode> {
             let corners = [a, b, c, d].map(|p| patch.to_page([p.x, p.y]));
             let side = (b.x - a.x).hypot(b.y - a.y) * patch.scale();
             let module_px = side / sampled.getBits().getWidth() as f32;
-            return Some(Barcode { format: Format::QRCode, text, bytes, corners, module_px, found_by: Stage::Whole });
+            return Some(Barcode {
+                format: Format::QRCode,
+                text,
+                bytes,
+                corners,
+                module_px,
+                found_by: Stage::Whole,
+            });
         }
     }
     None

@@ -69,7 +69,11 @@ impl Sheet {
 
     /// Draws a code with a quiet zone of four modules.
     pub(crate) fn code(&mut self, format: Format, text: &str, ec: EcLevel, place: Place) -> &mut Self {
-        let modules = modules(format, text, ec);
+        self.modules(&modules(format, text, ec), place)
+    }
+
+    /// Draws rows of modules, true where dark.
+    pub(crate) fn modules(&mut self, modules: &[Vec<bool>], place: Place) -> &mut Self {
         let (rows, columns) = (modules.len() as f32, modules[0].len() as f32);
         let (sin, cos) = place.degrees.to_radians().sin_cos();
         let reach = (rows.hypot(columns) / 2.0 + 6.0) * place.module;

@@ -22,9 +22,16 @@ pub(super) struct Ask {
 #[derive(Serialize, Deserialize)]
 pub(super) enum What {
     Open,
-    Judge { page: usize, profile: Profile, codes: Option<Policy> },
+    Judge {
+        page: usize,
+        profile: Profile,
+        codes: Option<Policy>,
+    },
     /// `small`: as the wallet's copy has it.
-    Image { page: usize, small: bool },
+    Image {
+        page: usize,
+        small: bool,
+    },
 }
 
 /// An answer.
@@ -54,12 +61,16 @@ impl Crossed {
     pub(super) fn fault(self) -> Option<Fault> {
         let lists = [scan::CODES, pdf::CODES, original::CODES, sandbox::CODES];
         let code: &'static Code = lists.into_iter().flatten().find(|code| code.id == self.code)?;
-        Some(Fault { code, place: self.place.map(plain), detail: self.detail.map(plain) })
+        Some(Fault {
+            code,
+            place: self.place.as_deref().map(plain),
+            detail: self.detail.as_deref().map(plain),
+        })
     }
 }
 
 /// A text that cannot draw on a screen nor fill a log.
-fn plain(text: String) -> String {
+fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MOST_TEXT).collect()
 }
 

@@ -81,7 +81,8 @@ fn every_fault_of_a_page_comes_back_as_the_one_it_was() {
     let lists = [crate::scan::CODES, crate::pdf::CODES, crate::original::CODES, sandbox::CODES];
     for code in lists.into_iter().flatten() {
         let fault = Fault::new(code).detail("3 of 4").at("page 2");
-        let back: Crossed = serde_json::from_slice(&serde_json::to_vec(&Crossed::of(&fault)).unwrap()).unwrap();
+        let back: Crossed =
+            serde_json::from_slice(&serde_json::to_vec(&Crossed::of(&fault)).unwrap()).unwrap();
         assert_eq!(back.fault(), Some(fault));
     }
     let strange: Crossed = serde_json::from_str(r#"{"code":"SCAN-999","place":null,"detail":null}"#).unwrap();
