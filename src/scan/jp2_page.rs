@@ -42,7 +42,7 @@ pub(super) fn head(bytes: &[u8], limits: &Limits) -> Outcome<Head> {
         Some(boxes) => bytes.get(boxes.stream.clone()).ok_or_else(|| Fault::new(&BROKEN))?,
         None => bytes,
     };
-    let main = codestream::read(stream)?;
+    let (main, tiles) = codestream::read(stream)?;
     let head = Head {
         width: main.width,
         height: main.height,
@@ -54,6 +54,7 @@ pub(super) fn head(bytes: &[u8], limits: &Limits) -> Outcome<Head> {
     };
     limits.page(head.width, head.height, head.pixel_bits(), bytes.len() as u64)?;
     head.main.affordable(limits)?;
+    codestream::whole(stream, tiles, &head.main)?;
     Ok(head)
 }
 

@@ -17,7 +17,7 @@ pub enum Kind {
     /// RFC 9649, one page.
     Webp,
     /// ISO/IEC 15444-1, one page: a JP2 file or a bare codestream.
-    Jpeg2000,
+    Jp2,
 }
 
 /// Tells the kind of a file by its content.
@@ -45,7 +45,7 @@ pub fn sniff(bytes: &[u8]) -> Outcome<Kind> {
         return Err(Fault::new(&ZIP));
     }
     if starts(b"\0\0\0\x0CjP  \r\n\x87\n") || starts(b"\xFF\x4F\xFF\x51") {
-        return Ok(Kind::Jpeg2000);
+        return Ok(Kind::Jp2);
     }
     if head.get(4..8) == Some(b"ftyp") {
         return Err(Fault::new(&HEIC));
@@ -122,8 +122,8 @@ mod tests {
         assert_eq!(sniff(b"\xFF\xD8\xFF\xE0rest"), Ok(Kind::Jpeg));
         assert_eq!(sniff(b"junk before %PDF-1.7"), Ok(Kind::Pdf));
         assert_eq!(sniff(b"II*\0\x08\0\0\0"), Ok(Kind::Tiff));
-        assert_eq!(sniff(b"\xFF\x4F\xFF\x51"), Ok(Kind::Jpeg2000));
-        assert_eq!(sniff(b"\0\0\0\x0CjP  \r\n\x87\n"), Ok(Kind::Jpeg2000));
+        assert_eq!(sniff(b"\xFF\x4F\xFF\x51"), Ok(Kind::Jp2));
+        assert_eq!(sniff(b"\0\0\0\x0CjP  \r\n\x87\n"), Ok(Kind::Jp2));
         assert_eq!(sniff(b"RIFF\0\0\0\0WEBP"), Ok(Kind::Webp));
         let refused = |bytes: &[u8]| sniff(bytes).unwrap_err().code.id;
         assert_eq!(refused(b""), EMPTY.id);

@@ -108,7 +108,7 @@ pub fn open(original: impl Into<Original>, limits: &Limits) -> Outcome<Source> {
         Kind::Jpeg => open_jpeg(&bytes, limits),
         Kind::Png => open_png(&bytes, limits),
         Kind::Webp => open_webp(&bytes, limits),
-        Kind::Jpeg2000 => open_jpeg2000(&bytes, limits),
+        Kind::Jp2 => open_jpeg2000(&bytes, limits),
         Kind::Tiff => open_tiff(&bytes, limits),
         Kind::Pdf => open_pdf(&original, limits),
     })

@@ -79,6 +79,7 @@ fn fax(bytes: &[u8], head: &Head) -> Outcome<Vec<u8>> {
         let strip: Cow<'_, [u8]> = if head.reversed { reversed(strip).into() } else { strip.into() };
         let part = match head.compression {
             4 => ccitt::group4(&strip, head.width, rows),
+            3 if head.fax_options & 1 != 0 => ccitt::group3(&strip, head.width, rows, ccitt::Rows::Tagged),
             3 => ccitt::group3(&strip, head.width, rows, ccitt::Rows::Marked),
             _ => ccitt::group3(&strip, head.width, rows, ccitt::Rows::Aligned),
         };
@@ -108,13 +109,17 @@ fn samples(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
         return Err(size());
     }
     let colour = decoder.colortype().map_err(fault)?;
-    let data = match decoder.read_image().map_err(fault)? {
+    let mut result = DecodingResult::U8(Vec::new());
+    decoder.read_image_to_buffer(&mut result).map_err(fault)?;
+    let data = match result {
         DecodingResult::U8(data) => data,
         DecodingResult::U16(data) => data.into_iter().map(|s| (s >> 8) as u8).collect(),
         _ => return Err(Fault::new(&PIXELS).detail("samples are not whole numbers")),
     };
     let (width, height) = (head.width as usize, head.height as usize);
     let pixels = width.saturating_mul(height);
+    let data =
+        if head.planar { interleaved(&data, pixels, head.samples as usize).ok_or_else(size)? } else { data };
     use tiff::ColorType as C;
     let coding = match colour {
         C::Gray(1) => {
@@ -148,6 +153,18 @@ fn samples(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
         _ => false,
     };
     if fits { Ok(coding) } else { Err(size()) }
+}
+
+/// Planes one after the other as pixels; `None` where they are not all there.
+fn interleaved(data: &[u8], pixels: usize, samples: usize) -> Option<Vec<u8>> {
+    if data.len() != pixels.checked_mul(samples)? || pixels == 0 {
+        return None;
+    }
+    let mut out = vec![0; data.len()];
+    for (sample, plane) in data.chunks_exact(pixels).enumerate() {
+        out.iter_mut().skip(sample).step_by(samples).zip(plane).for_each(|(to, &from)| *to = from);
+    }
+    Some(out)
 }
 
 /// The file as if its chain began at one page, so that a bad page before it cannot spoil it.

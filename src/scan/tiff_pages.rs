@@ -27,6 +27,8 @@ pub(super) struct Head {
     /// Offset and length of each strip; empty where the page is tiled.
     pub(super) strips: Vec<(u32, u32)>,
     pub(super) has_jpeg_tables: bool,
+    /// Each sample lies in a plane of its own (tag 284).
+    pub(super) planar: bool,
     pub(super) dpi: Option<Dpi>,
     pub(super) turns: u8,
     pub(super) mirrored: bool,
@@ -122,6 +124,7 @@ fn head(bytes: &[u8], directory: &Directory<'_>, offset: u32, limits: &Limits) -
         rows_per_strip: directory.number(278).unwrap_or(u32::MAX).min(height),
         strips: if tiled { Vec::new() } else { parts.clone() },
         has_jpeg_tables: directory.number(347).is_some(),
+        planar: directory.number(284) == Some(2) && directory.number(277).unwrap_or(1) > 1,
         dpi: directory.dpi(),
         turns,
         mirrored,
@@ -140,7 +143,6 @@ fn supported(head: &Head) -> Outcome<()> {
         1 | 5 | 7 | 8 | 32_773 | 32_946 => {}
         2..=4 if !head.bilevel() => return refuse("fax coding of more than one bit".into()),
         2..=4 if head.strips.is_empty() => return refuse("fax coding in tiles".into()),
-        3 if head.fax_options & 1 != 0 => return refuse("two-dimensional Group 3".into()),
         3 | 4 if head.fax_options & 2 != 0 => return refuse("fax coding with uncompressed mode".into()),
         2..=4 => {}
         6 => return refuse("old-style JPEG".into()),

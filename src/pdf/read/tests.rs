@@ -111,8 +111,13 @@ fn what_is_not_one_full_image_is_named_and_kept() {
     assert_eq!(why(scan(&format!("{FULL} {FULL}"))), Foreign::SeveralImages);
     assert_eq!(why(scan("q 72 0 0 72 0 0 cm /Im0 Do Q")), Foreign::PartOfPage);
     assert_eq!(why(scan(&format!("{FULL} BT (stamp) Tj ET"))), Foreign::Text);
-    assert_eq!(why(scan(FULL).image("Filter", "JBIG2Decode")), Foreign::Jbig2);
-    assert_eq!(why(scan(FULL).image("Filter", "JPXDecode")), Foreign::Jpeg2000);
+    let jpx = || scan(FULL).image("Filter", "JPXDecode");
+    assert_eq!(why(jpx().image("SMaskInData", 1)), Foreign::Jpeg2000);
+    assert_eq!(why(jpx().image("ColorSpace", "DeviceCMYK")), Foreign::Jpeg2000);
+    assert_eq!(
+        why(scan(FULL).image("Filter", "JBIG2Decode").image("ColorSpace", "DeviceRGB")),
+        Foreign::Coding
+    );
     assert_eq!(why(scan(FULL).image("ColorSpace", "Pattern")), Foreign::Coding);
 }
 

@@ -55,8 +55,8 @@ impl Main {
     }
 }
 
-/// Reads the main header and walks the tile-parts to the end marker.
-pub(super) fn read(stream: &[u8]) -> Outcome<Main> {
+/// Reads the main header; gives it and where the tile-parts begin.
+pub(super) fn read(stream: &[u8]) -> Outcome<(Main, usize)> {
     let broken = |what: &str| Fault::new(&BROKEN).detail(what);
     if !stream.starts_with(START) {
         return Err(broken("no start of a codestream"));
@@ -77,8 +77,7 @@ pub(super) fn read(stream: &[u8]) -> Outcome<Main> {
                 main.blocks = main.blocks.max(blocks);
                 main.packets = main.packets.max(packets);
             }
-            tile_parts(stream, at, main.tiles)?;
-            return Ok(main);
+            return Ok((main, at));
         }
         let length = usize::from(two(stream, at + 2).ok_or_else(|| broken("cut off in the main header"))?);
         let body = at.checked_add(4).and_then(|from| stream.get(from..from + length.checked_sub(2)?));
@@ -208,10 +207,10 @@ impl Style {
     }
 }
 
-/// The tile-parts one after the other (A.4.2), which must end at the end marker and leave no tile out.
-fn tile_parts(stream: &[u8], first: usize, tiles: u64) -> Outcome<()> {
+/// Walks the tile-parts one after the other (A.4.2): they must end at the end marker and leave no tile out.
+pub(super) fn whole(stream: &[u8], first: usize, main: &Main) -> Outcome<()> {
     let cut = |what: &str| Fault::new(&BROKEN).detail(what);
-    let count = usize::try_from(tiles.min(1 << 16)).unwrap_or(0);
+    let count = usize::try_from(main.tiles.min(1 << 16)).unwrap_or(0);
     let mut seen = vec![false; count];
     let mut at = first;
     loop {

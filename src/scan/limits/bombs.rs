@@ -214,10 +214,44 @@ fn jpeg(side: u16) -> Vec<u8> {
     out
 }
 
+/// A real JPEG 2000 whose SIZ says something else, and that it is one tile.
+fn jpeg_2000(side: u32) -> Vec<u8> {
+    let mut file = crate::scan::jp2_page::tests::file();
+    let siz = file.windows(2).position(|w| w == [0xFF, 0x51]).unwrap() + 6;
+    for field in [0, 4, 16, 20] {
+        file[siz + field..][..4].copy_from_slice(&side.to_be_bytes());
+    }
+    file
+}
+
+/// A lossless WebP that ends behind its header.
+fn webp(width: u32, height: u32) -> Vec<u8> {
+    let mut body = vec![0x2F];
+    body.extend((width - 1 | (height - 1) << 14).to_le_bytes());
+    body.resize(40, 0);
+    let mut out = b"RIFF".to_vec();
+    out.extend((body.len() as u32 + 12).to_le_bytes());
+    out.extend(b"WEBPVP8L");
+    out.extend((body.len() as u32).to_le_bytes());
+    out.extend(body);
+    out
+}
+
+/// A JBIG2 page of 1,000 x 1,000 pixels with a region of 3.6 GP.
+fn jbig2() -> Vec<u8> {
+    let rows = vec![0; 125 * 1_000];
+    let mut file = crate::scan::jbig2_page::tests::page(1_000, 1_000, &rows);
+    // Behind two segment headers of 11 bytes and a page information of 19: the region's width and height.
+    let at = 11 + 19 + 11;
+    file[at..at + 8].copy_from_slice(&[0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60]);
+    file
+}
+
 enum Holding {
     Content,
     Pixels,
     More,
+    Jbig2,
 }
 
 /// A page with 512 MiB deflated twice, as its content or as its picture.
@@ -225,10 +259,15 @@ fn pdf(holding: Holding) -> Vec<u8> {
     let twice = miniz_oxide::deflate::compress_to_vec_zlib(&zeros(512 << 20), 9);
     let filters = "/Filter [/FlateDecode /FlateDecode]";
     let shown = miniz_oxide::deflate::compress_to_vec_zlib(b"q 595 0 0 842 0 0 cm /I Do Q", 6);
-    let (content, content_filter, picture, size) = match holding {
+    let (content, content_filter, picture, size) = match &holding {
         Holding::Content => (twice, filters, Vec::new(), 16),
         Holding::Pixels => (shown, "/Filter /FlateDecode", twice, 23_170),
         Holding::More => (shown, "/Filter /FlateDecode", twice, 1_000),
+        Holding::Jbig2 => (shown, "/Filter /FlateDecode", jbig2(), 1_000),
+    };
+    let (picture_filter, bits) = match holding {
+        Holding::Jbig2 => ("/Filter /JBIG2Decode", 1),
+        _ => (filters, 8),
     };
     let mut out = b"%PDF-1.7\n".to_vec();
     let mut places = Vec::new();
@@ -250,7 +289,7 @@ fn pdf(holding: Holding) -> Vec<u8> {
     object(&mut out, format!("<< /Length {} {content_filter} >>", content.len()), Some(&content));
     let image = format!(
         "<< /Type /XObject /Subtype /Image /Width {size} /Height {size} /ColorSpace /DeviceGray \
-         /BitsPerComponent 8 {filters} /Length {} >>",
+         /BitsPerComponent {bits} {picture_filter} /Length {} >>",
         picture.len()
     );
     object(&mut out, image, Some(&picture));

@@ -314,5 +314,102 @@ fn every_real_scan_is_read_or_refused_and_none_crashes() {
     }
     refused.sort();
     assert_eq!(refused, ["ocr-hugemono.pdf SCAN-013", "ocr-invalid.pdf PDF-004"]);
-    assert_eq!(read, 27);
+    assert_eq!(read, 35);
+}
+
+/// A PDF page of one image, which stands for itself.
+fn image_pdf(dict: &str, stream: &[u8], globals: Option<&[u8]>) -> Vec<u8> {
+    let mut out = b"%PDF-1.7\n".to_vec();
+    let mut places = Vec::new();
+    let mut object = |out: &mut Vec<u8>, head: &str, stream: Option<&[u8]>| {
+        places.push(out.len());
+        out.extend(format!("{} 0 obj\n{head}\n", places.len()).bytes());
+        if let Some(stream) = stream {
+            out.extend([b"stream\n", stream, b"\nendstream\n"].concat());
+        }
+        out.extend(b"endobj\n");
+    };
+    object(&mut out, "<< /Type /Catalog /Pages 2 0 R >>", None);
+    object(&mut out, "<< /Type /Pages /Kids [3 0 R] /Count 1 >>", None);
+    object(
+        &mut out,
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 72 48] /Contents 4 0 R \
+         /Resources << /XObject << /I 5 0 R >> >> >>",
+        None,
+    );
+    object(&mut out, "<< /Length 26 >>", Some(b"q 72 0 0 48 0 0 cm /I Do Q"));
+    object(
+        &mut out,
+        &format!("<< /Type /XObject /Subtype /Image {dict} /Length {} >>", stream.len()),
+        Some(stream),
+    );
+    if let Some(globals) = globals {
+        object(&mut out, &format!("<< /Length {} >>", globals.len()), Some(globals));
+    }
+    let start = out.len();
+    out.extend(format!("xref\n0 {}\n0000000000 65535 f \n", places.len() + 1).bytes());
+    places.iter().for_each(|at| out.extend(format!("{at:010} 00000 n \n").bytes()));
+    let end = format!("trailer << /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n", places.len() + 1);
+    out.extend(end.bytes());
+    out
+}
+
+#[test]
+fn a_jbig2_image_of_a_pdf_is_looked_at_and_passes_through() {
+    let rows: Vec<u8> = (0..3 * 16).map(|i| if i % 3 == 0 { 0xF0 } else { 0 }).collect();
+    let stream = crate::scan::jbig2_page::tests::page(24, 16, &rows);
+    for (decode, dark, light, turned) in [("[0 1]", 0, 255, false), ("[1 0]", 255, 0, true)] {
+        let dict = format!(
+            "/Width 24 /Height 16 /BitsPerComponent 1 /ColorSpace /DeviceGray /Decode {decode} \
+             /Filter /JBIG2Decode"
+        );
+        let source = open(image_pdf(&dict, &stream, None), &Limits::default()).unwrap();
+        let info = source.pages()[0].as_ref().unwrap();
+        assert_eq!((info.coding, info.bilevel, info.foreign), (Coded::Jbig2, true, None));
+        let luma = source.luma(1).unwrap();
+        assert_eq!((luma.row(3)[0], luma.row(3)[10]), (dark, light));
+        let Coding::Jbig2 { bytes, globals: None, inverted } = source.page_image(1).unwrap().coding else {
+            panic!()
+        };
+        assert_eq!((bytes, inverted), (stream.clone(), turned));
+    }
+    let dict = "/Width 24 /Height 16 /BitsPerComponent 1 /ColorSpace /DeviceGray /Filter /JBIG2Decode \
+                /DecodeParms << /JBIG2Globals 6 0 R >>";
+    // An end-of-file segment is shared and says nothing.
+    let shared = [0, 0, 0, 9, 51, 0, 0, 0, 0, 0, 0];
+    let source = open(image_pdf(dict, &stream, Some(&shared)), &Limits::default()).unwrap();
+    let Coding::Jbig2 { globals, .. } = source.page_image(1).unwrap().coding else { panic!() };
+    assert_eq!(globals.as_deref(), Some(shared.as_slice()));
+}
+
+#[test]
+fn a_jpeg_2000_image_of_a_pdf_is_looked_at_and_passes_through() {
+    let file = crate::scan::jp2_page::tests::file();
+    for space in ["", "/ColorSpace /DeviceGray"] {
+        let dict = format!("/Width 24 /Height 16 {space} /Filter /JPXDecode");
+        let source = open(image_pdf(&dict, &file, None), &Limits::default()).unwrap();
+        assert_eq!(source.pages()[0].as_ref().unwrap().coding, Coded::Jpeg2000);
+        assert_eq!(source.luma(1).unwrap().row(5)[5], 20);
+        let Coding::Jpx { bytes, components: 1, icc: None } = source.page_image(1).unwrap().coding else {
+            panic!()
+        };
+        assert_eq!(bytes, file);
+    }
+    let wrong = image_pdf("/Width 25 /Height 16 /Filter /JPXDecode", &file, None);
+    assert_eq!(refused(&wrong), pdf_page::PIXELS.id);
+}
+
+#[test]
+fn a_jpeg_2000_file_and_a_webp_file_are_pages() {
+    let file = crate::scan::jp2_page::tests::file();
+    let source = open(file.clone(), &Limits::default()).unwrap();
+    assert_eq!((source.kind(), source.luma(1).unwrap().row(5)[5]), (Kind::Jp2, 20));
+    assert!(matches!(source.page_image(1).unwrap().coding, Coding::Jpx { bytes, .. } if bytes == file));
+    let mut webp = Vec::new();
+    image::codecs::webp::WebPEncoder::new_lossless(&mut webp)
+        .encode(&rgb(64, 32), 64, 32, image::ExtendedColorType::Rgb8)
+        .unwrap();
+    let source = open(webp, &Limits::default()).unwrap();
+    assert_eq!((source.kind(), source.luma(1).unwrap().row(0)[0]), (Kind::Webp, luma_by_weights(20, 40, 30)));
+    assert!(matches!(source.page_image(1).unwrap().coding, Coding::Rgb(data) if data == rgb(64, 32)));
 }
