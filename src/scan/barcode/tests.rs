@@ -26,7 +26,7 @@ fn a_card_code_of_two_pixels_a_module_is_read_at_any_turn() {
                     [code] if code.text == CARD => {
                         assert_eq!(code.bytes, CARD.as_bytes());
                         assert!((code.module_px - module).abs() < 0.15, "{} {module}", code.module_px);
-                        let [x, y] = super::centre(&code.corners);
+                        let [x, y] = centre(&code.corners);
                         assert!((x - centre[0]).abs() < 3.0 && (y - centre[1]).abs() < 3.0);
                     }
                     [] => missed.push((module, ec, degrees)),
@@ -276,7 +276,7 @@ fn a_data_matrix_is_read_by_its_corner_at_small_angles() {
             match &page.codes[..] {
                 [code] => {
                     assert_eq!((code.format, code.text.as_str()), (Format::DataMatrix, text));
-                    let [x, y] = super::centre(&code.corners);
+                    let [x, y] = centre(&code.corners);
                     assert!((x - 640.0).abs() < 4.0 && (y - 700.0).abs() < 4.0, "{:?}", code.corners);
                 }
                 [] => missed.push((degrees, module)),

@@ -27,6 +27,9 @@ fn bombs() -> Vec<Bomb> {
             pdf(Holding::More),
             &["PDF-008", "SCAN-036", "PDF-006"],
         ),
+        ("a JPEG 2000 that declares 35,000 pixels a side", jpeg_2000(35_000), pixels),
+        ("a WebP that declares 16,000 pixels a side", webp(16_000, 16_000), pixels),
+        ("a JBIG2 region of 3.6 GP on a small page", pdf(Holding::Jbig2), &["SCAN-072", "SCAN-013"]),
     ]
 }
 

@@ -384,7 +384,7 @@ fn a_jbig2_image_of_a_pdf_is_looked_at_and_passes_through() {
 
 #[test]
 fn a_jpeg_2000_image_of_a_pdf_is_looked_at_and_passes_through() {
-    let file = crate::scan::jp2_page::tests::file();
+    let file = jp2_page::tests::file();
     for space in ["", "/ColorSpace /DeviceGray"] {
         let dict = format!("/Width 24 /Height 16 {space} /Filter /JPXDecode");
         let source = open(image_pdf(&dict, &file, None), &Limits::default()).unwrap();
@@ -401,7 +401,7 @@ fn a_jpeg_2000_image_of_a_pdf_is_looked_at_and_passes_through() {
 
 #[test]
 fn a_jpeg_2000_file_and_a_webp_file_are_pages() {
-    let file = crate::scan::jp2_page::tests::file();
+    let file = jp2_page::tests::file();
     let source = open(file.clone(), &Limits::default()).unwrap();
     assert_eq!((source.kind(), source.luma(1).unwrap().row(5)[5]), (Kind::Jp2, 20));
     assert!(matches!(source.page_image(1).unwrap().coding, Coding::Jpx { bytes, .. } if bytes == file));
