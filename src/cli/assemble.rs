@@ -20,7 +20,7 @@ use std::sync::Arc;
     after_help = "Example:\n  hoso assemble trang-1.jpg trang-2.tif -o to-khai.pdf --title 'Tờ khai đăng ký khai sinh'"
 )]
 pub struct Args {
-    /// Page images: JPEG, PNG, TIFF, or PDF of scanned pages.
+    /// Page images: JPEG, PNG, TIFF, WebP, JPEG 2000, or PDF of scanned pages.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// Where the PDF goes; replaced as a whole if it is there.

@@ -25,7 +25,7 @@ use std::time::Instant;
 #[command(after_help = "Example:\n  hoso scan *.jpg batch.pdf --json | jq 'select(.flags != [])'\n\n\
     Exit code 1 when a file or page was refused; the others are still judged.")]
 pub struct Args {
-    /// Files of pages, and folders of them: JPEG, PNG, TIFF, PDF. In folders the others are passed over.
+    /// Files of pages, and folders of them: JPEG, PNG, TIFF, WebP, JPEG 2000, PDF. In folders the others are passed over.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// One JSON object a page and line.

@@ -37,6 +37,7 @@ pub fn run(
             Err(fault) => dossier.pages.push(unreadable_file(&mut dossier.files[index], index, &fault)),
         }
     }
+    flag_repeats(&mut dossier.pages);
     let found = u32::try_from(dossier.pages.len()).unwrap_or(u32::MAX);
     let failed = dossier.pages.iter().any(|p| p.fault.is_some());
     // Before a batch is divided only a manifest can have said how many there are; a file that cannot be read is
@@ -47,6 +48,28 @@ pub fn run(
             let detail = format!("{found} pages, the manifest says {expected}");
             let reason = Fault::new(&PAGE_COUNT).at(&dossier.batch).detail(detail).report();
             Ok(StepOutput::Refuse(dossier, reason))
+        }
+    }
+}
+
+/// Flags pages that a feeder seems to have taken twice. Sheets of one form whose codes differ are not the same sheet.
+fn flag_repeats(pages: &mut [PageRecord]) {
+    let (places, prints): (Vec<usize>, Vec<_>) = pages
+        .iter()
+        .enumerate()
+        .filter_map(|(place, page)| Some((place, page.quality.as_ref()?.fingerprint.clone()?)))
+        .unzip();
+    for (first, again) in quality::repeats(&prints) {
+        let (first, again) = (places[first], places[again]);
+        let texts = |page: &PageRecord| {
+            let mut texts: Vec<_> = page.codes.iter().map(|c| (c.format, c.bytes.clone())).collect();
+            texts.sort_unstable();
+            texts
+        };
+        if texts(&pages[first]) == texts(&pages[again])
+            && let Some(quality) = &mut pages[again].quality
+        {
+            quality.flags.push(quality::Flag::repeated(first + 1));
         }
     }
 }

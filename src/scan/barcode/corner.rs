@@ -218,7 +218,11 @@ impl Grid {
             [to[0] - side[1] * scale, to[1] + side[0] * scale]
         };
         let steps = [-0.8, 0.0, 0.8].map(|s| s * self.module());
-        let mut best = (f32::MIN, self);
+        let mut best = (self.dots(patch), self);
+        // A side that leaves its dots half way still shows half of them; print shows none.
+        if best.0 < LEAST_STRAIGHT {
+            return best;
+        }
         for up in steps {
             for right in steps {
                 let moved = Grid {
@@ -404,5 +408,7 @@ const MOST_BARS: usize = 20;
 const MOST_CORNERS: usize = 60;
 /// Grids that are sampled.
 const MOST_GRIDS: usize = 12;
+/// How well the dots of a grid must alternate before it is turned.
+const LEAST_STRAIGHT: f32 = 0.05;
 /// Larger patches hold no small code.
 const MOST_PIXELS: usize = 1_500_000;

@@ -18,8 +18,8 @@ fn a_card_code_of_two_pixels_a_module_is_read_at_any_turn() {
             for degrees in [0.0, 90.0, 3.0, -3.0, 7.0, 180.0, 271.2, 45.0] {
                 seed += 1;
                 let mut sheet = Sheet::a4(200, seed);
-                let centre = [500.3 + (seed % 7) as f32 * 41.37, 700.7 + (seed % 5) as f32 * 133.21];
-                sheet.code(Format::QRCode, CARD, ec, Place { centre, module, degrees });
+                let place = [500.3 + (seed % 7) as f32 * 41.37, 700.7 + (seed % 5) as f32 * 133.21];
+                sheet.code(Format::QRCode, CARD, ec, Place { centre: place, module, degrees });
                 let page = read_page(&sheet.scanned(), Some(200.0), &Policy::default());
                 tried += 1;
                 match &page.codes[..] {
@@ -27,7 +27,7 @@ fn a_card_code_of_two_pixels_a_module_is_read_at_any_turn() {
                         assert_eq!(code.bytes, CARD.as_bytes());
                         assert!((code.module_px - module).abs() < 0.15, "{} {module}", code.module_px);
                         let [x, y] = centre(&code.corners);
-                        assert!((x - centre[0]).abs() < 3.0 && (y - centre[1]).abs() < 3.0);
+                        assert!((x - place[0]).abs() < 3.0 && (y - place[1]).abs() < 3.0);
                     }
                     [] => missed.push((module, ec, degrees)),
                     other => panic!("wrong codes: {other:?}"),
