@@ -228,13 +228,13 @@ mod tests {
 
     #[test]
     fn pages_that_nothing_makes_small_are_made_coarser_until_they_fit() {
-        let rows = halftone(900, 1200);
-        let strip = g4::encode(&rows, 900, 1200).unwrap();
+        let rows = halftone(904, 1200);
+        let strip = g4::encode(&rows, 904, 1200).unwrap();
         assert!(strip.len() > PAGE_BYTES);
         let mut pages = [
-            page(900, 1200, Coding::Rgb(noise(900, 1200))),
-            page(900, 1200, Coding::Bilevel(rows)),
-            page(900, 1200, Coding::G4 { bytes: strip, black_is_1: false }),
+            page(904, 1200, Coding::Rgb(noise(904, 1200))),
+            page(904, 1200, Coding::Bilevel(rows)),
+            page(904, 1200, Coding::G4 { bytes: strip, black_is_1: false }),
         ];
         for page in &mut pages {
             (page.image.dpi.x, page.image.dpi.y) = (100.0, 100.0);
@@ -262,7 +262,7 @@ mod tests {
         let bytes = samples::encode_jpeg(&samples, 80).unwrap();
         let pages = [
             page(300, 400, Coding::Jpeg { bytes, components: 3, inverted: false, icc: None }),
-            page(900, 1200, Coding::Rgb(noise(900, 1200))),
+            page(904, 1200, Coding::Rgb(noise(904, 1200))),
             page(16, 16, Coding::Bilevel(vec![90; 32])),
         ];
         let both = || (archive::assemble(&pages, &meta()).unwrap(), assemble(&pages, &meta()).unwrap());

@@ -206,10 +206,8 @@ fn roughly(seen: &Seen<'_>) -> Skew {
     }
     let table = Table::of(seen, 8, 1);
     let steps = (2.0 * RANGE / COARSE) as i32;
-    let coarse: Vec<(f32, f32)> = (0..=steps)
-        .map(|i| -RANGE + i as f32 * COARSE)
-        .map(|angle| (table.level(angle), angle))
-        .collect();
+    let coarse: Vec<(f32, f32)> =
+        (0..=steps).map(|i| -RANGE + i as f32 * COARSE).map(|angle| (table.level(angle), angle)).collect();
     let best = highest(coarse.iter().copied());
     let mut levels: Vec<f32> = coarse.iter().map(|(level, _)| *level).collect();
     levels.sort_by(f32::total_cmp);
