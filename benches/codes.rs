@@ -56,7 +56,7 @@ fn main() {
 
 /// A binary PGM of 8 bits without comments.
 fn plane(bytes: &[u8]) -> Option<Luma> {
-    let mut head = bytes.splitn(4, |b| b.is_ascii_whitespace());
+    let mut head = bytes.splitn(4, u8::is_ascii_whitespace);
     let magic = head.next()?;
     let mut number = || std::str::from_utf8(head.next()?).ok()?.parse::<usize>().ok();
     let (width, height) = (number()?, number()?);

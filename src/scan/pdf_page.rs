@@ -23,7 +23,7 @@ pub(super) fn luma(pdf: &Pdf, image: &Image, limits: &Limits) -> Outcome<Luma> {
             Coding::Rgb(data) => luma::from_rgb(width, height, &data),
             _ => None,
         },
-        Filter::Jbig2 => luma::from_packed(width, height, &jbig2(pdf, image, limits)?.2),
+        Filter::Jbig2 => luma::from_packed(width, height, &jbig2(pdf, image, limits)?.packed),
         Filter::Jpx => {
             let bytes = pdf.image_bytes(image)?;
             return jp2_page::luma(&bytes, &checked_jpx(&bytes, image, limits)?);
@@ -46,7 +46,7 @@ pub(super) fn coding(pdf: &Pdf, image: &Image, limits: &Limits) -> Outcome<Codin
             Ok(Coding::G4 { bytes, black_is_1: black_is_1 != turned(image)? })
         }
         Filter::Jbig2 => {
-            let (bytes, globals, _) = jbig2(pdf, image, limits)?;
+            let Jbig2 { bytes, globals, .. } = jbig2(pdf, image, limits)?;
             Ok(Coding::Jbig2 { bytes, globals, inverted: turned(image)? })
         }
         Filter::Jpx => {
@@ -63,15 +63,21 @@ pub(super) fn coding(pdf: &Pdf, image: &Image, limits: &Limits) -> Outcome<Codin
     }
 }
 
-/// The image's segments, those it shares, and its rows packed with 1 = black on the page.
-fn jbig2(pdf: &Pdf, image: &Image, limits: &Limits) -> Outcome<(Vec<u8>, Option<Vec<u8>>, Vec<u8>)> {
+/// A JBIG2 image: its segments, those it shares, and its rows packed with 1 = black on the page.
+struct Jbig2 {
+    bytes: Vec<u8>,
+    globals: Option<Vec<u8>>,
+    packed: Vec<u8>,
+}
+
+fn jbig2(pdf: &Pdf, image: &Image, limits: &Limits) -> Outcome<Jbig2> {
     let bytes = pdf.image_bytes(image)?;
     let globals = pdf.jbig2_globals(image)?;
     let mut packed = jbig2_page::packed(&bytes, globals.as_deref(), image.width, image.height, limits)?;
     if turned(image)? {
         packed.iter_mut().for_each(|b| *b = !*b);
     }
-    Ok((bytes, globals, packed))
+    Ok(Jbig2 { bytes, globals, packed })
 }
 
 /// The JPEG 2000's own head, which must be what the image dictionary promised.

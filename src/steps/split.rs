@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn run(mut batch: Dossier, config: &SplitConfig) -> StepOutput {
     let order = match in_order(&mut batch, config) {
         Ok(order) => order,
-        Err(reason) => return StepOutput::Refuse(batch, reason),
+        Err(reason) => return StepOutput::Refuse(batch, *reason),
     };
     let marks: Vec<PageMark> = order.into_iter().filter_map(|index| mark(&batch, index, config)).collect();
     let cut = separate::split(&marks, &rules(&batch, config));
@@ -42,7 +42,7 @@ pub fn run(mut batch: Dossier, config: &SplitConfig) -> StepOutput {
 }
 
 /// The places of the pages in the order of their sheets.
-fn in_order(batch: &mut Dossier, config: &SplitConfig) -> Result<Vec<usize>, Report> {
+fn in_order(batch: &mut Dossier, config: &SplitConfig) -> Result<Vec<usize>, Box<Report>> {
     if config.collate == Collate::None {
         return Ok((0..batch.pages.len()).collect());
     }
@@ -57,7 +57,7 @@ fn in_order(batch: &mut Dossier, config: &SplitConfig) -> Result<Vec<usize>, Rep
         let detail = format!("{fronts} fronts, {backs} backs");
         let finding = Fault::new(&findings::SIDES_DIFFER).at(&batch.batch).detail(detail).report();
         if config.page_count == OnMismatch::Refuse {
-            return Err(finding);
+            return Err(Box::new(finding));
         }
         batch.findings.push(finding);
     }

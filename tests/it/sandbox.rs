@@ -467,9 +467,9 @@ fn attempt(what: &str, given: Option<File>, parent: nix::unistd::Pid) -> String 
         "stay when its parent ends" => {
             rustix::process::set_parent_process_death_signal(None).map(done).map_err(Into::into)
         }
-        "take 300 MiB" => Ok(vec![1_u8; 300 << 20].len().to_string()),
-        "take 600 MiB" => Ok(vec![1_u8; 600 << 20].len().to_string()),
-        "take 30 MiB" => Ok(vec![1_u8; 30 << 20].len().to_string()),
+        "take 300 MiB" => Ok(std::hint::black_box(vec![1_u8; 300 << 20]).len().to_string()),
+        "take 600 MiB" => Ok(std::hint::black_box(vec![1_u8; 600 << 20]).len().to_string()),
+        "take 30 MiB" => Ok(std::hint::black_box(vec![1_u8; 30 << 20]).len().to_string()),
         "loop" => loop {
             std::hint::spin_loop();
         },

@@ -155,7 +155,9 @@ impl Grid {
         let used = across * side;
         let (mut dark, mut gx, mut gy) = (vec![0u16; used], vec![0u16; used], vec![0u16; used]);
         for row in 0..down {
-            (dark.fill(0), gx.fill(0), gy.fill(0));
+            dark.fill(0);
+            gx.fill(0);
+            gy.fill(0);
             for y in (row * side..(row + 1) * side).step_by(2) {
                 let here = &luma.data[y * width..y * width + used];
                 let right = &luma.data[y * width + 1..y * width + used + 1];

@@ -207,15 +207,16 @@ fn hostile(kind: usize, width: usize, height: usize, period: usize) -> Luma {
         let ring = x.abs_diff(4).max(y.abs_diff(4));
         ring <= 1 || ring == 3
     };
+    let even = |at: usize, of: usize| (at / period).is_multiple_of(of);
     let dark = |x: usize, y: usize| match kind {
-        0 => x / period % 2 == 0,
-        1 => y / period % 2 == 0,
-        2 => (x / period + y / period) % 2 == 0,
+        0 => even(x, 2),
+        1 => even(y, 2),
+        2 => (x / period + y / period).is_multiple_of(2),
         3 => finder(x / period % 9, y / period % 9),
-        4 => x / period % 12 == 0 || y / period % 12 == 0,
-        5 => (x + y) / period % 2 == 0,
-        6 => x * y / period % 3 == 0,
-        _ => (x / period % 17) * 7 % 17 % 2 == 0,
+        4 => even(x, 12) || even(y, 12),
+        5 => even(x + y, 2),
+        6 => even(x * y, 3),
+        _ => ((x / period % 17) * 7 % 17).is_multiple_of(2),
     };
     let data = (0..width * height).map(|at| if dark(at % width, at / width) { 20 } else { 235 }).collect();
     Luma { width, height, data }

@@ -20,12 +20,12 @@ fn bombs() -> Vec<Bomb> {
         ("a JPEG that declares 35,000 pixels a side", jpeg(35_000), pixels),
         ("a TIFF of 65,535 pages", chain(65_535), &[TOO_MANY_PAGES.id]),
         ("a TIFF whose strips share their bytes", tiff(9_000, 4), &[RATIO.id]),
-        ("a PDF of 512 MiB of content in 1.4 KB", pdf(Holding::Content), &["PDF-006"]),
-        ("a PDF of 512 MiB of pixels in 1.4 KB", pdf(Holding::Pixels), &[TOO_MANY_PIXELS.id]),
-        ("a PDF whose pixels are more than declared", pdf(Holding::More), &["PDF-007"]),
+        ("a PDF of 512 MiB of content in 1.4 KB", pdf(&Holding::Content), &["PDF-006"]),
+        ("a PDF of 512 MiB of pixels in 1.4 KB", pdf(&Holding::Pixels), &[TOO_MANY_PIXELS.id]),
+        ("a PDF whose pixels are more than declared", pdf(&Holding::More), &["PDF-007"]),
         ("a JPEG 2000 that declares 35,000 pixels a side", jpeg_2000(35_000), pixels),
         ("a WebP that declares 16,000 pixels a side", webp(16_000, 16_000), pixels),
-        ("a JBIG2 region of 3.6 GP on a small page", pdf(Holding::Jbig2), &["SCAN-072", "SCAN-013"]),
+        ("a JBIG2 region of 3.6 GP on a small page", pdf(&Holding::Jbig2), &["SCAN-072", "SCAN-013"]),
     ]
 }
 
@@ -113,7 +113,7 @@ impl Bits {
     /// Least significant bit first.
     fn put(&mut self, value: u32, count: u32) {
         for i in 0..count {
-            if self.used % 8 == 0 {
+            if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             if let Some(last) = self.bytes.last_mut() {
@@ -226,7 +226,7 @@ fn jpeg_2000(side: u32) -> Vec<u8> {
 /// A lossless WebP that ends behind its header.
 fn webp(width: u32, height: u32) -> Vec<u8> {
     let mut body = vec![0x2F];
-    body.extend((width - 1 | (height - 1) << 14).to_le_bytes());
+    body.extend(((width - 1) | ((height - 1) << 14)).to_le_bytes());
     body.resize(40, 0);
     let mut out = b"RIFF".to_vec();
     out.extend((body.len() as u32 + 12).to_le_bytes());
@@ -254,11 +254,11 @@ enum Holding {
 }
 
 /// A page with 512 MiB deflated twice, as its content or as its picture.
-fn pdf(holding: Holding) -> Vec<u8> {
+fn pdf(holding: &Holding) -> Vec<u8> {
     let twice = miniz_oxide::deflate::compress_to_vec_zlib(&zeros(512 << 20), 9);
     let filters = "/Filter [/FlateDecode /FlateDecode]";
     let shown = miniz_oxide::deflate::compress_to_vec_zlib(b"q 595 0 0 842 0 0 cm /I Do Q", 6);
-    let (content, content_filter, picture, size) = match &holding {
+    let (content, content_filter, picture, size) = match holding {
         Holding::Content => (twice, filters, Vec::new(), 16),
         Holding::Pixels => (shown, "/Filter /FlateDecode", twice, 23_170),
         Holding::More => (shown, "/Filter /FlateDecode", twice, 1_000),

@@ -1,5 +1,6 @@
 use super::cut::{Cut, PageMark, Rules, Segment};
 use super::{Role, role_of};
+use crate::codes::ProcedureCode;
 use crate::scan::barcode::Format;
 use proptest::prelude::*;
 use std::num::NonZeroU32;
@@ -55,7 +56,7 @@ fn a_cover_gives_code_procedure_and_count_to_its_own_dossier_and_to_no_other() {
     let pages = marks(&[&[&cover, &bars], &[], &[], &["HOSO-SEP"], &[], &[&format!("HOSO-COV-{B}")], &[]]);
     let segments = split(&pages);
     assert_eq!(short(&segments[0]), (Some(A.into()), Some(0), &[1, 2][..], vec![]));
-    assert_eq!(segments[0].procedure.as_ref().map(|p| p.as_str()), Some("1.005129"));
+    assert_eq!(segments[0].procedure.as_ref().map(ProcedureCode::as_str), Some("1.005129"));
     assert_eq!(segments[0].expected_pages, Some(2));
     for (segment, code) in [(&segments[1], None), (&segments[2], Some(B.to_owned()))] {
         assert_eq!(segment.code.as_ref().map(ToString::to_string), code);
