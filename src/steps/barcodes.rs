@@ -3,13 +3,13 @@
 
 use crate::codes::DossierCode;
 use crate::dossier::Dossier;
-use crate::pipeline::{BarcodeKind, BarcodesConfig};
-use crate::scan::barcode::{Barcode, Format, Policy};
+use crate::pipeline::BarcodesConfig;
+use crate::scan::barcode::{Barcode, Policy};
 use crate::scan::separate::{Role, role_of};
 
 /// What is looked for on every page.
 pub fn policy(config: &BarcodesConfig) -> Policy {
-    Policy { formats: config.kinds.iter().map(|kind| format(*kind)).collect(), ..Policy::default() }
+    Policy { formats: config.kinds.iter().map(|kind| kind.format()).collect(), ..Policy::default() }
 }
 
 /// Takes the dossier code over where nobody typed one and the pages agree on it.
@@ -29,15 +29,5 @@ fn dossier_code(code: &Barcode) -> Option<String> {
     match role_of(code.format, &code.text) {
         Role::DossierCode(code) => Some(DossierCode::to_string(&code)),
         _ => None,
-    }
-}
-
-fn format(kind: BarcodeKind) -> Format {
-    match kind {
-        BarcodeKind::Qr => Format::QRCode,
-        BarcodeKind::Code128 => Format::Code128,
-        BarcodeKind::Code39 => Format::Code39,
-        BarcodeKind::Pdf417 => Format::PDF417,
-        BarcodeKind::Datamatrix => Format::DataMatrix,
     }
 }

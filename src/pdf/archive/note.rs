@@ -1,0 +1,76 @@
+//! What a reader of an archive should know about how it was made.
+
+use serde::Serialize;
+use std::fmt;
+
+/// A step away from plain passing through.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "note")]
+pub enum Note {
+    /// A CMYK JPEG without a usable profile was converted to RGB and encoded again (quality 90).
+    CmykConverted {
+        /// Page, from 1.
+        page: usize,
+    },
+    /// An embedded colour profile is broken or of the wrong kind; the samples are taken as sRGB or grey.
+    ProfileIgnored {
+        /// Page, from 1.
+        page: usize,
+    },
+    /// The page is turned by more than [`SKEW_MAX`](super::SKEW_MAX); it was left as it is.
+    SkewLeft {
+        /// Page, from 1.
+        page: usize,
+    },
+    /// A page of the wallet copy is larger than [`crate::pdf::wallet::PAGE_BYTES`]: it could not be made smaller.
+    WalletLarge {
+        /// Page, from 1.
+        page: usize,
+        /// Bytes of its image.
+        bytes: usize,
+    },
+    /// The page was straightened by its matrix.
+    Straightened {
+        /// Page, from 1.
+        page: usize,
+        /// Degrees clockwise that were taken away.
+        degrees: f32,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::CmykConverted { page } => {
+                write!(
+                    f,
+                    "trang {page}: ảnh CMYK đã chuyển sang RGB / page {page}: CMYK turned to RGB, quality 90"
+                )
+            }
+            Note::ProfileIgnored { page } => {
+                write!(
+                    f,
+                    "trang {page}: bỏ qua hồ sơ màu hỏng / page {page}: unusable colour profile left out"
+                )
+            }
+            Note::SkewLeft { page } => {
+                write!(
+                    f,
+                    "trang {page}: nghiêng quá mức, giữ nguyên / page {page}: turned too far to straighten"
+                )
+            }
+            Note::WalletLarge { page, bytes } => {
+                write!(
+                    f,
+                    "trang {page}: bản cho ví vẫn lớn, {bytes} byte / page {page}: wallet copy still large"
+                )
+            }
+            Note::Straightened { page, degrees } => {
+                write!(
+                    f,
+                    "trang {page}: đã xoay thẳng {degrees:.2}° / page {page}: straightened by {degrees:.2}°"
+                )
+            }
+        }
+    }
+}
