@@ -231,29 +231,35 @@ fn localised(
         codes.iter().any(|code| inside(&code.corners, centre))
     };
     if policy.stages.contains(&Stage::Cells) {
-        for region in map.regions.iter().filter(|r| !r.is_low()).take(policy.max_regions) {
+        let likely = |r: &&locate::Region| {
+            !r.is_low() && (r.kind == locate::Kind::Matrix || linear::crosses_bars(luma, r))
+        };
+        for region in map.regions.iter().filter(likely).take(policy.max_regions) {
             if known(codes, region) {
                 continue;
             }
+            let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
+            if !effort.spend(cut.data.len()) {
+                continue;
+            }
+            cut.stretch();
             let mut found = Vec::new();
             if region.kind == locate::Kind::Linear {
-                found = linear::read(luma, region, &policy.formats, effort);
+                found = linear::read(&cut, &policy.formats, effort);
             }
             // A small picture goes to these decoders whole, after this.
             if found.is_empty() && !small {
+                let soft = cut.blurred();
                 let before = codes.len();
                 if policy.wants(Format::QRCode, Stage::Finders) && region.may_hold_qr() {
-                    let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
-                    if effort.spend(cut.data.len()) {
-                        cut.stretch();
-                        let more = pattern::patterns_in(&cut);
-                        read_triples(luma, &more, codes);
-                        patterns.extend(more);
-                    }
+                    let more = pattern::patterns_in(&cut, &soft);
+                    read_triples(luma, &more, codes);
+                    patterns.extend(more);
                 }
                 if codes.len() == before {
-                    let finders = patterns.iter().filter(|p| region.holds(p.at)).count();
-                    found = matrix::read(luma, region, finders, policy, effort);
+                    let inside = patterns.iter().filter(|p| region.holds(p.at));
+                    let finders = pattern::are_three_alike(inside.map(|p| p.unit).collect());
+                    found = matrix::read(cut, soft, region, finders, policy, effort);
                 }
             }
             found.into_iter().for_each(|code| add(codes, code));
@@ -261,7 +267,7 @@ fn localised(
     }
     if policy.wants(Format::DataMatrix, Stage::Corners) {
         let mut low: Vec<&locate::Region> =
-            map.regions.iter().filter(|r| r.is_low() && !known(codes, r)).collect();
+            map.regions.iter().filter(|r| r.is_low() && r.dark >= LEAST_DARK && !known(codes, r)).collect();
         low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
         for region in low.into_iter().take(policy.max_regions + policy.max_regions / 3) {
             matrix::read_small(luma, region, effort).into_iter().for_each(|code| add(codes, code));
@@ -288,12 +294,11 @@ fn whole(picture: &Patch, policy: &Policy, codes: &mut Vec<Barcode>) {
     for code in codes.iter() {
         patch.whiten(&code.corners);
     }
-    for &format in Format::ALL.iter().filter(|f| policy.formats.contains(f)) {
-        for _ in 0..MOST_EQUAL {
-            let Some(code) = read::whole(&patch, format, !codes.is_empty()) else { break };
-            patch.whiten(&code.corners);
-            add(codes, Barcode { found_by: Stage::Whole, ..code });
-        }
+    let formats: Vec<Format> = Format::ALL.into_iter().filter(|f| policy.formats.contains(f)).collect();
+    for _ in 0..MOST_IN_WHOLE {
+        let Some(code) = read::whole(&patch, &formats, !codes.is_empty()) else { break };
+        patch.whiten(&code.corners);
+        add(codes, Barcode { found_by: Stage::Whole, ..code });
     }
 }
 
@@ -324,14 +329,16 @@ fn inside(corners: &[[f32; 2]; 4], [x, y]: [f32; 2]) -> bool {
     sides.iter().all(|s| *s >= 0.0) || sides.iter().all(|s| *s <= 0.0)
 }
 
+/// A Data Matrix is at least this dark: its solid sides see to it. Print mostly is not.
+const LEAST_DARK: f32 = 0.32;
 /// Larger planes are not searched; scanning refuses them long before.
 const MOST_PIXELS: usize = 200_000_000;
 /// Pixels to which a picture is made smaller that one code seems to fill.
 const FILLED_PX: usize = 500_000;
 /// More codes than this on one page are noise or malice.
 const MOST_CODES: usize = 64;
-/// Equal codes looked for in a picture that is searched whole, per format.
-const MOST_EQUAL: usize = 8;
+/// Codes looked for in a picture that is searched whole.
+const MOST_IN_WHOLE: usize = 16;
 
 #[cfg(test)]
 mod sample;

@@ -11,19 +11,18 @@ use rxing::DecodeHints;
 use rxing::common::BitArray;
 use rxing::oned::{Code39Reader, Code128Reader, OneDReader};
 
-/// Every code of bars in a region.
-pub(crate) fn read(luma: &Luma, region: &Region, formats: &[Format], effort: &mut Effort) -> Vec<Barcode> {
+/// Every code of bars in a region, cut out and its grey values stretched.
+pub(crate) fn read(cut: &Patch, formats: &[Format], effort: &mut Effort) -> Vec<Barcode> {
     let formats: Vec<Format> = formats.iter().copied().filter(|f| f.is_linear()).collect();
-    let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
-    if formats.is_empty() || cut.data.len() > MOST_PIXELS || !effort.spend(cut.data.len()) {
+    if formats.is_empty() || cut.data.len() > MOST_PIXELS {
         return Vec::new();
     }
-    cut.stretch();
     let angle = cut.directions().gradient;
-    let straight = if angle.abs() > 0.004 { cut.turned(angle) } else { cut };
+    let turned = (angle.abs() > 0.004).then(|| cut.turned(angle));
+    let straight = turned.as_ref().unwrap_or(cut);
     let mut hits: Vec<Hit> = Vec::new();
     for band in [9, 3] {
-        sweep(&straight, band, &formats, effort, &mut hits);
+        sweep(straight, band, &formats, effort, &mut hits);
         if hits.iter().any(|hit| hit.rows >= 2) {
             break;
         }
@@ -36,7 +35,7 @@ pub(crate) fn read(luma: &Luma, region: &Region, formats: &[Format], effort: &mu
     };
     let code = |hit: &Hit| {
         let (y0, y1) = (hit.y0 as f32, hit.y1 as f32);
-        barcode(&straight, hit.format, hit.text.clone(), [hit.x0, y0, hit.x1, y1], hit.backwards)
+        barcode(straight, hit.format, hit.text.clone(), [hit.x0, y0, hit.x1, y1], hit.backwards)
     };
     hits.iter().filter(settled).map(code).collect()
 }
@@ -154,7 +153,7 @@ fn sweep(patch: &Patch, band: usize, formats: &[Format], effort: &mut Effort, hi
         let (y0, y1) = (y.saturating_sub(band / 2), (y + band / 2 + 1).min(patch.height));
         // Text and tables wash out where bars do not.
         let wide = profile(patch, y.saturating_sub(10), (y + 11).min(patch.height));
-        if !has_bars(&wide) || !effort.spend(patch.width * 30) {
+        if !has_bars(&wide, 32.0) || !effort.spend(patch.width * 30) {
             continue;
         }
         let profile = profile(patch, y0, y1);
@@ -202,12 +201,33 @@ fn profile(patch: &Patch, y0: usize, y1: usize) -> Vec<f32> {
     sums.into_iter().map(|sum| sum as f32 / rows).collect()
 }
 
-/// A code of bars has at least eight bars of some contrast.
-fn has_bars(profile: &[f32]) -> bool {
+/// True where some line across a region meets as many bars as a code has: frames and rules are long and straight,
+/// too, but few.
+pub(crate) fn crosses_bars(luma: &Luma, region: &Region) -> bool {
+    let (along, from, to) = if region.upright {
+        (1, (region.y0, region.x0), (region.y1, region.x1))
+    } else {
+        (luma.width, (region.x0, region.y0), (region.x1, region.y1))
+    };
+    let across = if region.upright { luma.width } else { 1 };
+    (1..=CROSSINGS).any(|line| {
+        let at = from.0 + (to.0 - from.0) * line / (CROSSINGS + 1);
+        let start = at * across + from.1 * along;
+        let values: Vec<f32> = (0..to.1 - from.1)
+            .filter_map(|i| luma.data.get(start + i * along))
+            .map(|p| f32::from(*p))
+            .collect();
+        let (low, high) = values.iter().fold((255f32, 0f32), |(l, h), v| (l.min(*v), h.max(*v)));
+        has_bars(&values, ((high - low) / 8.0).max(6.0))
+    })
+}
+
+/// A code of bars has at least eight bars; each is a step down and a step up.
+fn has_bars(profile: &[f32], least: f32) -> bool {
     let (mut swings, mut up, mut last) = (0, false, profile.first().copied().unwrap_or_default());
     for value in profile {
         let step = value - last;
-        if (up && step < -32.0) || (!up && step > 32.0) {
+        if (up && step < -least) || (!up && step > least) {
             swings += 1;
             up = !up;
             last = *value;
@@ -299,6 +319,8 @@ fn clear(row: &mut BitArray, from: usize, to: usize) {
     }
 }
 
+/// Lines across a region along which bars are counted before it is looked at more closely.
+const CROSSINGS: usize = 7;
 /// Bits per pixel of a row.
 const SCALE: usize = 3;
 /// White bits on both sides of a row.

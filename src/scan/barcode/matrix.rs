@@ -2,7 +2,8 @@
 
 use super::locate::Region;
 use super::patch::Patch;
-use super::{Barcode, Effort, Format, Policy, Stage, corner, read};
+use super::read::Picture;
+use super::{Barcode, Effort, Format, Policy, Stage, corner};
 use crate::scan::luma::Luma;
 
 /// The Data Matrix of a region that is too low for other codes of dots; most such regions are words of bold print.
@@ -10,30 +11,42 @@ pub(crate) fn read_small(luma: &Luma, region: &Region, effort: &mut Effort) -> O
     let pad = 2 * region.cell;
     let mut cut = Patch::cut(luma, region.x0 + pad, region.y0 + pad, region.x1 - pad, region.y1 - pad);
     cut.stretch();
-    let angle = cut.blurred().directions().grid;
-    let straight = if angle.abs() > 0.01 { cut.turned(angle) } else { cut };
-    has_solid_sides(&straight, region)
-        .then(|| corner::read(&straight, effort).or_else(|| corner::read(&straight.blurred(), effort)))
-        .flatten()
+    let soft = cut.blurred();
+    let angle = soft.directions().grid;
+    let leans = leans(&cut, angle);
+    let rough = leans.then(|| cut.turned_roughly(angle));
+    if !has_solid_sides(rough.as_ref().unwrap_or(&cut), region) {
+        return None;
+    }
+    let turned = leans.then(|| cut.turned(angle));
+    let straight = turned.as_ref().unwrap_or(&cut);
+    let soft = if leans { straight.blurred() } else { soft };
+    corner::read(straight, effort).or_else(|| corner::read(&soft, effort))
 }
 
-/// Every code of dots in a region, most regions holding none or one. `finders` are the QR finder patterns seen in it.
+/// True where a turn moves the ends of a patch by more than its reader forgives.
+fn leans(patch: &Patch, angle: f32) -> bool {
+    angle.abs() * patch.width.max(patch.height) as f32 > 0.75
+}
+
+/// Every code of dots in a region that was cut out and stretched, most regions holding none or one. `soft` is the
+/// blurred cut; `finders` says whether QR finder patterns were seen in it.
 pub(crate) fn read(
-    luma: &Luma,
+    mut cut: Patch,
+    mut soft: Patch,
     region: &Region,
-    finders: usize,
+    finders: bool,
     policy: &Policy,
     effort: &mut Effort,
 ) -> Vec<Barcode> {
     let mut found = Vec::new();
-    let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
-    if cut.data.len() > MOST_PIXELS || !effort.spend(cut.data.len() / 2) {
+    if cut.data.len() > MOST_PIXELS {
         return found;
     }
-    cut.stretch();
     while found.len() < MOST_CODES {
-        let Some(code) = read_one(&cut, region, finders, policy, effort) else { break };
+        let Some(code) = read_one(&cut, &soft, region, finders, policy, effort) else { break };
         cut.whiten(&code.corners);
+        soft.whiten(&code.corners);
         found.push(code);
     }
     found
@@ -41,58 +54,62 @@ pub(crate) fn read(
 
 fn read_one(
     cut: &Patch,
+    soft: &Patch,
     region: &Region,
-    finders: usize,
+    finders: bool,
     policy: &Policy,
     effort: &mut Effort,
 ) -> Option<Barcode> {
-    let directions = cut.blurred().directions();
+    let directions = soft.directions();
     // Bars of a PDF417 know which way is up better than its grid does.
     let angle = if directions.coherence > 0.5 { directions.gradient } else { directions.grid };
-    let straight = (angle.abs() > 0.01).then(|| cut.turned(angle));
-    let best = straight.as_ref().unwrap_or(cut);
+    let leans = leans(cut, angle);
+    let rough = leans.then(|| cut.turned_roughly(angle));
+    let seen = rough.as_ref().unwrap_or(cut);
     let formats: Vec<Format> =
-        policy.formats.iter().copied().filter(|format| could_be(*format, best, region, finders)).collect();
+        policy.formats.iter().copied().filter(|format| could_be(*format, seen, region, finders)).collect();
     if formats.is_empty() {
         return None;
     }
+    let straight = leans.then(|| cut.turned(angle));
+    let best = straight.as_ref().unwrap_or(cut);
     if policy.stages.contains(&Stage::Corners)
         && formats.contains(&Format::DataMatrix)
         && let Some(code) = corner::read(best, effort).or_else(|| corner::read(&best.blurred(), effort))
     {
         return Some(code);
     }
-    let mut tries = |patch: &Patch| {
-        formats.iter().find_map(|format| {
-            effort
-                .spend(patch.data.len())
-                .then(|| read::decode(patch, *format, false))
-                .flatten()
-                .map(|code| Barcode { found_by: Stage::Cells, ..code })
-        })
+    let mut tries = |patch: &Patch, formats: &[Format]| {
+        let mut picture = if formats.is_empty() { None } else { Picture::of(patch) }?;
+        formats
+            .iter()
+            .find_map(|f| effort.spend(patch.data.len()).then(|| picture.decode(*f, false)).flatten())
+            .map(|code| Barcode { found_by: Stage::Cells, ..code })
     };
-    if let Some(code) = tries(best) {
+    if let Some(code) = tries(best, &formats) {
         return Some(code);
     }
     if straight.is_some()
-        && let Some(code) = tries(cut)
+        && let Some(code) = tries(cut, &formats)
     {
         return Some(code);
     }
-    if cut.data.len() > MOST_DOUBLED {
+    // Words with solid sides are many; what the corners do not tell of a Data Matrix, a larger picture does not.
+    let formats: Vec<Format> = formats.into_iter().filter(|f| *f != Format::DataMatrix).collect();
+    if cut.data.len() > MOST_DOUBLED || formats.is_empty() {
         return None;
     }
-    tries(&best.doubled()).or_else(|| tries(&best.blurred().doubled()))
+    tries(&best.doubled(), &formats).or_else(|| tries(&best.blurred().doubled(), &formats))
 }
 
 /// Cheap reasons why a straightened region cannot hold a format: most regions are bold print.
-fn could_be(format: Format, patch: &Patch, region: &Region, finders: usize) -> bool {
+fn could_be(format: Format, patch: &Patch, region: &Region, finders: bool) -> bool {
     let (wide, tall) = region.core();
     match format {
         // A code that touches others makes a larger region.
         Format::DataMatrix => wide.max(tall) <= 64 * region.cell && has_solid_sides(patch, region),
         Format::PDF417 => wide.max(tall) >= 10 * region.cell && has_guard(patch),
-        Format::QRCode => finders >= 2,
+        Format::QRCode => finders,
         Format::Code128 | Format::Code39 => false,
     }
 }

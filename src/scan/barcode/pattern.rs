@@ -27,10 +27,10 @@ pub fn patterns(luma: &Luma, threshold: u8, step: usize) -> Vec<Pattern> {
 
 /// The finder patterns of a small part of a page, by more means: blur taken back, and three levels, since spread ink
 /// and blur close the light rings of small modules.
-pub(crate) fn patterns_in(cut: &Patch) -> Vec<Pattern> {
+pub(crate) fn patterns_in(cut: &Patch, soft: &Patch) -> Vec<Pattern> {
     let mut found: Vec<Pattern> = Vec::new();
     let plane = |data: Vec<u8>| Luma { width: cut.width, height: cut.height, data };
-    let sharp = plane(cut.sharpened().data);
+    let sharp = plane(cut.sharpened(soft).data);
     for threshold in [128, 96, 160] {
         crossed(&sharp, threshold, 1, &mut found);
         // A code whose level is that far off that none of its three patterns shows is rarer than a page of print.
@@ -44,6 +44,12 @@ pub(crate) fn patterns_in(cut: &Patch) -> Vec<Pattern> {
         pattern.at = cut.to_page(pattern.at);
     }
     found
+}
+
+/// True where three of some finder patterns are about as large as each other.
+pub(crate) fn are_three_alike(mut units: Vec<f32>) -> bool {
+    units.sort_by(f32::total_cmp);
+    units.windows(3).any(|three| three[2] < 1.5 * three[0])
 }
 
 fn crossed(luma: &Luma, threshold: u8, step: usize, found: &mut Vec<Pattern>) {

@@ -16,74 +16,172 @@ use rxing::{
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// One format on one patch, as it is.
-pub(crate) fn decode(patch: &Patch, format: Format, hard: bool) -> Option<Barcode> {
-    if patch.width < 8 || patch.height < 1 || patch.data.len() > MOST_PIXELS {
-        return None;
-    }
-    guarded(|| match format {
-        Format::QRCode => qr(patch),
-        Format::Code128 | Format::Code39 => bars(patch, format),
-        Format::PDF417 => generic(patch, format, &hints(hard), &mut PDF417Reader),
-        Format::DataMatrix => generic(patch, format, &hints(hard), &mut DataMatrixReader),
-    })
+/// A patch as the library sees it: made black and white once, whatever number of formats is looked for.
+pub(crate) struct Picture<'a> {
+    patch: &'a Patch,
+    bitmap: Bitmap,
 }
 
-/// One format on a whole picture, with the retries that pay there. `quick` leaves them out.
-pub(crate) fn whole(patch: &Patch, format: Format, quick: bool) -> Option<Barcode> {
-    if patch.data.len() > MOST_PIXELS {
-        return None;
+type Bitmap = BinaryBitmap<HybridBinarizer<Luma8LuminanceSource>>;
+
+impl<'a> Picture<'a> {
+    /// Nothing where a patch is too small or too large for the library.
+    pub(crate) fn of(patch: &'a Patch) -> Option<Self> {
+        if patch.width < 8 || patch.height < 1 || patch.data.len() > MOST_PIXELS {
+            return None;
+        }
+        let (width, height) = (u32::try_from(patch.width).ok()?, u32::try_from(patch.height).ok()?);
+        let source = Luma8LuminanceSource::new(patch.data.clone(), width, height).ok()?;
+        Some(Picture { patch, bitmap: BinaryBitmap::new(HybridBinarizer::new(source)) })
     }
-    if format.is_linear() {
-        let upright = guarded(|| bars(patch, format));
-        return upright.or_else(|| guarded(|| bars(&patch.quarter(), format)));
+
+    /// One format, as the picture is.
+    pub(crate) fn decode(&mut self, format: Format, hard: bool) -> Option<Barcode> {
+        guarded(|| match format {
+            Format::QRCode => self.qr(),
+            Format::Code128 | Format::Code39 => self.bars(format),
+            Format::PDF417 => self.generic(format, &hints(hard), &mut PDF417Reader),
+            Format::DataMatrix => self.generic(format, &hints(hard), &mut DataMatrixReader),
+        })
     }
-    if let Some(code) = decode(patch, format, true) {
+
+    /// A code of bars anywhere in a picture, its bars upright.
+    fn bars(&mut self, format: Format) -> Option<Barcode> {
+        let patch = self.patch;
+        // Every row of a small picture, some thirty of a larger one: its bars were sought in regions before.
+        let hard = patch.data.len() < MOST_DOUBLED;
+        let result = match format {
+            Format::Code128 => Code128Reader._do_decode(&mut self.bitmap, &hints(hard)),
+            _ => Code39Reader::default()._do_decode(&mut self.bitmap, &hints(hard)),
+        }
+        .ok()?;
+        let text = result.getText().to_owned();
+        let [a, b, ..] = result.getPoints() else { return None };
+        let backwards = result.getRXingResultMetadata().contains_key(&RXingResultMetadataType::ORIENTATION);
+        let last = patch.width as f32 - 1.0;
+        // The library halves the place where a Code 39 ends, before it turns the row around.
+        let end = match (format, backwards) {
+            (Format::Code39, false) => b.x * 2.0,
+            (Format::Code39, true) => last - (last - b.x) * 2.0,
+            _ => b.x,
+        };
+        let (x0, x1) = (a.x.min(end).clamp(0.0, last), a.x.max(end).clamp(0.0, last));
+        let (y0, y1) = linear::extent(patch, x0 as usize, x1 as usize, a.y as usize);
+        let height = (y1 - y0) as f32;
+        if format == Format::Code39 && !(text.len() >= 3 && height >= 8.0 && height > 0.03 * (x1 - x0)) {
+            return None;
+        }
+        Some(linear::barcode(patch, format, text, [x0, y0 as f32, x1, y1 as f32], backwards))
+    }
+
+    /// QR by the library's two detectors on one black and white picture.
+    fn qr(&self) -> Option<Barcode> {
+        let patch = self.patch;
+        let black = self.bitmap.get_black_matrix();
+        if let Ok(detected) = Detector::new(black).detect_with_hints(&hints(true))
+            && let Some((text, bytes)) = qr_bits(detected.getBits())
+            && let [bottom_left, top_left, top_right, ..] = detected.getPoints()
+        {
+            let size = detected.getBits().getWidth() as f32;
+            let (tl, tr, bl) =
+                ([top_left.x, top_left.y], [top_right.x, top_right.y], [bottom_left.x, bottom_left.y]);
+            let at = |u: f32, v: f32| {
+                let axis = |i: usize| tl[i] + u * (tr[i] - tl[i]) + v * (bl[i] - tl[i]);
+                patch.to_page([axis(0), axis(1)])
+            };
+            let (low, high) = (-3.5 / (size - 7.0), (size - 3.5) / (size - 7.0));
+            let corners = [at(low, low), at(high, low), at(high, high), at(low, high)];
+            let module_px = (tr[0] - tl[0]).hypot(tr[1] - tl[1]) / (size - 7.0) * patch.scale();
+            return Some(Barcode {
+                format: Format::QRCode,
+                text,
+                bytes,
+                corners,
+                module_px,
+                found_by: Stage::Whole,
+            });
+        }
+        let mut finders = FindFinderPatterns(black, true, 0);
+        if finders.len() > 200 {
+            return None;
+        }
+        for set in GenerateFinderPatternSets(&mut finders).into_iter().take(12) {
+            let Ok(sampled) = SampleQR(black, &set) else { continue };
+            if let Some((text, bytes)) = qr_bits(sampled.getBits())
+                && let [a, b, c, d, ..] = sampled.getPoints()
+            {
+                let corners = [a, b, c, d].map(|p| patch.to_page([p.x, p.y]));
+                let side = (b.x - a.x).hypot(b.y - a.y) * patch.scale();
+                let module_px = side / sampled.getBits().getWidth() as f32;
+                return Some(Barcode {
+                    format: Format::QRCode,
+                    text,
+                    bytes,
+                    corners,
+                    module_px,
+                    found_by: Stage::Whole,
+                });
+            }
+        }
+        None
+    }
+
+    fn generic(&mut self, format: Format, hints: &DecodeHints, reader: &mut impl Reader) -> Option<Barcode> {
+        let result = reader.decode_with_hints(&mut self.bitmap, hints).ok()?;
+        let patch = self.patch;
+        let text = result.getText().to_owned();
+        if text.is_empty() {
+            return None;
+        }
+        let (text, bytes) = match segments(&result).filter(|s| covers(s, &text)) {
+            Some(bytes) => (text, bytes),
+            None => unguessed(text),
+        };
+        let points: Vec<[f32; 2]> = result.getPoints().iter().map(|p| [p.x, p.y]).collect();
+        let corners = match points.len() {
+            0..=2 => bounding(&[[0.0, 0.0], [patch.width as f32, patch.height as f32]]),
+            _ => bounding(&points),
+        };
+        let corners = corners.map(|c| patch.to_page(c));
+        Some(Barcode { format, text, bytes, corners, module_px: 0.0, found_by: Stage::Whole })
+    }
+}
+
+/// The first code of some formats in a whole picture, with the retries that pay there. `quick` leaves them out.
+pub(crate) fn whole(patch: &Patch, formats: &[Format], quick: bool) -> Option<Barcode> {
+    let mut picture = Picture::of(patch)?;
+    let dots: Vec<Format> = formats.iter().copied().filter(|f| !f.is_linear()).collect();
+    if let Some(code) = formats.iter().find_map(|f| picture.decode(*f, true)) {
         return Some(code);
+    }
+    if formats.len() > dots.len() {
+        let quarter = patch.quarter();
+        let mut picture = Picture::of(&quarter)?;
+        if let Some(code) = formats.iter().filter(|f| f.is_linear()).find_map(|f| picture.decode(*f, true)) {
+            return Some(code);
+        }
     }
     if quick {
         return None;
     }
-    if format == Format::PDF417 {
-        let angle = patch.directions().gradient;
-        return if angle.abs() > 0.01 { decode(&patch.turned(angle), format, false) } else { None };
+    let again = |patch: &Patch, hard: bool, but: Format| {
+        let mut picture = Picture::of(patch)?;
+        dots.iter().filter(|f| **f != but).find_map(|f| picture.decode(*f, hard))
+    };
+    let angle = patch.directions().gradient;
+    if dots.contains(&Format::PDF417)
+        && angle.abs() > 0.01
+        && let Some(code) = Picture::of(&patch.turned(angle))?.decode(Format::PDF417, false)
+    {
+        return Some(code);
     }
-    if let Some(code) = decode(&patch.inverted(), format, false) {
+    if let Some(code) = again(&patch.inverted(), false, Format::PDF417) {
         return Some(code);
     }
     if patch.data.len() > MOST_DOUBLED {
         return None;
     }
-    decode(&patch.doubled(), format, true).or_else(|| decode(&patch.blurred(), format, false))
-}
-
-/// A code of bars anywhere in a picture, its bars upright.
-fn bars(patch: &Patch, format: Format) -> Option<Barcode> {
-    let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source(patch)?));
-    // Every row of a small picture, some thirty of a larger one: its bars were sought in regions before.
-    let hard = patch.data.len() < MOST_DOUBLED;
-    let result = match format {
-        Format::Code128 => Code128Reader._do_decode(&mut bitmap, &hints(hard)),
-        _ => Code39Reader::default()._do_decode(&mut bitmap, &hints(hard)),
-    }
-    .ok()?;
-    let text = result.getText().to_owned();
-    let [a, b, ..] = result.getPoints() else { return None };
-    let backwards = result.getRXingResultMetadata().contains_key(&RXingResultMetadataType::ORIENTATION);
-    let last = patch.width as f32 - 1.0;
-    // The library halves the place where a Code 39 ends, before it turns the row around.
-    let end = match (format, backwards) {
-        (Format::Code39, false) => b.x * 2.0,
-        (Format::Code39, true) => last - (last - b.x) * 2.0,
-        _ => b.x,
-    };
-    let (x0, x1) = (a.x.min(end).clamp(0.0, last), a.x.max(end).clamp(0.0, last));
-    let (y0, y1) = linear::extent(patch, x0 as usize, x1 as usize, a.y as usize);
-    let height = (y1 - y0) as f32;
-    if format == Format::Code39 && !(text.len() >= 3 && height >= 8.0 && height > 0.03 * (x1 - x0)) {
-        return None;
-    }
-    Some(linear::barcode(patch, format, text, [x0, y0 as f32, x1, y1 as f32], backwards))
+    again(&patch.doubled(), true, Format::PDF417).or_else(|| again(&patch.blurred(), false, Format::PDF417))
 }
 
 /// The text and bytes of a sampled QR grid.
@@ -131,78 +229,6 @@ fn unguessed(text: String) -> (String, Vec<u8>) {
     }
 }
 
-/// QR by the library's two detectors on one black and white picture.
-fn qr(patch: &Patch) -> Option<Barcode> {
-    let bitmap = BinaryBitmap::new(HybridBinarizer::new(source(patch)?));
-    let black = bitmap.get_black_matrix();
-    if let Ok(detected) = Detector::new(black).detect_with_hints(&hints(true))
-        && let Some((text, bytes)) = qr_bits(detected.getBits())
-        && let [bottom_left, top_left, top_right, ..] = detected.getPoints()
-    {
-        let size = detected.getBits().getWidth() as f32;
-        let (tl, tr, bl) =
-            ([top_left.x, top_left.y], [top_right.x, top_right.y], [bottom_left.x, bottom_left.y]);
-        let at = |u: f32, v: f32| {
-            let axis = |i: usize| tl[i] + u * (tr[i] - tl[i]) + v * (bl[i] - tl[i]);
-            patch.to_page([axis(0), axis(1)])
-        };
-        let (low, high) = (-3.5 / (size - 7.0), (size - 3.5) / (size - 7.0));
-        let corners = [at(low, low), at(high, low), at(high, high), at(low, high)];
-        let module_px = (tr[0] - tl[0]).hypot(tr[1] - tl[1]) / (size - 7.0) * patch.scale();
-        return Some(Barcode {
-            format: Format::QRCode,
-            text,
-            bytes,
-            corners,
-            module_px,
-            found_by: Stage::Whole,
-        });
-    }
-    let mut finders = FindFinderPatterns(black, true, 0);
-    if finders.len() > 200 {
-        return None;
-    }
-    for set in GenerateFinderPatternSets(&mut finders).into_iter().take(12) {
-        let Ok(sampled) = SampleQR(black, &set) else { continue };
-        if let Some((text, bytes)) = qr_bits(sampled.getBits())
-            && let [a, b, c, d, ..] = sampled.getPoints()
-        {
-            let corners = [a, b, c, d].map(|p| patch.to_page([p.x, p.y]));
-            let side = (b.x - a.x).hypot(b.y - a.y) * patch.scale();
-            let module_px = side / sampled.getBits().getWidth() as f32;
-            return Some(Barcode {
-                format: Format::QRCode,
-                text,
-                bytes,
-                corners,
-                module_px,
-                found_by: Stage::Whole,
-            });
-        }
-    }
-    None
-}
-
-fn generic(patch: &Patch, format: Format, hints: &DecodeHints, reader: &mut impl Reader) -> Option<Barcode> {
-    let result =
-        reader.decode_with_hints(&mut BinaryBitmap::new(HybridBinarizer::new(source(patch)?)), hints).ok()?;
-    let text = result.getText().to_owned();
-    if text.is_empty() {
-        return None;
-    }
-    let (text, bytes) = match segments(&result).filter(|s| covers(s, &text)) {
-        Some(bytes) => (text, bytes),
-        None => unguessed(text),
-    };
-    let points: Vec<[f32; 2]> = result.getPoints().iter().map(|p| [p.x, p.y]).collect();
-    let corners = match points.len() {
-        0..=2 => bounding(&[[0.0, 0.0], [patch.width as f32, patch.height as f32]]),
-        _ => bounding(&points),
-    };
-    let corners = corners.map(|c| patch.to_page(c));
-    Some(Barcode { format, text, bytes, corners, module_px: 0.0, found_by: Stage::Whole })
-}
-
 fn segments(result: &RXingResult) -> Option<Vec<u8>> {
     match result.getRXingResultMetadata().get(&RXingResultMetadataType::BYTE_SEGMENTS) {
         Some(RXingResultMetadataValue::ByteSegments(segments)) => Some(segments.concat()),
@@ -223,11 +249,6 @@ fn bounding(points: &[[f32; 2]]) -> [[f32; 2]; 4] {
 
 fn hints(hard: bool) -> DecodeHints {
     DecodeHints { TryHarder: Some(hard), ..Default::default() }
-}
-
-fn source(patch: &Patch) -> Option<Luma8LuminanceSource> {
-    let (width, height) = (u32::try_from(patch.width).ok()?, u32::try_from(patch.height).ok()?);
-    Luma8LuminanceSource::new(patch.data.clone(), width, height).ok()
 }
 
 /// The library has panicked on hostile pictures before; then the picture has no code.
