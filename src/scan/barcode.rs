@@ -169,19 +169,24 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
         return PageCodes { codes, searched };
     }
     let mut effort = Effort { left: policy.max_effort_px };
-    let filled = localised(luma, dpi, policy, small, &mut effort, &mut codes);
-    let asked = small || (codes.is_empty() && (policy.thorough || filled));
+    let seen = localised(luma, dpi, policy, small, &mut effort, &mut codes);
+    let asked = policy.thorough || (!(small && is_noise(luma)) && (small || seen.filled));
+    let asked = asked && (small || codes.is_empty());
     if asked && policy.stages.contains(&Stage::Whole) {
+        let formats: Vec<Format> = Format::ALL
+            .into_iter()
+            .filter(|f| policy.formats.contains(f) && !(seen.crowded && *f == Format::QRCode))
+            .collect();
         searched = Searched::WholeImage;
         if policy.thorough || small {
-            whole(&Patch::whole(luma), policy, &mut codes);
+            whole(&Patch::whole(luma), &formats, &mut codes);
         } else {
             // One code fills the picture: what is that large in it is read better at a smaller size.
             let mut patch = Patch::whole(luma);
             while patch.data.len() > FILLED_PX {
                 patch = patch.halved();
             }
-            whole(&patch, policy, &mut codes);
+            whole(&patch, &formats, &mut codes);
         }
     }
     let top_left = |code: &Barcode| {
@@ -210,7 +215,22 @@ impl Effort {
     }
 }
 
-/// The regions of a page that look like codes. Tells whether one of them is most of the picture.
+/// What a first look at a page says of a second.
+struct Seen {
+    /// One region is most of the picture.
+    filled: bool,
+    /// There are more finder patterns than codes have.
+    crowded: bool,
+}
+
+/// A picture of some size that goes up and down everywhere, as no picture of codes does.
+fn is_noise(luma: &Luma) -> bool {
+    let rows = luma.data.chunks_exact(luma.width).step_by(16);
+    let swings: usize = rows.clone().map(|row| linear::swings(row.iter().map(|p| f32::from(*p)), 32.0)).sum();
+    luma.data.len() > NOISE_PX && swings * 5 > rows.len() * luma.width
+}
+
+/// The regions of a page that look like codes.
 fn localised(
     luma: &Luma,
     dpi: Option<f32>,
@@ -218,7 +238,7 @@ fn localised(
     small: bool,
     effort: &mut Effort,
     codes: &mut Vec<Barcode>,
-) -> bool {
+) -> Seen {
     let map = locate::survey(luma, dpi);
     let mut patterns = Vec::new();
     if policy.wants(Format::QRCode, Stage::Finders) {
@@ -273,7 +293,10 @@ fn localised(
             matrix::read_small(luma, region, effort).into_iter().for_each(|code| add(codes, code));
         }
     }
-    map.regions.iter().any(|r| (r.x1 - r.x0) * (r.y1 - r.y0) * 2 > luma.width * luma.height)
+    Seen {
+        filled: map.regions.iter().any(|r| (r.x1 - r.x0) * (r.y1 - r.y0) * 2 > luma.width * luma.height),
+        crowded: patterns.len() >= pattern::MOST_PATTERNS,
+    }
 }
 
 /// Reads the QR codes that some finder patterns propose.
@@ -289,14 +312,13 @@ fn read_triples(luma: &Luma, patterns: &[pattern::Pattern], codes: &mut Vec<Barc
 
 /// Every decoder on the whole picture; what is found is painted over and the picture is read again, so that equal
 /// codes are all found.
-fn whole(picture: &Patch, policy: &Policy, codes: &mut Vec<Barcode>) {
+fn whole(picture: &Patch, formats: &[Format], codes: &mut Vec<Barcode>) {
     let mut patch = picture.clone();
     for code in codes.iter() {
         patch.whiten(&code.corners);
     }
-    let formats: Vec<Format> = Format::ALL.into_iter().filter(|f| policy.formats.contains(f)).collect();
     for _ in 0..MOST_IN_WHOLE {
-        let Some(code) = read::whole(&patch, &formats, !codes.is_empty()) else { break };
+        let Some(code) = read::whole(&patch, formats, !codes.is_empty()) else { break };
         patch.whiten(&code.corners);
         add(codes, Barcode { found_by: Stage::Whole, ..code });
     }
@@ -333,6 +355,8 @@ fn inside(corners: &[[f32; 2]; 4], [x, y]: [f32; 2]) -> bool {
 const LEAST_DARK: f32 = 0.32;
 /// Larger planes are not searched; scanning refuses them long before.
 const MOST_PIXELS: usize = 200_000_000;
+/// Smaller pictures may be one code to their rims.
+const NOISE_PX: usize = 500_000;
 /// Pixels to which a picture is made smaller that one code seems to fill.
 const FILLED_PX: usize = 500_000;
 /// More codes than this on one page are noise or malice.

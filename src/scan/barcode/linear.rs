@@ -224,18 +224,24 @@ pub(crate) fn crosses_bars(luma: &Luma, region: &Region) -> bool {
 
 /// A code of bars has at least eight bars; each is a step down and a step up.
 fn has_bars(profile: &[f32], least: f32) -> bool {
-    let (mut swings, mut up, mut last) = (0, false, profile.first().copied().unwrap_or_default());
-    for value in profile {
+    swings(profile.iter().copied(), least) >= 16
+}
+
+/// How often values go up or down by some step.
+pub(crate) fn swings(values: impl Iterator<Item = f32>, least: f32) -> usize {
+    let mut values = values.peekable();
+    let (mut swings, mut up, mut last) = (0, false, values.peek().copied().unwrap_or_default());
+    for value in values {
         let step = value - last;
         if (up && step < -least) || (!up && step > least) {
             swings += 1;
             up = !up;
-            last = *value;
+            last = value;
         } else if (up && step > 0.0) || (!up && step < 0.0) {
-            last = *value;
+            last = value;
         }
     }
-    swings >= 16
+    swings
 }
 
 /// Enlarges a profile three times (Catmull-Rom) and thresholds it midway between the lightest and darkest value

@@ -55,9 +55,12 @@ pub(crate) fn are_three_alike(mut units: Vec<f32>) -> bool {
 fn crossed(luma: &Luma, threshold: u8, step: usize, found: &mut Vec<Pattern>) {
     let mut edges: Vec<u32> = Vec::new();
     let mut rejected = 0usize;
+    // Those that rows from here on can still cross: a picture full of patterns must not cost their square.
+    let mut live: Vec<usize> = (0..found.len()).collect();
     for y in (0..luma.height).step_by(step.max(1)) {
         let row = &luma.data[y * luma.width..(y + 1) * luma.width];
         edges_of(row, threshold, &mut edges);
+        live.retain(|at| found[*at].at[1] + 2.0 * found[*at].unit >= y as f32);
         // Even entries open a dark run: dark, light, dark, light, dark.
         for six in edges.windows(6).step_by(2) {
             let run = |i: usize| (six[i + 1] - six[i]) as f32;
@@ -69,17 +72,20 @@ fn crossed(luma: &Luma, threshold: u8, step: usize, found: &mut Vec<Pattern>) {
                 continue;
             }
             let x = (six[2] + six[3]) as f32 / 2.0 - 0.5;
-            if let Some(old) = found.iter_mut().find(|p| near(p, [x, y as f32])) {
-                old.hits += 1;
+            if let Some(&old) = live.iter().find(|at| near(&found[**at], [x, y as f32])) {
+                found[old].hits += 1;
                 continue;
             }
             if rejected > MOST_REJECTED {
                 return;
             }
             match confirm(luma, threshold, x, y as f32, unit) {
-                Some(pattern) => match found.iter_mut().find(|p| near(p, pattern.at)) {
-                    Some(old) => old.hits += 1,
-                    None => found.push(pattern),
+                Some(pattern) => match live.iter().find(|at| near(&found[**at], pattern.at)) {
+                    Some(&old) => found[old].hits += 1,
+                    None => {
+                        live.push(found.len());
+                        found.push(pattern);
+                    }
                 },
                 None => rejected += 1,
             }
@@ -201,6 +207,6 @@ fn cross(luma: &Luma, threshold: u8, x: f32, y: f32, unit: f32, across: bool) ->
 }
 
 /// Patterns that are combined; halftone prints make hundreds that mean nothing.
-const MOST_PATTERNS: usize = 48;
+pub(crate) const MOST_PATTERNS: usize = 48;
 /// Proposals that may fail before the search of a page ends.
 const MOST_REJECTED: usize = 20_000;
