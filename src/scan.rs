@@ -34,7 +34,7 @@ pub mod sheet;
 
 pub use limits::Limits;
 pub use luma::Luma;
-pub use quality::{Fingerprint, Flag, Orientation, Profile, Quality, judge, repeats};
+pub use quality::{Fingerprint, Flag, Orientation, Profile, Quality, Repeats, judge};
 pub use reader::{Reader, Sheaf};
 pub use sniff::{Kind, sniff};
 pub use source::{Foreign, PageInfo, Source, open};

@@ -8,7 +8,7 @@ use crate::original::Original;
 use crate::page::{Dpi, DpiSource};
 use crate::sandbox::{self, Pool};
 use crate::scan::barcode::{Barcode, Format, Policy, Searched};
-use crate::scan::quality::{Flag, Profile};
+use crate::scan::quality::{Fingerprint, Flag, Profile};
 use crate::scan::separate::role_of;
 use crate::scan::{Limits, PageInfo, Reader, Sheaf, source};
 use base64::Engine as _;
@@ -77,6 +77,9 @@ struct PageLine {
     sha256: String,
     blake3: String,
     ms: f64,
+    /// To know the page again.
+    #[serde(skip)]
+    fingerprint: Option<Fingerprint>,
 }
 
 /// A barcode, its corners in pixels of the upright page.
@@ -129,14 +132,11 @@ pub fn run(args: &Args) -> Outcome<u8> {
     let reader = Reader::boxed(Arc::new(Pool::new(jobs, sandbox::Policy::default())));
     let (files, passed_over) = order::files(&args.files);
     let order = Order::new(files.len());
-    let printer = Mutex::new(order::Printer::default());
+    let printer = Mutex::new(order::Printer::new(args.json));
     if !args.json {
         lock(&printer).print(HEADER);
     }
-    let say = |file: usize, page: usize, line: &Line| {
-        let text = if args.json { serde_json::to_string(line).unwrap_or_default() } else { table_row(line) };
-        lock(&printer).take(file, page, text, matches!(line, Line::Refused { .. }));
-    };
+    let say = |file: usize, page: usize, line: Line| lock(&printer).take(file, page, line);
     let work = || {
         while let Some(work) = order.next() {
             match work {
@@ -145,14 +145,14 @@ pub fn run(args: &Args) -> Outcome<u8> {
                     let opened = open(&files[index], &reader, &rules.limits);
                     let pages = opened.as_ref().map_or(1, |opened| opened.sheaf.pages().len());
                     lock(&printer).expect(index, pages);
-                    order.opened(index, opened.map_err(|fault| say(index, 0, &refused(name, None, &fault))));
+                    order.opened(index, opened.map_err(|fault| say(index, 0, refused(name, None, &fault))));
                 }
                 Work::Page(opened, file, index) => {
                     let name = files[file].display().to_string();
                     let line = page(&opened, index, &rules)
                         .map(|line| Line::Page(Box::new(PageLine { file: name.clone(), ..line })))
                         .unwrap_or_else(|fault| refused(name, Some(index + 1), &fault));
-                    say(file, index, &line);
+                    say(file, index, line);
                 }
             }
         }
@@ -226,6 +226,7 @@ fn page(opened: &Opened, index: usize, rules: &Rules) -> Outcome<PageLine> {
         barcodes: codes.map_or_else(Vec::new, |found| found.codes.iter().cloned().map(Found::from).collect()),
         sha256: opened.digests.sha256.to_string(),
         blake3: opened.digests.blake3.to_string(),
+        fingerprint: quality.and_then(|q| q.fingerprint.clone()),
         ms: (start.elapsed().as_secs_f64() * 100_000.0).round() / 100.0,
     })
 }

@@ -6,6 +6,7 @@ use crate::scan::Luma;
 use crate::scan::ink::{Ink, Run};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::VecDeque;
 
 /// What is kept of a page to know it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,13 +93,34 @@ const MOST_BITS: u32 = 10;
 const MOST_MEAN: f32 = 0.03;
 const MOST_CELL: f32 = 0.4;
 
-/// Pages that seem to have been scanned twice: `(first, again)` by their places in the list, each later page at
-/// most once. Only a suggestion, for a person to look at. Two sheets that differ in a printed code alone are alike
-/// to it: whoever has read the codes leaves such pairs out.
-pub fn repeats(pages: &[Fingerprint]) -> Vec<(usize, usize)> {
-    let first = |again: usize| (0..again).find(|&first| pages[first].is_again(&pages[again]));
-    (0..pages.len()).filter_map(|again| Some((first(again)?, again))).collect()
+/// The pages of a batch as they come, to know one again. Only a suggestion, for a person to look at. Sheets of one form
+/// that differ in a printed code alone are alike to the eye, so `C` is what the codes of a page say; `N` is what the
+/// page is called.
+pub struct Repeats<C, N> {
+    pages: VecDeque<(Fingerprint, C, N)>,
 }
+
+impl<C, N> Default for Repeats<C, N> {
+    fn default() -> Self {
+        Repeats { pages: VecDeque::new() }
+    }
+}
+
+impl<C: PartialEq, N: Clone> Repeats<C, N> {
+    /// Takes the next page; gives the first one that it seems to be again.
+    pub fn next(&mut self, page: Fingerprint, codes: C, name: N) -> Option<N> {
+        let first = self.pages.iter().find(|old| old.1 == codes && old.0.is_again(&page));
+        let first = first.map(|old| old.2.clone());
+        self.pages.push_back((page, codes, name));
+        if self.pages.len() > WINDOW {
+            self.pages.pop_front();
+        }
+        first
+    }
+}
+
+/// Pages that are remembered: a feeder takes a sheet again soon, and a box of a million is one batch, too.
+const WINDOW: usize = 1000;
 
 /// The pixels of a run, with the light that is missing there.
 fn inked<'a>(ink: &'a Ink, run: &Run) -> impl Iterator<Item = (usize, u64)> + 'a {
@@ -188,8 +210,28 @@ mod tests {
 
     #[test]
     fn a_page_scanned_twice_is_suggested_and_another_persons_form_is_not() {
-        let pages = [form(3, 0, 235), form(7, 0, 235), form(3, 5, 215), form(3, 0, 235)];
-        assert_eq!(repeats(&pages), [(0, 2), (0, 3)]);
+        let mut seen = Repeats::default();
+        let pages = [
+            (form(3, 0, 235), "", None),
+            (form(7, 0, 235), "", None),
+            (form(3, 5, 215), "", Some(0)),
+            (form(3, 0, 235), "", Some(0)),
+            // The same form with another number printed on it is another sheet.
+            (form(3, 0, 235), "H-2", None),
+            (form(3, 0, 235), "H-2", Some(4)),
+        ];
+        for (at, (page, codes, first)) in pages.into_iter().enumerate() {
+            assert_eq!(seen.next(page, codes, at), first, "page {at}");
+        }
+    }
+
+    #[test]
+    fn a_box_without_end_is_remembered_by_its_last_pages() {
+        let mut seen = Repeats::default();
+        assert_eq!(seen.next(form(3, 0, 235), 0, 0), None);
+        (1..WINDOW).for_each(|at| assert_eq!(seen.next(form(3, 0, 235), at, at), None));
+        assert_eq!(seen.next(form(3, 0, 235), 1, WINDOW), Some(1));
+        assert_eq!(seen.next(form(3, 0, 235), 0, WINDOW + 1), None, "too long ago");
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Default for Limits {
             side: 65_500,
             ratio: 2_000,
             ratio_floor: 16 << 20,
-            stream_bytes: 32 << 20,
+            stream_bytes: 16 << 20,
         }
     }
 }

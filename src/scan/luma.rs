@@ -116,17 +116,23 @@ pub(super) fn from_packed(width: usize, height: usize, packed: &[u8]) -> Option<
     if packed.len() < stride.checked_mul(height)? {
         return None;
     }
-    let mut data = Vec::with_capacity(width.checked_mul(height)?);
+    let mut data = Vec::with_capacity(width.checked_mul(height)?.checked_add(8)?);
     for row in packed.chunks_exact(stride).take(height) {
         let end = data.len() + width;
         for &byte in row {
-            for bit in 0..8 {
-                data.push(if byte & (0x80 >> bit) == 0 { 255 } else { 0 });
-            }
+            data.extend_from_slice(&eight(byte));
         }
         data.truncate(end);
     }
     Luma::new(width, height, data)
+}
+
+/// Eight pixels of a packed byte. The product holds the byte eight times, each time a bit further on, so that its bits
+/// come to stand at the tops of eight bytes.
+fn eight(byte: u8) -> [u8; 8] {
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let black = (u64::from(byte).wrapping_mul(0x8040_2010_0804_0201) & TOPS) >> 7;
+    (!black.wrapping_mul(255)).to_le_bytes()
 }
 
 /// BT.601 luma of one colour (the weights that JPEG's own luma has, ITU-T T.871).
@@ -187,6 +193,12 @@ mod tests {
     #[test]
     fn packed_rows_unpack_with_their_padding_dropped() {
         assert_eq!(from_packed(3, 2, &[0b1010_0000, 0b0101_1111]).unwrap().data, [0, 255, 0, 255, 0, 255]);
+        let all: Vec<u8> = (0..=255).collect();
+        let plain: Vec<u8> = all
+            .iter()
+            .flat_map(|b| (0..8).map(move |i| if b >> (7 - i) & 1 == 1 { 0 } else { 255 }))
+            .collect();
+        assert_eq!(from_packed(2048, 1, &all).unwrap().data, plain);
         assert!(from_packed(9, 2, &[0, 0, 0]).is_none());
     }
 

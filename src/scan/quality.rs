@@ -3,7 +3,7 @@
 mod flags;
 mod tone;
 
-pub use crate::scan::fingerprint::{Fingerprint, repeats};
+pub use crate::scan::fingerprint::{Fingerprint, Repeats};
 pub use crate::scan::orientation::Orientation;
 pub use flags::Flag;
 

@@ -52,24 +52,16 @@ pub fn run(
     }
 }
 
-/// Flags pages that a feeder seems to have taken twice. Sheets of one form whose codes differ are not the same sheet.
+/// Flags pages that a feeder seems to have taken twice.
 fn flag_repeats(pages: &mut [PageRecord]) {
-    let (places, prints): (Vec<usize>, Vec<_>) = pages
-        .iter()
-        .enumerate()
-        .filter_map(|(place, page)| Some((place, page.quality.as_ref()?.fingerprint.clone()?)))
-        .unzip();
-    for (first, again) in quality::repeats(&prints) {
-        let (first, again) = (places[first], places[again]);
-        let texts = |page: &PageRecord| {
-            let mut texts: Vec<_> = page.codes.iter().map(|c| (c.format, c.bytes.clone())).collect();
-            texts.sort_unstable();
-            texts
-        };
-        if texts(&pages[first]) == texts(&pages[again])
-            && let Some(quality) = &mut pages[again].quality
-        {
-            quality.flags.push(quality::Flag::repeated(first + 1));
+    let mut seen = quality::Repeats::default();
+    for (place, page) in pages.iter_mut().enumerate() {
+        let Some(quality) = &mut page.quality else { continue };
+        let Some(print) = quality.fingerprint.clone() else { continue };
+        let mut texts: Vec<_> = page.codes.iter().map(|c| (c.format, c.bytes.clone())).collect();
+        texts.sort_unstable();
+        if let Some(first) = seen.next(print, texts, place + 1) {
+            quality.flags.push(quality::Flag::repeated(&first.to_string(), first));
         }
     }
 }

@@ -14,5 +14,6 @@ mod kill;
 mod ledger;
 mod playground;
 mod sandbox;
+mod scan;
 mod seal_judges;
 mod sheet_judges;

@@ -1,8 +1,10 @@
 //! Who judges what next, and in which order it is printed. Pages of one file are judged by several at once; what is
 //! printed is in the order of files and pages all the same.
 
-use super::{Opened, lock};
+use super::{Line, Opened, lock, table_row};
 use crate::fault::Fault;
+use crate::scan::barcode::Format;
+use crate::scan::quality::{Flag, Repeats};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -69,13 +71,17 @@ impl Order {
 }
 
 /// Prints lines in the order of files and pages, each as soon as those before it are printed.
-#[derive(Default)]
 pub(super) struct Printer {
+    json: bool,
     /// The next line to print.
     at: (usize, usize),
-    waiting: BTreeMap<(usize, usize), String>,
+    waiting: BTreeMap<(usize, usize), Line>,
     /// Lines of every file that is not printed yet.
     expected: BTreeMap<usize, usize>,
+    /// Pages that are printed, by their places and what they are called; only here do they come in their order.
+    seen: Repeats<Vec<(Format, String)>, (usize, String)>,
+    /// How many they are.
+    printed: usize,
     /// Pages and files that were refused.
     pub(super) refused: usize,
     /// Why printing failed.
@@ -83,6 +89,20 @@ pub(super) struct Printer {
 }
 
 impl Printer {
+    /// Prints one object a line, or rows of a table.
+    pub(super) fn new(json: bool) -> Self {
+        Printer {
+            json,
+            at: (0, 0),
+            waiting: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            seen: Repeats::default(),
+            printed: 0,
+            refused: 0,
+            fault: None,
+        }
+    }
+
     /// Says how many lines a file has.
     pub(super) fn expect(&mut self, file: usize, lines: usize) {
         self.expected.insert(file, lines);
@@ -90,16 +110,21 @@ impl Printer {
     }
 
     /// Takes a line of a file.
-    pub(super) fn take(&mut self, file: usize, page: usize, text: String, is_refusal: bool) {
-        self.refused += usize::from(is_refusal);
-        self.waiting.insert((file, page), text);
+    pub(super) fn take(&mut self, file: usize, page: usize, line: Line) {
+        self.refused += usize::from(matches!(line, Line::Refused { .. }));
+        self.waiting.insert((file, page), line);
         self.go_on();
     }
 
     fn go_on(&mut self) {
         loop {
             let (file, page) = self.at;
-            if let Some(text) = self.waiting.remove(&self.at) {
+            if let Some(line) = self.waiting.remove(&self.at) {
+                let line = self.compared(line);
+                let text = match self.json {
+                    true => serde_json::to_string(&line).unwrap_or_default(),
+                    false => table_row(&line),
+                };
                 self.print(&text);
                 self.at = (file, page + 1);
             } else if self.expected.get(&file).is_some_and(|lines| page >= *lines) {
@@ -109,6 +134,21 @@ impl Printer {
                 return;
             }
         }
+    }
+
+    /// A page with a flag where it was printed before.
+    fn compared(&mut self, line: Line) -> Line {
+        let Line::Page(mut page) = line else { return line };
+        self.printed += 1;
+        if let Some(print) = page.fingerprint.take() {
+            let mut codes: Vec<_> = page.barcodes.iter().map(|c| (c.format, c.bytes_b64.clone())).collect();
+            codes.sort_unstable();
+            let name = format!("{}:{}", page.file, page.page);
+            if let Some((place, first)) = self.seen.next(print, codes, (self.printed, name)) {
+                page.flags.push(Flag::repeated(&first, place));
+            }
+        }
+        Line::Page(page)
     }
 
     /// Prints a line at once.

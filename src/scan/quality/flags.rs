@@ -59,13 +59,14 @@ impl Flag {
         )
     }
 
-    /// The flag of a page that seems to have been scanned before, as page `first` (counted from 1) of the batch.
-    pub fn repeated(first: usize) -> Self {
+    /// The flag of a page that seems to have been scanned before: what that page is called, and its place in the batch
+    /// (counted from 1).
+    pub fn repeated(first: &str, place: usize) -> Self {
         Flag::new(
             "page.repeated",
             format!("Trang này có vẻ trùng với trang {first}: kiểm tra xem có bị quét hai lần không"),
             format!("this page seems to be page {first} again: was it scanned twice?"),
-            first as f32,
+            place as f32,
         )
     }
 }

@@ -1,0 +1,77 @@
+//! `hoso scan` as a desk runs it: one line a page in the order of the files, whatever lies between them.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const HOSO: &str = env!("CARGO_BIN_EXE_hoso");
+const BATCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/test-data/intake/batch-4");
+
+#[test]
+fn a_sheet_that_the_feeder_took_twice_is_named_with_its_first_place_and_stays() {
+    let desk = tempfile::tempdir().unwrap();
+    let files: Vec<PathBuf> = [("1.jpg", 1), ("2.jpg", 2), ("3.jpg", 1), ("4.jpg", 3)]
+        .map(|(name, page)| {
+            let to = desk.path().join(name);
+            fs::copy(Path::new(BATCH).join(format!("p0{page}.jpg")), &to).unwrap();
+            to
+        })
+        .into();
+    for jobs in ["1", "2"] {
+        let (lines, code) = scan(jobs, &files);
+        assert_eq!((lines.len(), code), (4, Some(0)));
+        let again: Vec<_> = lines.iter().map(|line| flag(line, "page.repeated")).collect();
+        assert!([0, 1, 3].iter().all(|at| again[*at].is_none()), "{again:?}");
+        let said = again[2].expect("the third is the first again");
+        assert_eq!(said["value"], 1.0);
+        let name = format!("{}:1", files[0].display());
+        assert!(said["vi"].as_str().unwrap().contains(&name) && said["en"].as_str().unwrap().contains(&name));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_a_line_among_the_others_and_the_rest_goes_on() {
+    let desk = tempfile::tempdir().unwrap();
+    let page = fs::read(Path::new(BATCH).join("p01.jpg")).unwrap();
+    let good = |name: &str| {
+        let to = desk.path().join(name);
+        fs::write(&to, &page).unwrap();
+        to
+    };
+    let bad = |name: &str, bytes: &[u8]| {
+        let to = desk.path().join(name);
+        fs::write(&to, bytes).unwrap();
+        to
+    };
+    let heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\0\0";
+    let files = [
+        good("a.jpg"),
+        bad("b.jpg", &page[..page.len() / 2]),
+        bad("c.heic", heic),
+        bad("d.pdf", b""),
+        desk.path().join("e-is-not-there.jpg"),
+        good("f.jpg"),
+    ];
+    let (lines, code) = scan("2", &files);
+    assert_eq!(code, Some(1));
+    let codes: Vec<_> = lines.iter().map(|line| line["error"]["code"].as_str().unwrap_or("judged")).collect();
+    assert_eq!(codes, ["judged", "SCAN-021", "SCAN-003", "SCAN-001", "SCAN-048", "judged"]);
+    for line in lines.iter().filter(|line| line["error"].is_object()) {
+        let error = &line["error"];
+        assert!(
+            !error["vi"].as_str().unwrap().is_empty() && !error["en"].as_str().unwrap().is_empty(),
+            "{line}"
+        );
+    }
+}
+
+fn scan(jobs: &str, files: &[PathBuf]) -> (Vec<Value>, Option<i32>) {
+    let output = Command::new(HOSO).args(["scan", "--json", "--jobs", jobs]).args(files).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), output.status.code())
+}
+
+fn flag<'a>(line: &'a Value, code: &str) -> Option<&'a Value> {
+    line["flags"].as_array().unwrap().iter().find(|flag| flag["code"] == code)
+}
