@@ -40,6 +40,18 @@ pub struct PageImage {
     pub mirrored: bool,
     /// The pixels.
     pub coding: Coding,
+    /// What was done to them, if they are not those of the file.
+    pub recoded: Option<Recoded>,
+}
+
+/// Why pixels were coded anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recoded {
+    /// A CMYK JPEG without a usable profile was turned to RGB.
+    FromCmyk,
+    /// They were made fewer for the wallet's copy.
+    Shrunk,
 }
 
 /// How the pixels of a page are coded.

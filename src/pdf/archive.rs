@@ -22,7 +22,7 @@ use super::samples::{self, jpeg_frame};
 use super::{g4, icc, xmp};
 use crate::digest::Blake3;
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::page::{Coding, PageImage};
+use crate::page::{Coding, PageImage, Recoded};
 use pdf_writer::types::OutputIntentSubtype;
 use pdf_writer::writers::Catalog;
 use pdf_writer::{Chunk, Filter, Name, Rect, Ref, TextStr};
@@ -147,6 +147,30 @@ struct Writer<'s> {
     profiles: BTreeMap<[u8; 32], Ref>,
 }
 
+/// A page as an archive can hold it. Whoever decodes in a box calls it there; a page that is ready is borrowed.
+/// A CMYK JPEG without a usable profile is decoded and encoded again in RGB (quality 90): device CMYK has no meaning
+/// beside an RGB output intent.
+///
+/// # Errors
+/// As [`samples::decode_jpeg`] and [`samples::encode_jpeg`].
+pub fn in_rgb(image: &PageImage) -> Outcome<Cow<'_, PageImage>> {
+    let Coding::Jpeg { bytes, components: 4, inverted, icc } = &image.coding else {
+        return Ok(Cow::Borrowed(image));
+    };
+    if usable(icc.as_deref(), 4).is_some() {
+        return Ok(Cow::Borrowed(image));
+    }
+    let bytes = samples::encode_jpeg(&samples::decode_jpeg(bytes, *inverted)?, 90)?;
+    // A profile that is broken stays, so that it is told.
+    let coding = Coding::Jpeg { bytes, components: 3, inverted: false, icc: icc.clone() };
+    Ok(Cow::Owned(PageImage { coding, recoded: Some(Recoded::FromCmyk), ..image.clone() }))
+}
+
+/// A profile that fits the number of colours.
+fn usable(profile: Option<&[u8]>, components: u8) -> Option<&[u8]> {
+    profile.filter(|profile| icc::channels(profile) == Some(components))
+}
+
 impl<'s> Writer<'s> {
     fn new(sink: &'s mut dyn Write) -> Outcome<Self> {
         let out = Output::new(sink)?;
@@ -161,7 +185,8 @@ impl<'s> Writer<'s> {
     fn page(&mut self, page: &ArchivePage, tree: Ref, number: usize) -> Outcome<Ref> {
         let placed = Placement::of(&page.image, self.skew(page.skew_deg, number))?;
         let (id, content_id, image_id) = (self.bump(), self.bump(), self.bump());
-        self.image(&page.image, image_id, number)?;
+        let image = in_rgb(&page.image)?;
+        self.image(&image, image_id, number)?;
         let mut content = pdf_writer::Content::new();
         content.save_state().transform(placed.matrix).x_object(Name(b"Im0")).restore_state();
         self.out.object(content_id, |chunk| {
@@ -261,19 +286,17 @@ impl<'s> Writer<'s> {
             let why = format!("frame header says {} x {} x {}", frame.width, frame.height, frame.components);
             return Err(Fault::new(&NOT_PIXELS).detail(why));
         }
-        let usable = profile.filter(|profile| icc::channels(profile) == Some(components));
+        let usable = usable(profile, components);
         if profile.is_some() && usable.is_none() {
             self.notes.push(Note::ProfileIgnored { page });
         }
-        let (data, channels): (Cow<'_, [u8]>, u8) = if components == 4 && usable.is_none() {
+        if image.recoded == Some(Recoded::FromCmyk) {
             self.notes.push(Note::CmykConverted { page });
-            (Cow::Owned(samples::cmyk_to_rgb_jpeg(bytes, inverted)?), 3)
-        } else {
-            (Cow::Borrowed(bytes), components)
-        };
+        }
+        let channels = components;
         let profile = usable.map(|profile| self.profile(profile, channels)).transpose()?;
         self.out.object(id, |chunk| {
-            let mut object = chunk.image_xobject(id, &data);
+            let mut object = chunk.image_xobject(id, bytes);
             object.filter(Filter::DctDecode);
             object.width(image.width as i32).height(image.height as i32).bits_per_component(8);
             match profile {

@@ -77,7 +77,15 @@ mod tests {
 
     fn image(width: u32, height: u32, dpi: f32) -> PageImage {
         let dpi = Dpi { x: dpi, y: dpi, source: DpiSource::Header };
-        PageImage { width, height, dpi, turns: 0, mirrored: false, coding: Coding::Grey(vec![]) }
+        PageImage {
+            width,
+            height,
+            dpi,
+            turns: 0,
+            mirrored: false,
+            coding: Coding::Grey(vec![]),
+            recoded: None,
+        }
     }
 
     #[test]

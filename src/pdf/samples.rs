@@ -166,15 +166,6 @@ pub fn encode_jpeg(samples: &Samples, quality: u8) -> Outcome<Vec<u8>> {
     Ok(out)
 }
 
-/// Decodes a CMYK JPEG to RGB and encodes it again at quality 90: PDF/A with an RGB output intent has no
-/// meaning for device CMYK.
-///
-/// # Errors
-/// As [`decode_jpeg`] and [`encode_jpeg`].
-pub fn cmyk_to_rgb_jpeg(bytes: &[u8], inverted: bool) -> Outcome<Vec<u8>> {
-    encode_jpeg(&decode_jpeg(bytes, inverted)?, 90)
-}
-
 /// The largest page that is decoded, pixels.
 pub const MAX_PIXELS: usize = 100_000_000;
 

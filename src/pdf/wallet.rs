@@ -4,7 +4,7 @@ use super::archive::{self, ArchivePage, Archived, Metadata, Note};
 use super::g4;
 use super::samples::{self, Samples};
 use crate::fault::{Fault, Outcome};
-use crate::page::{Coding, Dpi, PageImage};
+use crate::page::{Coding, Dpi, PageImage, Recoded};
 use image::{GrayImage, RgbImage, imageops};
 use std::borrow::{Borrow, Cow};
 use std::io::Write;
@@ -71,6 +71,10 @@ pub fn write_each<P: Borrow<ArchivePage>>(
 /// # Errors
 /// As [`archive::assemble`].
 pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
+    if image.recoded == Some(Recoded::Shrunk) {
+        // It came out of a decoder's box and could be made no smaller there.
+        return Ok(image.clone());
+    }
     let (width, height) = (image.width, image.height);
     let raw = |bytes: &[u8], channels: u8| Samples { bytes: bytes.to_vec(), width, height, channels };
     let samples = match &image.coding {
@@ -124,7 +128,15 @@ pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
             y: image.dpi.y * scaled.height as f32 / height as f32,
             source: image.dpi.source,
         };
-        best = Some(PageImage { width: scaled.width, height: scaled.height, dpi, coding, ..image.clone() });
+        let recoded = Some(Recoded::Shrunk);
+        best = Some(PageImage {
+            width: scaled.width,
+            height: scaled.height,
+            dpi,
+            coding,
+            recoded,
+            ..image.clone()
+        });
         if small {
             break;
         }
@@ -181,7 +193,7 @@ mod tests {
     fn page(width: u32, height: u32, coding: Coding) -> ArchivePage {
         let dpi = Dpi { x: 300.0, y: 300.0, source: DpiSource::Header };
         ArchivePage {
-            image: PageImage { width, height, dpi, turns: 1, mirrored: false, coding },
+            image: PageImage { width, height, dpi, turns: 1, mirrored: false, coding, recoded: None },
             skew_deg: 0.0,
         }
     }

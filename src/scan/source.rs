@@ -186,6 +186,7 @@ impl Source {
             turns: info.turns,
             mirrored: info.mirrored,
             coding,
+            recoded: None,
         })
     }
 

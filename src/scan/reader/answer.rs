@@ -43,7 +43,7 @@ impl Answering {
             }
             What::Image { page, small } => {
                 let image = judge::image(source, *page, *small)?;
-                let whole = source.kind() == Kind::Jpeg && !small;
+                let whole = source.kind() == Kind::Jpeg && image.recoded.is_none();
                 let (head, payload) = ImageHead::split(image, whole);
                 Ok((Told::Image(head), payload))
             }

@@ -2,10 +2,11 @@
 
 use crate::fault::Outcome;
 use crate::page::{Dpi, DpiSource, PageImage};
-use crate::pdf::wallet;
+use crate::pdf::{archive, wallet};
 use crate::scan::barcode::{self, PageCodes, Policy};
 use crate::scan::{Profile, Quality, Source, quality};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// What was found on a page. All in pixels of the upright page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,8 +48,8 @@ pub(super) fn judge(
 /// A page as the archive writes it, or as the wallet's copy does.
 ///
 /// # Errors
-/// As [`Source::page_image`] and [`wallet::shrink`].
+/// As [`Source::page_image`], [`wallet::shrink`] and [`archive::in_rgb`].
 pub(super) fn image(source: &Source, page: usize, small: bool) -> Outcome<PageImage> {
     let image = source.page_image(page)?;
-    if small { wallet::shrink(&image) } else { Ok(image) }
+    if small { wallet::shrink(&image) } else { archive::in_rgb(&image).map(Cow::into_owned) }
 }

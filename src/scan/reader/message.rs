@@ -4,7 +4,7 @@
 
 use super::judge::Judged;
 use crate::fault::{Code, Fault, Outcome};
-use crate::page::{Coding, Dpi, PageImage};
+use crate::page::{Coding, Dpi, PageImage, Recoded};
 use crate::scan::barcode::Policy;
 use crate::scan::{Kind, Limits, PageInfo, Profile};
 use crate::{original, pdf, sandbox, scan};
@@ -94,6 +94,7 @@ pub(super) struct ImageHead {
     turns: u8,
     mirrored: bool,
     coding: CodingHead,
+    recoded: Option<Recoded>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -153,8 +154,8 @@ impl ImageHead {
             Coding::Grey(bytes) => (CodingHead::Grey, bytes),
             Coding::Rgb(bytes) => (CodingHead::Rgb, bytes),
         };
-        let PageImage { width, height, dpi, turns, mirrored, .. } = image;
-        (ImageHead { width, height, dpi, turns, mirrored, coding }, payload)
+        let PageImage { width, height, dpi, turns, mirrored, recoded, .. } = image;
+        (ImageHead { width, height, dpi, turns, mirrored, coding, recoded }, payload)
     }
 
     /// The page again; nothing where head and bytes do not fit. `whole` gives the original.
@@ -163,7 +164,7 @@ impl ImageHead {
         mut payload: Vec<u8>,
         whole: impl FnOnce() -> Outcome<Vec<u8>>,
     ) -> Option<Outcome<PageImage>> {
-        let ImageHead { width, height, dpi, turns, mirrored, coding } = self;
+        let ImageHead { width, height, dpi, turns, mirrored, coding, recoded } = self;
         let rows = |bits: u64| (u64::from(width) * bits).div_ceil(8) * u64::from(height);
         let fits = |bits: u64| payload.len() as u64 == rows(bits);
         let coding = match coding {
@@ -193,6 +194,6 @@ impl ImageHead {
             CodingHead::Rgb if fits(24) => Coding::Rgb(payload),
             CodingHead::Bilevel | CodingHead::Grey | CodingHead::Rgb => return None,
         };
-        Some(Ok(PageImage { width, height, dpi, turns, mirrored, coding }))
+        Some(Ok(PageImage { width, height, dpi, turns, mirrored, coding, recoded }))
     }
 }

@@ -1,7 +1,11 @@
 use super::*;
-use crate::page::{Coding, Dpi, DpiSource};
+use crate::page::{Coding, Dpi, DpiSource, Recoded};
+use crate::pdf::archive;
 use crate::sandbox::Answer;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use message::{Crossed, ImageHead};
+use std::borrow::Cow;
 
 fn jpeg() -> Vec<u8> {
     let bytes = (0..200 * 300).map(|i| if i % 7 < 3 { 20 } else { 240 }).collect();
@@ -44,7 +48,8 @@ fn a_page_comes_back_byte_for_byte_and_a_whole_original_is_not_sent() {
     assert_eq!(back, open(bytes, &Limits::default()).unwrap().page_image(1).unwrap());
 
     let dpi = Dpi { x: 200.0, y: 200.0, source: DpiSource::Header };
-    let image = |coding| PageImage { width: 9, height: 2, dpi, turns: 1, mirrored: true, coding };
+    let image =
+        |coding| PageImage { width: 9, height: 2, dpi, turns: 1, mirrored: true, coding, recoded: None };
     for coding in [
         Coding::Jpeg { bytes: vec![1, 2], components: 3, inverted: false, icc: Some(vec![3; 5]) },
         Coding::Jpeg { bytes: vec![1, 2], components: 4, inverted: true, icc: None },
@@ -66,12 +71,12 @@ fn a_page_comes_back_byte_for_byte_and_a_whole_original_is_not_sent() {
 fn pixels_that_do_not_fill_the_page_are_nonsense() {
     let dpi = Dpi { x: 200.0, y: 200.0, source: DpiSource::Header };
     for coding in [Coding::Bilevel(vec![0; 3]), Coding::Grey(vec![0; 19]), Coding::Rgb(Vec::new())] {
-        let image = PageImage { width: 9, height: 2, dpi, turns: 0, mirrored: false, coding };
+        let image = PageImage { width: 9, height: 2, dpi, turns: 0, mirrored: false, coding, recoded: None };
         let (head, payload) = ImageHead::split(image, false);
         assert_eq!(head.join(payload, || panic!()), None);
     }
     let coding = Coding::Jpeg { bytes: vec![], components: 3, inverted: false, icc: Some(vec![0; 9]) };
-    let image = PageImage { width: 9, height: 2, dpi, turns: 0, mirrored: false, coding };
+    let image = PageImage { width: 9, height: 2, dpi, turns: 0, mirrored: false, coding, recoded: None };
     let (head, _) = ImageHead::split(image, true);
     assert_eq!(head.join(vec![0; 8], || panic!()), None);
 }
@@ -109,4 +114,35 @@ fn bytes_in_memory_are_handed_over_as_a_file_that_nobody_can_change() {
     assert_eq!(Original::handed_over(file.try_clone().unwrap(), 6).read(0..6).unwrap(), b"a page");
     assert!((&file).write_all(b"x").is_err());
     assert!(file.set_len(1).is_err());
+}
+
+/// 16 x 16, made by another program: black ink on the left half, none on the right, as Adobe writes CMYK.
+const CMYK: &str = "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAQCwwODAoQDg0OEhEQExgoGhgWFhgxIyUdKDozPTw5Mzg3QEhcTkBEV0U3OFBtUVdfYmdoZz5NcXlw\
+    ZHhcZWdj/8AAFAgAEAAQBEMRAE0RAFkRAEsRAP/EABYAAQEBAAAAAAAAAAAAAAAAAAAHCP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAOBEMATQBZAEsAAD8A\
+    oCgKAn4DQADP4DQD/9k=";
+
+#[test]
+fn cmyk_comes_out_of_the_box_in_rgb_and_the_archive_decodes_nothing_more() {
+    let bytes = STANDARD.decode(CMYK.replace(char::is_whitespace, "")).unwrap();
+    let luma = open(bytes.clone(), &Limits::default()).unwrap().luma(1).unwrap();
+    assert!(luma.row(8)[2] < 20 && luma.row(8)[13] > 235, "{:?}", luma.row(8));
+    let answer = through_the_pipe(&bytes, What::Image { page: 1, small: false });
+    let Told::Image(head) = told(&answer) else { panic!() };
+    let image = head.join(answer.payload, || panic!("not the original")).unwrap().unwrap();
+    assert_eq!(image.recoded, Some(Recoded::FromCmyk));
+    let Coding::Jpeg { bytes: converted, components: 3, inverted: false, icc: None } = &image.coding else {
+        panic!("{:?}", image.coding)
+    };
+    let luma = open(converted.clone(), &Limits::default()).unwrap().luma(1).unwrap();
+    assert!(luma.row(8)[2] < 20 && luma.row(8)[13] > 235, "{:?}", luma.row(8));
+    assert!(matches!(archive::in_rgb(&image), Ok(Cow::Borrowed(_))));
+    // What the child says of it reaches whoever reads the notes of the archive.
+    let page = archive::ArchivePage { image, skew_deg: 0.0 };
+    let meta = archive::Metadata {
+        title: String::new(),
+        created: jiff::Timestamp::UNIX_EPOCH,
+        creator_tool: String::new(),
+        dossier_code: None,
+    };
+    assert_eq!(archive::assemble(&[page], &meta).unwrap().notes, [archive::Note::CmykConverted { page: 1 }]);
 }
