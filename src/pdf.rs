@@ -1,6 +1,7 @@
 //! PDF: pages read with bounds, archives written (PDF/A-2b), text embedded, revisions appended.
 pub mod archive;
 pub mod font;
+mod frame;
 pub mod g4;
 pub mod icc;
 pub mod output;

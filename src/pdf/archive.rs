@@ -6,26 +6,24 @@
 //! | 6.1.3 trailer | `/ID` from the content's digest, no `/Encrypt`, no `/Info` |
 //! | 6.1.7.1 stream lengths | written by `pdf-writer` from the data |
 //! | 6.1.13 limits | pages of 3 to 14,400 units a side |
-//! | 6.2.3 output intent | one `GTS_PDFA1` with an sRGB profile |
+//! | 6.2.3 output intent, 6.6 metadata | [`super::frame`] |
 //! | 6.2.4.2 ICC profiles | [`icc::channels`] decides; a profile that does not fit is left out and noted |
 //! | 6.2.4.3 device colours | grey and RGB only; CMYK has its own profile or is turned to RGB |
 //! | 6.2.8 images | no `/Alternates`, `/OPI`, `/Interpolate`; no transparency |
-//! | 6.6 metadata | [`xmp::packet`], not compressed |
 
 mod note;
 
 pub use note::Note;
 
+use super::frame::{Frame, icc_stream};
 use super::output::Output;
 use super::placement::Placement;
 use super::samples::{self, jpeg_frame};
-use super::{g4, icc, xmp};
+use super::{g4, icc};
 use crate::digest::Blake3;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::{Coding, PageImage, Recoded};
-use pdf_writer::types::OutputIntentSubtype;
-use pdf_writer::writers::Catalog;
-use pdf_writer::{Chunk, Filter, Name, Rect, Ref, TextStr};
+use pdf_writer::{Filter, Name, Rect, Ref};
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -103,37 +101,21 @@ pub fn write_each<P: Borrow<ArchivePage>>(
     sink: &mut dyn Write,
 ) -> Outcome<Vec<Note>> {
     let mut writer = Writer::new(sink)?;
-    let (catalog, tree, profile, metadata) = (writer.bump(), writer.bump(), writer.bump(), writer.bump());
+    let frame = Frame::new(|| writer.bump());
     let mut kids = Vec::new();
     for (page, number) in pages.into_iter().zip(1usize..) {
         if number > MAX_PAGES {
             return Err(Fault::new(&TOO_MANY).detail(format!("limit {MAX_PAGES}")));
         }
-        kids.push(writer.page(page?.borrow(), tree, number).map_err(|f| f.at(format!("page {number}")))?);
+        kids.push(
+            writer.page(page?.borrow(), frame.tree, number).map_err(|f| f.at(format!("page {number}")))?,
+        );
     }
     if kids.is_empty() {
         return Err(Fault::new(&NO_PAGES));
     }
-    let Writer { mut out, notes, .. } = writer;
-    out.object(tree, |chunk| {
-        chunk.pages(tree).kids(kids.iter().copied()).count(kids.len() as i32);
-    })?;
-    out.object(profile, |chunk| icc_stream(chunk, profile, &icc::srgb(), 3))?;
-    out.object(metadata, |chunk| {
-        chunk.metadata(metadata, xmp::packet(meta).as_bytes());
-    })?;
-    out.object(catalog, |chunk| {
-        let mut root = chunk.indirect(catalog).start::<Catalog<'_>>();
-        root.pages(tree).metadata(metadata).lang(TextStr("vi-VN"));
-        root.viewer_preferences().display_doc_title(true);
-        root.output_intents()
-            .push()
-            .subtype(OutputIntentSubtype::PDFA)
-            .output_condition_identifier(TextStr("sRGB"))
-            .info(TextStr("sRGB IEC61966-2.1"))
-            .dest_output_profile(profile);
-    })?;
-    out.finish(catalog)?;
+    let Writer { out, notes, .. } = writer;
+    frame.write(out, &kids, meta)?;
     Ok(notes)
 }
 
@@ -243,9 +225,11 @@ impl<'s> Writer<'s> {
                     let mut object = chunk.image_xobject(id, bytes);
                     object.filter(Filter::JpxDecode);
                     object.width(width as i32).height(height as i32);
-                    // Without one, the colours are those that the file tells.
-                    if let Some(stream) = profile {
-                        object.color_space().icc_based(stream);
+                    // Named here, too, although the file tells them: validators ask the dictionary.
+                    match profile {
+                        Some(stream) => object.color_space().icc_based(stream),
+                        None if *components == 1 => object.color_space().device_gray(),
+                        None => object.color_space().device_rgb(),
                     }
                 })?;
             }
@@ -375,11 +359,6 @@ impl<'s> Writer<'s> {
             object.color_space().device_gray();
         })
     }
-}
-
-fn icc_stream(chunk: &mut Chunk, id: Ref, profile: &[u8], channels: u8) {
-    let packed = miniz_oxide::deflate::compress_to_vec_zlib(profile, 9);
-    chunk.icc_profile(id, &packed).n(i32::from(channels)).filter(Filter::FlateDecode);
 }
 
 fn expect_length(samples: &[u8], expected: u64) -> Outcome<()> {

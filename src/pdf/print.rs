@@ -3,17 +3,15 @@
 //! | ISO 19005-2 clause | where it is met |
 //! |---|---|
 //! | 6.1.2 header, 6.1.3 trailer | [`super::output`] |
-//! | 6.2.3 output intent | one `GTS_PDFA1` with an sRGB profile, which covers the grey of everything drawn |
+//! | 6.2.3 output intent, 6.6 metadata | [`super::frame`]; its sRGB covers the grey of everything drawn |
 //! | 6.2.11 fonts | [`super::font`] |
-//! | 6.6 metadata | [`xmp::packet`], not compressed |
 
 use super::archive::{MAX_PAGES, Metadata, NO_PAGES, TOO_MANY};
 use super::font::{Font, Subset};
+use super::frame::Frame;
 use super::output::Output;
-use super::{icc, xmp};
 use crate::fault::{Fault, Outcome};
-use pdf_writer::types::OutputIntentSubtype;
-use pdf_writer::{Filter, Name, Rect, Ref, TextStr};
+use pdf_writer::{Filter, Name, Rect, Ref};
 use std::fmt::Write as _;
 
 /// What stands on one side of paper; millimetres from its upper left corner.
@@ -88,32 +86,14 @@ pub fn print(leaf: &Leaf, copies: usize, meta: &Metadata) -> Outcome<Vec<u8>> {
     }
     let pages = (0..copies).map_while(|copy| next.checked_add(i32::try_from(copy).ok()?)).map(Ref::new);
     let pages: Vec<Ref> = pages.collect();
-    let [catalog, tree, stream, profile, metadata] = [1, 2, 3, 4, 5].map(Ref::new);
+    let mut first = Ref::new(1);
+    let frame = Frame::new(|| first.bump());
+    let stream = first;
     let mut bytes = Vec::new();
     let mut output = Output::new(&mut bytes)?;
-    output.object(catalog, |chunk| {
-        let mut root = chunk.indirect(catalog).start::<pdf_writer::writers::Catalog<'_>>();
-        root.pages(tree).metadata(metadata).lang(TextStr("vi-VN"));
-        root.viewer_preferences().display_doc_title(true);
-        root.output_intents()
-            .push()
-            .subtype(OutputIntentSubtype::PDFA)
-            .output_condition_identifier(TextStr("sRGB"))
-            .info(TextStr("sRGB IEC61966-2.1"))
-            .dest_output_profile(profile);
-    })?;
-    output.object(tree, |chunk| {
-        chunk.pages(tree).kids(pages.iter().copied()).count(pages.len() as i32);
-    })?;
-    let packed = |bytes: &[u8]| miniz_oxide::deflate::compress_to_vec_zlib(bytes, 9);
     output.object(stream, |chunk| {
-        chunk.stream(stream, &packed(content.as_bytes())).filter(Filter::FlateDecode);
-    })?;
-    output.object(profile, |chunk| {
-        chunk.icc_profile(profile, &packed(&icc::srgb())).n(3).filter(Filter::FlateDecode);
-    })?;
-    output.object(metadata, |chunk| {
-        chunk.metadata(metadata, xmp::packet(meta).as_bytes());
+        let packed = miniz_oxide::deflate::compress_to_vec_zlib(content.as_bytes(), 9);
+        chunk.stream(stream, &packed).filter(Filter::FlateDecode);
     })?;
     for (number, body) in fonts.iter().flat_map(|font| &font.objects) {
         output.raw(Ref::new(*number), body)?;
@@ -122,7 +102,7 @@ pub fn print(leaf: &Leaf, copies: usize, meta: &Metadata) -> Outcome<Vec<u8>> {
     for id in &pages {
         output.object(*id, |chunk| {
             let mut page = chunk.page(*id);
-            page.parent(tree).media_box(Rect::new(0.0, 0.0, width, height)).contents(stream);
+            page.parent(frame.tree).media_box(Rect::new(0.0, 0.0, width, height)).contents(stream);
             let mut resources = page.resources();
             let mut named = resources.fonts();
             for (name, font) in FACES.iter().zip(&fonts) {
@@ -130,7 +110,7 @@ pub fn print(leaf: &Leaf, copies: usize, meta: &Metadata) -> Outcome<Vec<u8>> {
             }
         })?;
     }
-    output.finish(catalog)?;
+    frame.write(output, &pages, meta)?;
     Ok(bytes)
 }
 

@@ -5,7 +5,8 @@
 //! that nobody wrote to costs nothing, and a picture is read from the file when its page is looked at.
 //!
 //! What is left out decides nothing about the structure: the parser follows the cross-reference table as in the whole
-//! file. Where mirror and parser do not agree on where a picture begins, the whole file is parsed instead.
+//! file. Where mirror and parser do not agree on where a picture begins, where one could have swallowed objects behind
+//! it, or where the parser gives up, the whole file is parsed instead.
 
 use super::{Bounds, reason};
 use crate::fault::Outcome;
@@ -37,15 +38,9 @@ impl Skimmed {
             ..LoadOptions::default()
         };
         let byte_range = mirror.byte_range;
-        let document = match Document::load_mem_with_options(&mirror.bytes, options) {
-            Ok(document) => document,
-            Err(error) => return Ok(Err(Refused::new(error, &mirror.bytes))),
-        };
-        let bodies = mirror.bodies_of(&document);
-        let lost = |id: &ObjectId, object: &Object| {
-            matches!(object, Object::Stream(s) if s.dict.has(LEFT_OUT)) && !bodies.contains_key(id)
-        };
-        if !document.objects.iter().any(|(id, object)| lost(id, object)) {
+        if let Ok(document) = Document::load_mem_with_options(&mirror.bytes, options)
+            && let Some(bodies) = mirror.bodies_of(&document)
+        {
             return Ok(Ok(Skimmed { document, bodies, original, byte_range }));
         }
         let whole = original.whole()?;
@@ -94,9 +89,17 @@ impl Refused {
 /// The file without its pictures.
 struct Mirror {
     bytes: Vec<u8>,
-    /// Where an object begins, and where the bytes of its stream do that are left out.
-    bodies: BTreeMap<u64, u64>,
+    /// What is left out, by where its object begins.
+    bodies: BTreeMap<u64, Body>,
     byte_range: bool,
+}
+
+/// Bytes of a stream that are left out.
+struct Body {
+    start: u64,
+    end: u64,
+    /// The dictionary says where they end, and it is so.
+    is_sure: bool,
 }
 
 impl Mirror {
@@ -113,8 +116,11 @@ impl Mirror {
                     seen = keyword + b"stream".len();
                     if let Some((object, body)) = body(&mirror.bytes[from..filled], keyword - from) {
                         let (object, body) = (from + object, from + body);
-                        if let Some(end) = end_of(original, body as u64, &mirror.bytes[object..body]) {
-                            mirror.bodies.insert(object as u64, body as u64);
+                        if let Some((end, is_sure)) =
+                            end_of(original, body as u64, &mirror.bytes[object..body])
+                        {
+                            let left_out = Body { start: body as u64, end: end as u64, is_sure };
+                            mirror.bodies.insert(object as u64, left_out);
                             mirror.bytes[body..end.min(filled)].fill(0);
                             (seen, filled, window) = (end, filled.max(end), LEAST_WINDOW);
                         }
@@ -143,19 +149,38 @@ impl Mirror {
         Ok(to)
     }
 
-    /// The streams that are left out, by the objects that the cross-reference table has.
-    fn bodies_of(&self, document: &Document) -> HashMap<ObjectId, u64> {
+    /// Where the streams begin that are left out, by their objects in the cross-reference table; nothing where the
+    /// parser could see something else in the whole file.
+    fn bodies_of(&self, document: &Document) -> Option<HashMap<ObjectId, u64>> {
         // Offsets count from the header, which may have bytes before it.
         let header = find(&self.bytes[..self.bytes.len().min(1024)], b"%PDF-").unwrap_or(0) as u64;
-        let entries = document.reference_table.entries.iter();
-        entries
-            .filter_map(|(number, entry)| {
-                let XrefEntry::Normal { offset, generation } = *entry else { return None };
-                let body = self.bodies.get(&(u64::from(offset) + header))?;
-                Some(((*number, generation), *body))
-            })
-            .collect()
+        let mut bodies = HashMap::new();
+        let mut found = 0;
+        for (number, entry) in &document.reference_table.entries {
+            let XrefEntry::Normal { offset, generation } = *entry else { continue };
+            let at = u64::from(offset) + header;
+            let (object, body) = match self.bodies.range(..=at).next_back() {
+                Some((object, body)) if at < body.end => (*object, body),
+                _ => continue,
+            };
+            // An object that lies in what was left out is none to this parser.
+            if at != object {
+                return None;
+            }
+            let id = (*number, generation);
+            if document.objects.get(&id).is_some_and(is_left_out) {
+                found += usize::from(!body.is_sure);
+                bodies.insert(id, body.start);
+            }
+        }
+        let claimed = |(id, object): (&ObjectId, &Object)| !is_left_out(object) || bodies.contains_key(id);
+        let unsure = self.bodies.values().filter(|body| !body.is_sure).count();
+        (found >= unsure && document.objects.iter().all(claimed)).then_some(bodies)
     }
+}
+
+fn is_left_out(object: &Object) -> bool {
+    matches!(object, Object::Stream(stream) if stream.dict.has(LEFT_OUT))
 }
 
 /// The object whose stream begins at a keyword: where it begins, and where its bytes do. `bytes` begin after the
@@ -184,8 +209,9 @@ fn body(bytes: &[u8], keyword: usize) -> Option<(usize, usize)> {
     Some((object, keyword + b"stream".len() + all - rest.len()))
 }
 
-/// Where a picture's bytes end that begin at `start`; nothing where it is no picture, or a small one.
-fn end_of(original: &Original, start: u64, object: &[u8]) -> Option<usize> {
+/// Where a picture's bytes end that begin at `start`, and whether its dictionary says so; nothing where it is no picture,
+/// or a small one.
+fn end_of(original: &Original, start: u64, object: &[u8]) -> Option<(usize, bool)> {
     let mut parser = Parser::new(object, 0);
     parser.object_header().ok()?;
     let Value::Dict(dict) = parser.value().ok()? else { return None };
@@ -193,13 +219,13 @@ fn end_of(original: &Original, start: u64, object: &[u8]) -> Option<usize> {
         return None;
     }
     let length = dict.get(b"Length").and_then(Value::as_int).and_then(|n| u64::try_from(n).ok());
-    let end = match length.and_then(|n| start.checked_add(n)) {
-        Some(end) if ends_there(original, end) => end,
+    let (end, is_sure) = match length.and_then(|n| start.checked_add(n)) {
+        Some(end) if ends_there(original, end) => (end, true),
         // Said elsewhere, or wrongly.
-        _ => search_end(original, start)?,
+        _ => (search_end(original, start)?, false),
     };
     (end - start >= LEAST_LEFT_OUT).then_some(())?;
-    usize::try_from(end).ok()
+    Some((usize::try_from(end).ok()?, is_sure))
 }
 
 fn ends_there(original: &Original, end: u64) -> bool {

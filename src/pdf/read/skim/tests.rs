@@ -181,13 +181,39 @@ fn a_signature_between_the_pictures_is_seen_and_one_inside_a_picture_is_none() {
     assert!(!Pdf::open(inside, &bounds()).unwrap().signed());
 }
 
+#[test]
+fn a_picture_without_its_end_swallows_no_object_behind_it() {
+    let mut bytes = file(2, Length::Direct, "\n");
+    let at = find(&bytes, b"endstream\nendobj\n6 0 obj").unwrap();
+    bytes[at] = 0;
+    let skimmed = Skimmed::load(bytes.into(), &bounds()).unwrap().ok().unwrap();
+    // The content of the second page lies before the next `endstream`.
+    assert!(skimmed.document.objects.contains_key(&(8, 0)));
+}
+
+#[test]
+fn a_length_that_reaches_over_objects_hides_none_of_them() {
+    let mut bytes = file(2, Length::Direct, "\n");
+    // To just before the end of the second page's content.
+    let start = find(&bytes, &samples(0)).unwrap();
+    let end = rfind(&bytes[..find(&bytes, &samples(1)).unwrap()], b"endstream").unwrap();
+    let at = find(&bytes, b"/Length 40000").unwrap();
+    bytes[at..at + 13].copy_from_slice(format!("/Length {}", end - start).as_bytes());
+    let skimmed = Skimmed::load(bytes.into(), &bounds()).unwrap().ok().unwrap();
+    assert!([7, 8].iter().all(|n| skimmed.document.objects.contains_key(&(*n, 0))));
+}
+
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
     #[test]
-    fn damage_anywhere_gives_the_same_pictures_or_a_fault(at in 0usize..1.0e6 as usize, with in 0u8..) {
-        let mut bytes = file(2, Length::Direct, "\n");
-        let length = bytes.len();
-        bytes[at % length] = with;
+    fn damage_anywhere_gives_the_same_pictures_or_a_fault(at in 0usize..1.0e6 as usize, with in 0u8.., indirect: bool) {
+        let mut bytes = file(2, if indirect { Length::Elsewhere } else { Length::Direct }, "\n");
+        // What is not a sample is one byte in a hundred; it gets every second hit.
+        let pictures = [0, 1].map(|n| find(&bytes, &samples(n)).unwrap());
+        let structure: Vec<usize> =
+            (0..bytes.len()).filter(|i| pictures.iter().all(|p| !(*p..p + 40_000).contains(i))).collect();
+        let hit = if at % 2 == 0 { structure[at / 2 % structure.len()] } else { at / 2 % bytes.len() };
+        bytes[hit] = with;
         let whole = |bytes: &[u8]| {
             let document = Document::load_mem_with_options(
                 bytes,
