@@ -169,7 +169,11 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
         return PageCodes { codes, searched };
     }
     let mut effort = Effort { left: policy.max_effort_px };
-    let seen = localised(luma, dpi, policy, small, &mut effort, &mut codes);
+    let mut seen = Seen::default();
+    for map in locate::survey(luma, dpi) {
+        let of_map = localised(luma, &map, policy, small, &mut effort, &mut codes);
+        seen = Seen { filled: seen.filled || of_map.filled, crowded: seen.crowded || of_map.crowded };
+    }
     let asked = policy.thorough || (!(small && is_noise(luma)) && (small || seen.filled));
     let asked = asked && (small || codes.is_empty());
     if asked && policy.stages.contains(&Stage::Whole) {
@@ -216,6 +220,7 @@ impl Effort {
 }
 
 /// What a first look at a page says of a second.
+#[derive(Default)]
 struct Seen {
     /// One region is most of the picture.
     filled: bool,
@@ -233,13 +238,12 @@ fn is_noise(luma: &Luma) -> bool {
 /// The regions of a page that look like codes.
 fn localised(
     luma: &Luma,
-    dpi: Option<f32>,
+    map: &locate::Survey,
     policy: &Policy,
     small: bool,
     effort: &mut Effort,
     codes: &mut Vec<Barcode>,
 ) -> Seen {
-    let map = locate::survey(luma, dpi);
     let mut patterns = Vec::new();
     if policy.wants(Format::QRCode, Stage::Finders) {
         let step = if small { 2 } else { map.cell * 5 / 8 };

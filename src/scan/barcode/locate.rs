@@ -89,17 +89,20 @@ pub enum Kind {
     Matrix,
 }
 
-/// Surveys a page. Reads two to four rows of each cell once.
-pub fn survey(luma: &Luma, dpi: Option<f32>) -> Survey {
-    let (paper, ink) = levels(luma);
-    let threshold = ((u16::from(paper) + u16::from(ink)) / 2) as u8;
-    let contrast = f32::from(paper.saturating_sub(ink));
+/// Surveys a page. Reads two to four rows of each cell once; again on a page so empty that a lone code is darker than
+/// what a hundredth of the page is.
+pub fn survey(luma: &Luma, dpi: Option<f32>) -> Vec<Survey> {
+    let levels = Levels::of(luma);
     let cell = cell_side(luma, dpi);
-    if contrast < 24.0 {
-        return Survey { threshold, cell, regions: Vec::new() };
-    }
-    let grid = Grid::of(luma, cell, threshold, (contrast / 16.0) as u8);
-    let regions = if grid.down * grid.across > 0 { grid.regions(luma, contrast) } else { Vec::new() };
+    levels.inks().into_iter().map(|ink| with_ink(luma, cell, levels.paper, ink)).collect()
+}
+
+fn with_ink(luma: &Luma, cell: usize, paper: u8, ink: u8) -> Survey {
+    let threshold = ((u16::from(paper) + u16::from(ink)) / 2) as u8;
+    let contrast = paper.saturating_sub(ink);
+    let grid = Grid::of(luma, cell, threshold, contrast / 16);
+    let regions =
+        if grid.down * grid.across > 0 { grid.regions(luma, f32::from(contrast)) } else { Vec::new() };
     Survey { threshold, cell, regions }
 }
 
@@ -113,17 +116,43 @@ fn cell_side(luma: &Luma, dpi: Option<f32>) -> usize {
     side.clamp(4, 51)
 }
 
-/// Grey values of paper (60th percentile) and ink (1st) of a sample.
-fn levels(luma: &Luma) -> (u8, u8) {
-    let mut histogram = [0usize; 256];
-    let mut count = 0usize;
-    for row in luma.data.chunks_exact(luma.width).step_by(16) {
-        for p in row.iter().step_by(3) {
-            histogram[usize::from(*p)] += 1;
-            count += 1;
+/// Grey values of a sample of the page.
+struct Levels {
+    /// The 60th percentile.
+    paper: u8,
+    /// The 1st.
+    ink: u8,
+    /// What one pixel in five thousand is: a code of 10 mm alone on A4 has four.
+    darkest: u8,
+}
+
+impl Levels {
+    fn of(luma: &Luma) -> Self {
+        let mut histogram = [0usize; 256];
+        let mut count = 0usize;
+        for row in luma.data.chunks_exact(luma.width).step_by(16) {
+            for p in row.iter().step_by(3) {
+                histogram[usize::from(*p)] += 1;
+                count += 1;
+            }
         }
+        let at = |rank: usize| percentile(&histogram, rank);
+        Levels { paper: at(count * 60 / 100), ink: at(count / 100), darkest: at(count / 5000) }
     }
-    (percentile(&histogram, count * 60 / 100), percentile(&histogram, count / 100))
+
+    /// The greys that may be ink, those without contrast left out.
+    fn inks(&self) -> Vec<u8> {
+        let contrast = |ink: u8| self.paper.saturating_sub(ink);
+        let (usual, most) = (contrast(self.ink), contrast(self.darkest));
+        let mut inks = Vec::new();
+        if usual >= LEAST_CONTRAST {
+            inks.push(self.ink);
+        }
+        if most >= LEAST_CONTRAST && (usual < LEAST_CONTRAST || most / 2 > usual) {
+            inks.push(self.darkest);
+        }
+        inks
+    }
 }
 
 /// Sums over the pixels of some rows of each cell.
@@ -365,6 +394,8 @@ enum Flag {
     Dots,
 }
 
+/// Paper that is no lighter than its ink by this much shows nothing.
+const LEAST_CONTRAST: u8 = 24;
 /// Share of dark pixels of 3 x 3 cells.
 const LEAST_DARK: f32 = 0.25;
 /// See [`LEAST_DARK`].

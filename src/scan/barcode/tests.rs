@@ -89,7 +89,7 @@ fn a_small_picture_is_searched_whole_and_says_so() {
 #[test]
 fn a_page_of_text_has_no_code_and_few_small_regions() {
     let luma = Sheet::a4(200, 21).scanned();
-    let regions = locate::survey(&luma, Some(200.0)).regions;
+    let regions: Vec<_> = locate::survey(&luma, Some(200.0)).into_iter().flat_map(|s| s.regions).collect();
     assert!(regions.iter().all(|r| r.cells < 40) && regions.len() < 60, "{regions:?}");
     let started = ran();
     assert!(read_page(&luma, Some(200.0), &Policy::default()).codes.is_empty());
@@ -195,7 +195,7 @@ fn real_scans_hold_none_of_these_codes() {
         let start = ran();
         let page = read_page(&luma, None, &Policy::default());
         let took = ran() - start;
-        let regions = locate::survey(&luma, None).regions.len();
+        let regions: usize = locate::survey(&luma, None).iter().map(|s| s.regions.len()).sum();
         eprintln!("{name:?} {}x{} {regions} regions {took:.0} ms", luma.width, luma.height);
         assert!(page.codes.is_empty(), "{name:?}: {:?}", texts(&page));
     }
@@ -256,27 +256,42 @@ fn a_stage_that_is_left_out_finds_nothing() {
     assert_eq!(found(&[Stage::Corners, Stage::Whole]), []);
 }
 
+/// A Data Matrix made by another program, a row a number, the left module highest.
+const MATRIX: [u32; 12] = [
+    0x2aaaaaa, 0x2c43503, 0x28160ca, 0x2358103, 0x3834a90, 0x31340f1, 0x24be47a, 0x29af97b, 0x26a8aee,
+    0x2810f2b, 0x29065ea, 0x3ffffff,
+];
+const MATRIX_SAYS: &str = "HOSO/0042/2025-0914";
+
+fn matrix() -> Vec<Vec<bool>> {
+    MATRIX.iter().map(|row| (0..26).map(|x| row >> (25 - x) & 1 == 1).collect()).collect()
+}
+
+#[test]
+fn a_small_code_alone_on_an_empty_page_is_read() {
+    for (seed, format) in [Format::QRCode, Format::Code128, Format::DataMatrix].into_iter().enumerate() {
+        let mut sheet = Sheet::new(1654, 2339, 70 + seed as u64);
+        let place = Place { centre: [700.0, 900.0], module: 2.6, degrees: 0.4 };
+        match format {
+            Format::DataMatrix => sheet.modules(&matrix(), place),
+            _ => sheet.code(format, MATRIX_SAYS, EcLevel::M, place),
+        };
+        let page = read_page(&sheet.scanned(), Some(200.0), &Policy::default());
+        assert_eq!(texts(&page), [(format, MATRIX_SAYS)]);
+    }
+}
+
 #[test]
 fn a_data_matrix_is_read_by_its_corner_at_small_angles() {
-    let text = "HOSO/0042/2025-0914";
-    // Made by another program, a row a number, the left module highest.
-    const ROWS: [u32; 12] = [
-        0x2aaaaaa, 0x2c43503, 0x28160ca, 0x2358103, 0x3834a90, 0x31340f1, 0x24be47a, 0x29af97b, 0x26a8aee,
-        0x2810f2b, 0x29065ea, 0x3ffffff,
-    ];
     let mut missed = Vec::new();
     for (seed, degrees) in [0.0, 90.0, 4.0, -3.0, 180.0, 271.0].into_iter().enumerate() {
         for module in [2.2, 3.0] {
-            let rows = ROWS.iter().map(|row| (0..26).map(|x| row >> (25 - x) & 1 == 1).collect());
             let mut sheet = Sheet::a4(200, seed as u64 + 40);
-            sheet.modules(
-                &rows.collect::<Vec<Vec<bool>>>(),
-                Place { centre: [640.0, 700.0], module, degrees },
-            );
+            sheet.modules(&matrix(), Place { centre: [640.0, 700.0], module, degrees });
             let page = read_page(&sheet.scanned(), Some(200.0), &Policy::default());
             match &page.codes[..] {
                 [code] => {
-                    assert_eq!((code.format, code.text.as_str()), (Format::DataMatrix, text));
+                    assert_eq!((code.format, code.text.as_str()), (Format::DataMatrix, MATRIX_SAYS));
                     let [x, y] = centre(&code.corners);
                     assert!((x - 640.0).abs() < 4.0 && (y - 700.0).abs() < 4.0, "{:?}", code.corners);
                 }
