@@ -89,15 +89,15 @@ pub enum Kind {
     Matrix,
 }
 
-/// Surveys a page. Reads two to four rows of each cell once; again on a page so empty that a lone code is darker than
-/// what a hundredth of the page is.
+/// Surveys a page. Reads two to four rows of each cell once; again on a page so empty that a lone code is less than a
+/// hundredth of it, and where most of the picture is not paper but what the paper lies on.
 pub fn survey(luma: &Luma, dpi: Option<f32>) -> Vec<Survey> {
-    let levels = Levels::of(luma);
     let cell = cell_side(luma, dpi);
-    levels.inks().into_iter().map(|ink| with_ink(luma, cell, levels.paper, ink)).collect()
+    let pairs = Levels::of(luma).pairs();
+    pairs.into_iter().map(|(paper, ink)| survey_at(luma, cell, paper, ink)).collect()
 }
 
-fn with_ink(luma: &Luma, cell: usize, paper: u8, ink: u8) -> Survey {
+fn survey_at(luma: &Luma, cell: usize, paper: u8, ink: u8) -> Survey {
     let threshold = ((u16::from(paper) + u16::from(ink)) / 2) as u8;
     let contrast = paper.saturating_sub(ink);
     let grid = Grid::of(luma, cell, threshold, contrast / 16);
@@ -118,12 +118,14 @@ fn cell_side(luma: &Luma, dpi: Option<f32>) -> usize {
 
 /// Grey values of a sample of the page.
 struct Levels {
-    /// The 60th percentile.
-    paper: u8,
-    /// The 1st.
-    ink: u8,
-    /// What one pixel in five thousand is: a code of 10 mm alone on A4 has four.
+    /// What one pixel in five thousand is at most: a code of 10 mm alone on A4 has four.
     darkest: u8,
+    /// The 1st percentile.
+    ink: u8,
+    /// The 60th.
+    paper: u8,
+    /// The 98th: a card on a dark lid is more.
+    lightest: u8,
 }
 
 impl Levels {
@@ -137,21 +139,29 @@ impl Levels {
             }
         }
         let at = |rank: usize| percentile(&histogram, rank);
-        Levels { paper: at(count * 60 / 100), ink: at(count / 100), darkest: at(count / 5000) }
+        Levels {
+            darkest: at(count / 5000),
+            ink: at(count / 100),
+            paper: at(count * 60 / 100),
+            lightest: at(count * 98 / 100),
+        }
     }
 
-    /// The greys that may be ink, those without contrast left out.
-    fn inks(&self) -> Vec<u8> {
-        let contrast = |ink: u8| self.paper.saturating_sub(ink);
-        let (usual, most) = (contrast(self.ink), contrast(self.darkest));
-        let mut inks = Vec::new();
-        if usual >= LEAST_CONTRAST {
-            inks.push(self.ink);
+    /// What may be paper and ink; pairs without contrast are left out.
+    fn pairs(&self) -> Vec<(u8, u8)> {
+        let contrast = |(paper, ink): &(u8, u8)| paper.saturating_sub(*ink);
+        let usual = (self.paper, self.ink);
+        let mut pairs = vec![usual];
+        let lone = (self.paper, self.darkest);
+        if contrast(&lone) / 2 > contrast(&usual) {
+            pairs.push(lone);
         }
-        if most >= LEAST_CONTRAST && (usual < LEAST_CONTRAST || most / 2 > usual) {
-            inks.push(self.darkest);
+        let on_the_lid = (self.lightest, self.ink);
+        if contrast(&on_the_lid) / 2 > contrast(&usual) {
+            pairs.push(on_the_lid);
         }
-        inks
+        pairs.retain(|pair| contrast(pair) >= LEAST_CONTRAST);
+        pairs
     }
 }
 

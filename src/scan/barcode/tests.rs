@@ -282,6 +282,23 @@ fn a_small_code_alone_on_an_empty_page_is_read() {
 }
 
 #[test]
+fn the_code_of_a_card_on_a_dark_lid_is_read() {
+    for lid in [8u8, 60, 120] {
+        let mut sheet = Sheet::new(1654, 2339, 90);
+        let place = Place { centre: [950.0, 900.0], module: 2.4, degrees: 1.5 };
+        sheet.code(Format::QRCode, CARD, EcLevel::L, place);
+        for (at, pixel) in sheet.luma.data.iter_mut().enumerate() {
+            let (x, y) = (at % 1654, at / 1654);
+            if !(400..1070).contains(&x) || !(780..1205).contains(&y) {
+                *pixel = lid;
+            }
+        }
+        let page = read_page(&sheet.scanned(), Some(200.0), &Policy::default());
+        assert_eq!(texts(&page), [(Format::QRCode, CARD)], "lid of {lid}");
+    }
+}
+
+#[test]
 fn a_data_matrix_is_read_by_its_corner_at_small_angles() {
     let mut missed = Vec::new();
     for (seed, degrees) in [0.0, 90.0, 4.0, -3.0, 180.0, 271.0].into_iter().enumerate() {
