@@ -286,7 +286,9 @@ fn localised(
                     found = matrix::read(cut, soft, region, finders, policy, effort);
                 }
             }
-            found.into_iter().for_each(|code| add(codes, code));
+            for code in found {
+                add(codes, code);
+            }
         }
     }
     if policy.wants(Format::DataMatrix, Stage::Corners) {
@@ -294,7 +296,9 @@ fn localised(
             map.regions.iter().filter(|r| r.is_low() && r.dark >= LEAST_DARK && !known(codes, r)).collect();
         low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
         for region in low.into_iter().take(policy.max_regions + policy.max_regions / 3) {
-            matrix::read_small(luma, region, effort).into_iter().for_each(|code| add(codes, code));
+            if let Some(code) = matrix::read_small(luma, region, effort) {
+                add(codes, code);
+            }
         }
     }
     Seen {
@@ -321,23 +325,30 @@ fn whole(picture: &Patch, formats: &[Format], codes: &mut Vec<Barcode>) {
     for code in codes.iter() {
         patch.whiten(&code.corners);
     }
+    let mut formats = formats.to_vec();
     for _ in 0..MOST_IN_WHOLE {
-        let Some(code) = read::whole(&patch, formats, !codes.is_empty()) else { break };
+        let Some(code) = read::whole(&patch, &formats, !codes.is_empty()) else { break };
         patch.whiten(&code.corners);
-        add(codes, Barcode { found_by: Stage::Whole, ..code });
+        let format = code.format;
+        if !add(codes, Barcode { found_by: Stage::Whole, ..code }) {
+            // The paint did not cover it; it must not stand before the others for ever.
+            formats.retain(|f| *f != format);
+        }
     }
 }
 
-/// Adds a code unless the same one is already known at that place.
-fn add(codes: &mut Vec<Barcode>, code: Barcode) {
+/// Adds a code unless the same one is already known at that place; tells whether it did.
+fn add(codes: &mut Vec<Barcode>, code: Barcode) -> bool {
     let middle = centre(&code.corners);
     let known = |old: &Barcode| {
         old.format == code.format
             && (inside(&old.corners, middle) || inside(&code.corners, centre(&old.corners)))
     };
-    if codes.len() < MOST_CODES && !codes.iter().any(known) {
+    let is_new = codes.len() < MOST_CODES && !codes.iter().any(known);
+    if is_new {
         codes.push(code);
     }
+    is_new
 }
 
 fn centre(corners: &[[f32; 2]; 4]) -> [f32; 2] {

@@ -164,24 +164,25 @@ pub(crate) fn whole(patch: &Patch, formats: &[Format], quick: bool) -> Option<Ba
     if quick {
         return None;
     }
-    let again = |patch: &Patch, hard: bool, but: Format| {
-        let mut picture = Picture::of(patch)?;
-        dots.iter().filter(|f| **f != but).find_map(|f| picture.decode(*f, hard))
-    };
     let angle = patch.directions().gradient;
-    if dots.contains(&Format::PDF417)
-        && angle.abs() > 0.01
-        && let Some(code) = Picture::of(&patch.turned(angle))?.decode(Format::PDF417, false)
-    {
-        return Some(code);
+    if dots.contains(&Format::PDF417) && angle.abs() > 0.01 {
+        let turned = patch.turned(angle);
+        let code = Picture::of(&turned).and_then(|mut picture| picture.decode(Format::PDF417, false));
+        if code.is_some() {
+            return code;
+        }
     }
-    if let Some(code) = again(&patch.inverted(), false, Format::PDF417) {
+    let again = |patch: &Patch, hard: bool| {
+        let mut picture = Picture::of(patch)?;
+        dots.iter().filter(|f| **f != Format::PDF417).find_map(|f| picture.decode(*f, hard))
+    };
+    if let Some(code) = again(&patch.inverted(), false) {
         return Some(code);
     }
     if patch.data.len() > MOST_DOUBLED {
         return None;
     }
-    again(&patch.doubled(), true, Format::PDF417).or_else(|| again(&patch.blurred(), false, Format::PDF417))
+    again(&patch.doubled(), true).or_else(|| again(&patch.blurred(), false))
 }
 
 /// The text and bytes of a sampled QR grid.
