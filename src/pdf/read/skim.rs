@@ -38,11 +38,19 @@ impl Skimmed {
             ..LoadOptions::default()
         };
         let byte_range = mirror.byte_range;
-        if let Ok(document) = Document::load_mem_with_options(&mirror.bytes, options)
-            && let Some(bodies) = mirror.bodies_of(&document)
-        {
-            return Ok(Ok(Skimmed { document, bodies, original, byte_range }));
+        match Document::load_mem_with_options(&mirror.bytes, options) {
+            Ok(document) => {
+                if let Some(bodies) = mirror.bodies_of(&document) {
+                    return Ok(Ok(Skimmed { document, bodies, original, byte_range }));
+                }
+            }
+            // Nothing is missing from the mirror that the parser could have needed.
+            Err(error) if mirror.bodies.values().all(|body| body.is_sure) => {
+                return Ok(Err(Refused::new(error, &mirror.bytes)));
+            }
+            Err(_) => {}
         }
+        drop(mirror);
         let whole = original.whole()?;
         let options =
             LoadOptions { max_decompressed_size: Some(bounds.stream_bytes), ..LoadOptions::default() };
