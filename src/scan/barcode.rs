@@ -177,11 +177,14 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
     let asked = policy.thorough || (!(small && is_noise(luma)) && (small || seen.filled));
     let asked = asked && (small || codes.is_empty());
     if asked && policy.stages.contains(&Stage::Whole) {
+        let without_qr = seen.crowded && !policy.thorough;
         let formats: Vec<Format> = Format::ALL
             .into_iter()
-            .filter(|f| policy.formats.contains(f) && !(seen.crowded && *f == Format::QRCode))
+            .filter(|f| policy.formats.contains(f) && !(without_qr && *f == Format::QRCode))
             .collect();
-        searched = Searched::WholeImage;
+        if !without_qr {
+            searched = Searched::WholeImage;
+        }
         if policy.thorough || small {
             whole(&Patch::whole(luma), &formats, &mut codes);
         } else {

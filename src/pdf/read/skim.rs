@@ -52,6 +52,8 @@ impl Skimmed {
         }
         drop(mirror);
         let whole = original.whole()?;
+        // What was left out wrongly was not searched either; a signature must be seen before anything is written.
+        let byte_range = byte_range || find(&whole, BYTE_RANGE).is_some();
         let options =
             LoadOptions { max_decompressed_size: Some(bounds.stream_bytes), ..LoadOptions::default() };
         Ok(match Document::load_mem_with_options(&whole, options) {

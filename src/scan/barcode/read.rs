@@ -77,6 +77,14 @@ impl<'a> Picture<'a> {
     /// QR by the library's two detectors on one black and white picture.
     fn qr(&self) -> Option<Barcode> {
         let patch = self.patch;
+        let code = |text, bytes, corners, module_px| Barcode {
+            format: Format::QRCode,
+            text,
+            bytes,
+            corners,
+            module_px,
+            found_by: Stage::Whole,
+        };
         let black = self.bitmap.get_black_matrix();
         if let Ok(detected) = Detector::new(black).detect_with_hints(&hints(true))
             && let Some((text, bytes)) = qr_bits(detected.getBits())
@@ -92,14 +100,7 @@ impl<'a> Picture<'a> {
             let (low, high) = (-3.5 / (size - 7.0), (size - 3.5) / (size - 7.0));
             let corners = [at(low, low), at(high, low), at(high, high), at(low, high)];
             let module_px = (tr[0] - tl[0]).hypot(tr[1] - tl[1]) / (size - 7.0) * patch.scale();
-            return Some(Barcode {
-                format: Format::QRCode,
-                text,
-                bytes,
-                corners,
-                module_px,
-                found_by: Stage::Whole,
-            });
+            return Some(code(text, bytes, corners, module_px));
         }
         let mut finders = FindFinderPatterns(black, true, 0);
         if finders.len() > 200 {
@@ -113,14 +114,7 @@ impl<'a> Picture<'a> {
                 let corners = [a, b, c, d].map(|p| patch.to_page([p.x, p.y]));
                 let side = (b.x - a.x).hypot(b.y - a.y) * patch.scale();
                 let module_px = side / sampled.getBits().getWidth() as f32;
-                return Some(Barcode {
-                    format: Format::QRCode,
-                    text,
-                    bytes,
-                    corners,
-                    module_px,
-                    found_by: Stage::Whole,
-                });
+                return Some(code(text, bytes, corners, module_px));
             }
         }
         None

@@ -192,6 +192,18 @@ fn a_picture_without_its_end_swallows_no_object_behind_it() {
 }
 
 #[test]
+fn a_signature_behind_a_picture_without_its_end_is_seen() {
+    let mut bytes = file(2, Length::Direct, "\n");
+    // In the content of the second page, which lies before the next `endstream`.
+    let first = find(&bytes, b"endstream\nendobj\n6 0 obj").unwrap();
+    let content = first + find(&bytes[first..], b"\nstream\n").unwrap() + 8;
+    bytes[content..content + BYTE_RANGE.len()].copy_from_slice(BYTE_RANGE);
+    assert!(Skimmed::load(bytes.clone().into(), &bounds()).unwrap().ok().unwrap().byte_range);
+    bytes[first] = 0;
+    assert!(Skimmed::load(bytes.into(), &bounds()).unwrap().ok().unwrap().byte_range);
+}
+
+#[test]
 fn a_length_that_reaches_over_objects_hides_none_of_them() {
     let mut bytes = file(2, Length::Direct, "\n");
     // To just before the end of the second page's content.
