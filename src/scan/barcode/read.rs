@@ -164,8 +164,7 @@ pub(crate) fn whole(patch: &Patch, formats: &[Format], quick: bool) -> Option<Ba
     let tones = formats.contains(&Format::PDF417).then(|| picture.two_tones());
     let guarded = tones.as_ref().is_some_and(matrix::has_guard);
     let dots: Vec<Format> = formats.iter().copied().filter(|f| !f.is_linear()).collect();
-    let formats: Vec<Format> =
-        formats.iter().copied().filter(|f| *f != Format::PDF417 || guarded).collect();
+    let formats: Vec<Format> = formats.iter().copied().filter(|f| *f != Format::PDF417 || guarded).collect();
     if let Some(code) = formats.iter().find_map(|f| picture.decode(*f, true)) {
         return Some(code);
     }
