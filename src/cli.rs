@@ -8,6 +8,7 @@ pub mod identity;
 pub mod init;
 pub mod log;
 pub mod mock;
+pub mod portrait;
 mod progress;
 pub mod run;
 pub mod scan;

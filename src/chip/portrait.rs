@@ -157,7 +157,7 @@ const JPEG: &[u8] = &[0xff, 0xd8, 0xff];
 const JP2: &[u8] = b"\0\0\0\x0cjP  ";
 const CODESTREAM: &[u8] = &[0xff, 0x4f, 0xff, 0x51];
 /// Portraits on chips have some hundred pixels a side.
-const MOST_PIXELS: u64 = 4_000 * 4_000;
+pub(crate) const MOST_PIXELS: u64 = 4_000 * 4_000;
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -23,6 +23,8 @@ pub enum Command {
     /// Make a reading file from a folder of raw chip files (EF_SOD.bin, DG1.bin, Datagroup2.bin, ...).
     #[command(after_help = "Example:\n  hoso identity reading --from dump/ -o citizen.reading.json")]
     Reading(ReadingArgs),
+    /// Show the face of a chip whose data are genuine, and of no other.
+    Portrait(super::portrait::Args),
 }
 
 /// Arguments of `hoso identity verify`.
@@ -73,6 +75,7 @@ pub fn run(command: &Command) -> Outcome<u8> {
     match command {
         Command::Verify(args) => verify(args),
         Command::Reading(args) => make(args),
+        Command::Portrait(args) => super::portrait::run(args),
     }
 }
 
@@ -271,7 +274,7 @@ fn file_id(name: &str) -> Option<FileId> {
 }
 
 /// A whole file, refused above `largest` bytes before memory is taken for it.
-fn read(path: &Path, largest: usize) -> Outcome<Vec<u8>> {
+pub(super) fn read(path: &Path, largest: usize) -> Outcome<Vec<u8>> {
     let unreadable = |e: std::io::Error| Fault::new(&FILE_UNREADABLE).at(path.display()).detail(e.kind());
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
