@@ -13,6 +13,7 @@ pub mod holder;
 pub mod lds;
 pub mod mrz;
 pub mod portrait;
+pub mod reader;
 pub mod reading;
 pub mod reason;
 pub mod sod;
