@@ -58,6 +58,8 @@ fn agreed(dg14: &[u8], evidence: &ChipAuthentication) -> Option<(Suite, super::r
 pub struct Offer {
     /// Dotted OID.
     pub protocol: String,
+    /// Its contents.
+    pub oid: Vec<u8>,
     /// Cipher of the session that it begins.
     pub suite: Suite,
     /// Contents of the key identifier, where there is one.
@@ -88,25 +90,26 @@ pub fn offers(dg14: &[u8]) -> Result<Vec<Offer>, DerError> {
             return Err(DerError::Limit { what: "items", at: infos.at() });
         }
         let mut info = infos.expect(0x30)?.lenient();
-        let oid = info.expect(0x06)?.oid()?;
+        let protocol = info.expect(0x06)?;
+        let oid = protocol.oid()?;
         if oid == PUBLIC_KEY_ECDH {
             let spki = info.expect(0x30)?.raw.to_vec();
             keys.push((info.optional(0x02)?.map(|t| t.content.to_vec()), spki));
         } else if let Some(suite) = oid.strip_prefix(CA_ECDH).and_then(Suite::of_arc) {
             info.expect(0x02)?;
-            protocols.push((oid, suite, info.optional(0x02)?.map(|t| t.content.to_vec())));
+            protocols.push((protocol.content.to_vec(), suite, info.optional(0x02)?.map(|t| t.content.to_vec())));
         }
     }
     let mut offers = Vec::new();
     for (key_id, spki) in &keys {
-        let mut offer = |protocol: &str, suite| {
-            let (protocol, key_id, spki) = (protocol.to_owned(), key_id.clone(), spki.clone());
-            offers.push(Offer { protocol, suite, key_id, spki });
+        let mut offer = |oid: &[u8], suite| {
+            let (protocol, oid) = (der::dotted(oid).unwrap_or_default(), oid.to_vec());
+            offers.push(Offer { protocol, oid, suite, key_id: key_id.clone(), spki: spki.clone() });
         };
         let named = |id: &Option<Vec<u8>>| keys.len() == 1 || id == key_id;
         protocols.iter().filter(|(_, _, id)| named(id)).for_each(|(oid, suite, _)| offer(oid, *suite));
         if protocols.is_empty() {
-            offer(&format!("{CA_ECDH}1"), Suite::TripleDes);
+            offer(&CA_ECDH_3DES, Suite::TripleDes);
         }
     }
     offers.sort_by_key(|offer| std::cmp::Reverse(offer.suite));
@@ -117,6 +120,8 @@ pub fn offers(dg14: &[u8]) -> Result<Vec<Offer>, DerError> {
 const PUBLIC_KEY_ECDH: &str = "0.4.0.127.0.7.2.2.1.2";
 /// id-CA-ECDH; the cipher follows.
 const CA_ECDH: &str = "0.4.0.127.0.7.2.2.3.2.";
+/// id-CA-ECDH-3DES-CBC-CBC, contents of the OBJECT IDENTIFIER.
+const CA_ECDH_3DES: [u8; 10] = [4, 0, 0x7f, 0, 7, 2, 2, 3, 2, 1];
 
 #[cfg(test)]
 mod tests;
