@@ -77,7 +77,7 @@ pub enum Group {
 }
 
 /// What became of a proof that the chip is no copy.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Proof<T> {
     /// Not asked for yet.
     #[default]
@@ -114,6 +114,21 @@ pub struct Captured {
     pub groups: BTreeMap<u8, Group>,
     /// Why PACE failed, where the chip offers it and was opened the older way.
     pub pace_failure: Option<pace::Failure>,
+    /// What became of active authentication.
+    pub active: Proof<()>,
+    /// What became of chip authentication.
+    pub chip: Proof<()>,
+}
+
+impl<T> Proof<T> {
+    fn without_evidence(&self) -> Proof<()> {
+        match self {
+            Proof::Open => Proof::Open,
+            Proof::NotOffered => Proof::NotOffered,
+            Proof::Refused(sw) => Proof::Refused(*sw),
+            Proof::Answered(_) => Proof::Answered(()),
+        }
+    }
 }
 
 impl Session {
@@ -441,6 +456,7 @@ impl Session {
     fn captured(&mut self) -> Outcome<Captured> {
         let mut reading = Reading::of_files(std::mem::take(&mut self.files))?;
         reading.access = self.access.unwrap_or_default();
+        let (active, chip) = (self.active.without_evidence(), self.chip.without_evidence());
         if let Proof::Answered(exchange) = std::mem::take(&mut self.active) {
             reading.active_authentication = Some(exchange);
         }
@@ -448,7 +464,7 @@ impl Session {
             reading.chip_authentication = Some(evidence);
         }
         let groups = std::mem::take(&mut self.groups);
-        Ok(Captured { reading, groups, pace_failure: self.pace_failure })
+        Ok(Captured { reading, groups, pace_failure: self.pace_failure, active, chip })
     }
 }
 
