@@ -6,7 +6,7 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 #[cfg(feature = "pcsc")]
 mod live;
@@ -95,27 +95,30 @@ pub async fn run(command: Command) -> Outcome<u8> {
         Command::List(args) => list(&args),
         Command::Read(args) => {
             let stop = super::stop::stop_on_signal();
-            let read = tokio::task::spawn_blocking(move || read(&args, &|| stop.is_cancelled()));
+            let read = tokio::task::spawn_blocking(move || read(args, &|| stop.is_cancelled()));
             read.await.unwrap_or_else(|_| Err(Fault::new(&crate::chip::reader::INNER)))
         }
     }
 }
 
-fn read(args: &ReadArgs, stop: &dyn Fn() -> bool) -> Outcome<u8> {
-    let mut session = Session::new(keys(args)?, args.challenge.map(|c| c.to_vec()))?;
+fn read(mut args: ReadArgs, stop: &dyn Fn() -> bool) -> Outcome<u8> {
+    let mut session = Session::new(keys(&args)?, args.challenge.map(|c| c.to_vec()))?;
+    let given = [&mut args.can, &mut args.number, &mut args.birth, &mut args.expiry];
+    given.into_iter().flatten().chain(&mut args.mrz).for_each(|secret| secret.zeroize());
     // Found out before the citizen has to hold still.
     let folder = args.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         return Err(Fault::new(&NOT_WRITTEN).at(args.out.display()).detail("no such folder"));
     }
-    let Some(mut captured) = capture(args, &mut session, stop)? else { return Ok(INTERRUPTED) };
+    let Some(mut captured) = capture(&args, &mut session, stop)? else { return Ok(INTERRUPTED) };
     captured.reading.read_at = Some(jiff::Timestamp::now());
-    write(&args.out, captured.reading.to_json().as_bytes())?;
+    write(&args.out, Zeroizing::new(captured.reading.to_json()).as_bytes())?;
     if args.json {
         println!("{}", summary(&args.out, &captured));
     } else {
         print!("{}", describe(&args.out, &captured));
     }
+    captured.reading.files.values_mut().for_each(|file| file.zeroize());
     Ok(0)
 }
 
@@ -374,7 +377,7 @@ mod tests {
     #[cfg(not(feature = "pcsc"))]
     #[test]
     fn a_build_without_readers_says_so() {
-        let read = read(&args("--can 123456").unwrap(), &|| false).unwrap_err();
+        let read = read(args("--can 123456").unwrap(), &|| false).unwrap_err();
         assert_eq!((read.code.id, read.code.class), ("CARD-030", Class::Setup));
         assert_eq!(list(&ListArgs { json: false }).unwrap_err().code.id, "CARD-030");
     }

@@ -6,7 +6,9 @@ pub(crate) mod script;
 
 use super::*;
 use crate::chip::clone::{self, Answer};
+use crate::chip::reading::Access;
 use crate::chip::{chip_authentication, lds};
+use crate::fault::Outcome;
 use chip::{BIRTH, CAN, Chip, EXPIRY, NUMBER, Profile, Spoil};
 
 fn keys() -> AccessKeys {
