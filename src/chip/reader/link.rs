@@ -117,6 +117,10 @@ impl<'a> Link<'a> {
         let mut whole: Vec<u8> = Vec::new();
         let mut raw = self.card.transceive(command)?;
         for _ in 0..MOST_PIECES {
+            // Every card ends in a status word: less is what some drivers give when it was taken away.
+            if raw.len() < 2 {
+                return Err(Trouble::Lost);
+            }
             if raw.len() > LONGEST || whole.len() + raw.len() > LONGEST {
                 return Err(Trouble::Malformed("more than a response can hold"));
             }

@@ -232,6 +232,18 @@ fn a_card_that_is_pulled_at_any_command_is_read_on_when_it_is_laid_back() {
 }
 
 #[test]
+fn a_copy_of_a_card_leaves_evidence_that_does_not_hold() {
+    for ca in [1, 2, 4] {
+        let mut chip = Chip::new(Profile { ca: Some(ca), copied: true, ..Profile::default() });
+        let captured = read_with(&mut chip, keys()).unwrap();
+        assert_eq!(captured.chip, Proof::Answered(()));
+        let dg14 = lds::open(chip.file(0x10e), 14).unwrap();
+        let evidence = captured.reading.chip_authentication.as_ref().unwrap();
+        assert_eq!(chip_authentication::check(dg14, evidence), Answer::Wrong);
+    }
+}
+
+#[test]
 fn another_card_is_refused_and_the_first_one_still_welcome() {
     let (mut first, mut other) = (Chip::new(Profile::default()), Chip::new(Profile::default()));
     first.profile.spoil = Some((40, Spoil::Gone));
@@ -307,7 +319,12 @@ fn a_card_that_answers_anything_at_all_is_refused_without_a_panic() {
             Ok(self.0.clone())
         }
     }
-    for same in ["", "90", "9000", "6100", "61ff", "7c009000", "3100 9000", "31809000", "6982"] {
+    for short in ["", "90"] {
+        let mut card = Same(script::unhex(short));
+        let fault = Session::new(all_keys(), None).unwrap().read(&mut card, &mut SystemEntropy, &mut |_| {});
+        assert_eq!(fault.err().unwrap().code.id, "CARD-006", "what no card says is a lost card");
+    }
+    for same in ["9000", "6100", "61ff", "7c009000", "3100 9000", "31809000", "6982"] {
         let mut card = Same(script::unhex(same));
         assert!(
             Session::new(all_keys(), None).unwrap().read(&mut card, &mut SystemEntropy, &mut |_| {}).is_err()

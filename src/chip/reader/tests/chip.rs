@@ -24,6 +24,8 @@ pub(crate) struct Profile {
     pub(crate) master: u16,
     /// The chip proves itself with its last arc of the protocol.
     pub(crate) ca: Option<u64>,
+    /// The key in DG14 is another one than the chip holds.
+    pub(crate) copied: bool,
     /// DG15 is an RSA key of so many bits; 0 for an elliptic one.
     pub(crate) aa_bits: u32,
     /// Most bytes of data in a response; more is refused with this status.
@@ -55,6 +57,7 @@ impl Default for Profile {
             wants_parameter: false,
             master: 0x6d00,
             ca: Some(2),
+            copied: false,
             aa_bits: 0,
             most: 65_536,
             too_much: 0x6700,
@@ -172,7 +175,8 @@ impl Chip {
         dgs.insert(3, der::tlv(0x63, &[1; 40]));
         dgs.insert(13, der::tlv(0x6d, CANARY));
         if let Some(arc) = profile.ca {
-            let spki = PKey::from_ec_key(ca_key.clone()).unwrap().public_key_to_der().unwrap();
+            let shown = if profile.copied { EcKey::generate(&group).unwrap() } else { ca_key.clone() };
+            let spki = PKey::from_ec_key(shown).unwrap().public_key_to_der().unwrap();
             let info = der::sequence(&[&oid(&[3, 2, arc]), &der::integer(&[1])]);
             let key = der::sequence(&[&oid(&[1, 2]), &spki]);
             dgs.insert(14, der::tlv(0x6e, &der::set_of(&[&info, &key])));
