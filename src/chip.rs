@@ -4,16 +4,23 @@
 //! the card. A verdict is never a bool, unknown is never ok, and no verdict holds a personal value.
 
 pub mod card_qr;
+pub mod chip_authentication;
 pub mod clone;
 pub mod compare;
 pub mod country;
+pub mod dg11;
+pub mod dg12;
 pub mod dg13;
+pub mod dg7;
 pub mod holder;
 pub mod lds;
 pub mod mrz;
+pub mod number;
 pub mod portrait;
+pub mod reader;
 pub mod reading;
 pub mod reason;
+pub mod report;
 pub mod sod;
 pub mod trust;
 pub mod verdict;
