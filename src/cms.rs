@@ -7,6 +7,7 @@
 pub mod algorithm;
 pub mod certificate;
 mod check;
+pub mod key;
 
 pub use algorithm::{Hash, SignatureAlg};
 pub use certificate::{KeyFacts, Parts, name_key};

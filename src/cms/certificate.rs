@@ -1,9 +1,10 @@
 //! What chain policy asks of a certificate beyond what OpenSSL's bindings tell: names that compare across string
 //! types, exact serials, extensions, and how strong its key is.
 
+use super::key::{self, Curve, KeyError};
 use super::{Hash, SignatureAlg};
 use crate::der::{self, DerError, Reader, Tlv};
-use openssl::pkey::{Id, PKeyRef, Public};
+use openssl::pkey::{Id, PKey, PKeyRef, Public};
 use openssl::x509::X509Ref;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,10 @@ pub struct Parts {
     pub issuer: Vec<u8>,
     /// Subject Name, DER.
     pub subject: Vec<u8>,
+    /// Valid from; `None` for a time that cannot be read.
+    pub not_before: Option<jiff::Timestamp>,
+    /// Valid until; `None` for a time that cannot be read.
+    pub not_after: Option<jiff::Timestamp>,
     /// SubjectPublicKeyInfo, DER.
     pub spki: Vec<u8>,
     /// How the issuer signed it; `None` for an algorithm that is not known here.
@@ -57,7 +62,8 @@ impl Parts {
         let serial = tbs.expect(0x02)?.content.to_vec();
         tbs.expect(0x30)?;
         let issuer = tbs.expect(0x30)?.raw.to_vec();
-        tbs.expect(0x30)?;
+        let mut validity = tbs.expect(0x30)?.reader();
+        let (not_before, not_after) = (time(&validity.read_tlv()?), time(&validity.read_tlv()?));
         let subject = tbs.expect(0x30)?.raw.to_vec();
         let spki = tbs.expect(0x30)?.raw.to_vec();
         tbs.optional(0x81)?;
@@ -70,7 +76,7 @@ impl Parts {
             }
         }
         let signature_alg = SignatureAlg::read(&algorithm, None).ok();
-        Ok(Parts { serial, issuer, subject, spki, signature_alg, extensions })
+        Ok(Parts { serial, issuer, subject, not_before, not_after, spki, signature_alg, extensions })
     }
 
     /// The extension with this dotted OID.
@@ -93,12 +99,80 @@ impl Parts {
 
     /// The public key holds curve parameters instead of a curve's name.
     pub fn explicit_curve(&self) -> bool {
-        let read = || -> Result<bool, DerError> {
-            let mut algorithm = der::only(&self.spki, 0x30)?.reader().expect(0x30)?.reader();
-            Ok(algorithm.expect(0x06)?.oid()? == "1.2.840.10045.2.1" && algorithm.peek() == Some(0x30))
-        };
-        read().unwrap_or(false)
+        key::curve(&self.spki) != Curve::Named
     }
+
+    /// The public key; see [`key::public_key`].
+    ///
+    /// # Errors
+    /// A curve that is not known, a key that cannot be read.
+    pub fn public_key(&self) -> Result<PKey<Public>, KeyError> {
+        key::public_key(&self.spki)
+    }
+}
+
+/// What a certificate or revocation list is signed over, and how (RFC 5280 4.1.1, 5.1.1).
+#[derive(Debug, Clone, Copy)]
+pub struct Signed<'a> {
+    /// The signed part, header included.
+    pub tbs: &'a [u8],
+    /// The algorithm, the same inside and outside of the signed part; `None` for one that is not known here.
+    pub algorithm: Option<SignatureAlg>,
+    /// The signature.
+    pub signature: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    /// Reads the frame of a certificate or revocation list, DER.
+    ///
+    /// # Errors
+    /// Another structure, or two different algorithms.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, DerError> {
+        let mut outer = der::only(bytes, 0x30)?.reader();
+        let tbs = outer.expect(0x30)?;
+        let algorithm = outer.expect(0x30)?;
+        let bits = outer.expect(0x03)?;
+        outer.end()?;
+        let mut fields = tbs.reader();
+        // Certificate: [0] version and a serial number stand before the algorithm; list: at most a version.
+        fields.optional(0xa0)?;
+        fields.optional(0x02)?;
+        if fields.expect(0x30)?.raw != algorithm.raw {
+            return Err(DerError::Value { at: algorithm.at });
+        }
+        let [0, signature @ ..] = bits.content else { return Err(DerError::Value { at: bits.at }) };
+        Ok(Signed { tbs: tbs.raw, algorithm: SignatureAlg::read(&algorithm, None).ok(), signature })
+    }
+
+    /// The signature holds under this key.
+    pub fn holds(&self, key: &PKeyRef<Public>) -> bool {
+        self.algorithm.is_some_and(|algorithm| algorithm.verify(key, &[self.tbs], self.signature))
+    }
+}
+
+/// UTCTime or GeneralizedTime with seconds and in UTC, as RFC 5280 4.1.2.5 demands; later than this program's calendar is its
+/// last moment.
+pub fn time(tlv: &Tlv<'_>) -> Option<jiff::Timestamp> {
+    let text = std::str::from_utf8(tlv.content).ok()?.strip_suffix('Z')?;
+    let (year, rest) = match tlv.tag {
+        0x17 if text.len() == 12 => {
+            let (year, rest) = text.split_at_checked(2)?;
+            let year: i16 = year.parse().ok()?;
+            (if year < 50 { 2000 + year } else { 1900 + year }, rest)
+        }
+        0x18 if text.len() == 14 => {
+            let (year, rest) = text.split_at_checked(4)?;
+            (year.parse().ok()?, rest)
+        }
+        _ => return None,
+    };
+    if !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let pair = |at: usize| rest.get(at..at + 2)?.parse::<i8>().ok();
+    let moment =
+        jiff::civil::DateTime::new(year, pair(0)?, pair(2)?, pair(4)?, pair(6)?, pair(8)?, 0).ok()?;
+    Some(moment.to_zoned(jiff::tz::TimeZone::UTC).map_or(jiff::Timestamp::MAX, |zoned| zoned.timestamp()))
 }
 
 fn read_extension(extension: &Tlv<'_>) -> Result<Extension, DerError> {
@@ -202,8 +276,18 @@ pub enum KeyFacts {
 impl KeyFacts {
     /// Of a certificate's key.
     pub fn of(certificate: &X509Ref) -> Self {
-        let explicit = Parts::of(certificate).is_ok_and(|p| p.explicit_curve());
-        certificate.public_key().map_or(KeyFacts::Other, |key| KeyFacts::of_key(&key, explicit))
+        Parts::of(certificate).map_or(KeyFacts::Other, |parts| KeyFacts::of_parts(&parts))
+    }
+
+    /// Of a certificate's key.
+    pub fn of_parts(parts: &Parts) -> Self {
+        match parts.public_key() {
+            Ok(key) => KeyFacts::of_key(&key, parts.explicit_curve()),
+            Err(KeyError::Curve) => {
+                KeyFacts::Ec { bits: key::claimed_bits(&parts.spki), curve: None, explicit: true }
+            }
+            Err(KeyError::Unreadable) => KeyFacts::Other,
+        }
     }
 
     /// Of a bare key; whether its curve was written out is known to the caller alone.
