@@ -435,6 +435,7 @@ impl<'a> Judge<'a> {
                 Odd::AnchorExpired => Flag::CscaExpired,
                 Odd::SignerProfile => Flag::DscProfile,
                 Odd::Weak => Flag::WeakAlgorithm,
+                Odd::IssuedOutsideKeyPeriod => Flag::SignedOutsideValidity,
             });
         }
     }

@@ -68,13 +68,7 @@ impl Parts {
         let spki = tbs.expect(0x30)?.raw.to_vec();
         tbs.optional(0x81)?;
         tbs.optional(0x82)?;
-        let mut extensions = Vec::new();
-        if let Some(list) = tbs.optional(0xa3)? {
-            let mut list = list.reader().expect(0x30)?.reader();
-            while !list.is_empty() {
-                extensions.push(read_extension(&list.expect(0x30)?)?);
-            }
-        }
+        let extensions = tbs.optional(0xa3)?.map(|list| extensions(&list)).transpose()?.unwrap_or_default();
         let signature_alg = SignatureAlg::read(&algorithm, None).ok();
         Ok(Parts { serial, issuer, subject, not_before, not_after, spki, signature_alg, extensions })
     }
@@ -173,6 +167,24 @@ pub fn time(tlv: &Tlv<'_>) -> Option<jiff::Timestamp> {
     let moment =
         jiff::civil::DateTime::new(year, pair(0)?, pair(2)?, pair(4)?, pair(6)?, pair(8)?, 0).ok()?;
     Some(moment.to_zoned(jiff::tz::TimeZone::UTC).map_or(jiff::Timestamp::MAX, |zoned| zoned.timestamp()))
+}
+
+/// The Extensions inside an explicit tag, of a certificate or a revocation list.
+///
+/// # Errors
+/// Another structure, too many of them.
+pub fn extensions(tagged: &Tlv<'_>) -> Result<Vec<Extension>, DerError> {
+    let mut wrapper = tagged.reader();
+    let mut list = wrapper.expect(0x30)?.reader();
+    wrapper.end()?;
+    let mut found = Vec::new();
+    while !list.is_empty() {
+        if found.len() == MOST_EXTENSIONS {
+            return Err(DerError::Limit { what: "items", at: list.at() });
+        }
+        found.push(read_extension(&list.expect(0x30)?)?);
+    }
+    Ok(found)
 }
 
 fn read_extension(extension: &Tlv<'_>) -> Result<Extension, DerError> {
@@ -322,6 +334,45 @@ pub fn signed_with(certificate: &X509Ref) -> Option<Hash> {
     Parts::of(certificate).ok()?.signature_alg.map(SignatureAlg::hash)
 }
 
+/// A span of time, both ends included; an end that is not there is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// From.
+    pub from: End,
+    /// Until.
+    pub until: End,
+}
+
+/// One end of a [`Validity`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// There is none.
+    Open,
+    /// There is one.
+    At(jiff::Timestamp),
+    /// There is one that cannot be read: no time is inside.
+    Unreadable,
+}
+
+impl Validity {
+    /// That of a certificate.
+    pub fn of(parts: &Parts) -> Self {
+        let end = |time: Option<jiff::Timestamp>| time.map_or(End::Unreadable, End::At);
+        Validity { from: end(parts.not_before), until: end(parts.not_after) }
+    }
+
+    /// True where the moment is inside.
+    pub fn holds(&self, moment: jiff::Timestamp) -> bool {
+        let within = |end: End, inside: fn(jiff::Timestamp, jiff::Timestamp) -> bool| match end {
+            End::Open => true,
+            End::At(time) => inside(time, moment),
+            End::Unreadable => false,
+        };
+        within(self.from, |from, moment| from <= moment)
+            && within(self.until, |until, moment| moment <= until)
+    }
+}
+
 /// The two times of a privateKeyUsagePeriod extension (RFC 3280 4.2.1.4), GeneralizedTime text as it stands.
 pub fn key_usage_period(parts: &Parts) -> Option<(Option<String>, Option<String>)> {
     let mut fields: Reader<'_> = der::only(&parts.extension("2.5.29.16")?.value, 0x30).ok()?.reader();
@@ -330,6 +381,24 @@ pub fn key_usage_period(parts: &Parts) -> Option<(Option<String>, Option<String>
     let to = fields.optional(0x81).ok()?.and_then(text);
     Some((from, to))
 }
+
+/// The privateKeyUsagePeriod extension as a span; `None` without one.
+pub fn private_key_period(parts: &Parts) -> Option<Validity> {
+    let extension = parts.extension("2.5.29.16")?;
+    let read = || -> Result<Validity, DerError> {
+        let mut fields = der::only(&extension.value, 0x30)?.reader();
+        let mut end = |tag| -> Result<End, DerError> {
+            let Some(field) = fields.optional(tag)? else { return Ok(End::Open) };
+            // The tag hides that these are GeneralizedTime.
+            Ok(time(&Tlv { tag: 0x18, ..field }).map_or(End::Unreadable, End::At))
+        };
+        Ok(Validity { from: end(0x80)?, until: end(0x81)? })
+    };
+    Some(read().unwrap_or(Validity { from: End::Unreadable, until: End::Unreadable }))
+}
+
+/// Certificates have ten or so.
+const MOST_EXTENSIONS: usize = 64;
 
 #[cfg(test)]
 mod tests {
