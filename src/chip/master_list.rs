@@ -306,4 +306,4 @@ pub const LIST_SIGNER: Code = Code {
 };
 
 #[cfg(test)]
-mod tests;
+pub(in crate::chip) mod tests;

@@ -350,4 +350,4 @@ pub const BUNDLE_DAMAGED: Code = Code {
 };
 
 #[cfg(test)]
-mod tests;
+pub(in crate::chip) mod tests;
