@@ -143,6 +143,14 @@ impl Trust {
         self.entries.iter().map(Entry::anchor)
     }
 
+    /// The same, taken out.
+    pub fn into_anchors(self) -> impl Iterator<Item = Anchor> {
+        self.entries.into_iter().filter_map(|entry| {
+            entry.anchor();
+            entry.anchor.into_inner().flatten().map(|anchor| *anchor)
+        })
+    }
+
     /// The imported lists: name of the file, and where it came from.
     pub fn imports(&self) -> &[(String, Provenance)] {
         &self.imports

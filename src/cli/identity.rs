@@ -23,6 +23,9 @@ pub enum Command {
     /// Make a reading file from a folder of raw chip files (EF_SOD.bin, DG1.bin, Datagroup2.bin, ...).
     #[command(after_help = "Example:\n  hoso identity reading --from dump/ -o citizen.reading.json")]
     Reading(ReadingArgs),
+    /// The authorities that are trusted: import master lists, show who is in.
+    #[command(subcommand)]
+    Anchors(super::anchors::Command),
 }
 
 /// Arguments of `hoso identity verify`.
@@ -73,6 +76,7 @@ pub fn run(command: &Command) -> Outcome<u8> {
     match command {
         Command::Verify(args) => verify(args),
         Command::Reading(args) => make(args),
+        Command::Anchors(command) => super::anchors::run(command),
     }
 }
 

@@ -77,12 +77,10 @@ fn one_changed_byte_anywhere_refuses_the_whole_list() {
         // Every byte of the frame at both ends; in the certificates every place is like every other.
         let all = (0..140).chain((140..list.len() - 480).step_by(13)).chain(list.len() - 480..list.len());
         for at in all {
-            for bit in if at % 2 == 0 { [0x01, 0x80] } else { [0x20, 0x04] } {
-                let mut flipped = list.clone();
-                flipped[at] ^= bit;
-                let answer = verify(&flipped, &roots, jiff::Timestamp::now(), &curves());
-                assert!(answer.is_err(), "{options}: byte {at} ^ {bit:02x} of {}", list.len());
-            }
+            let mut flipped = list.clone();
+            flipped[at] ^= [0x01, 0x20, 0x80, 0x04][at % 4];
+            let answer = verify(&flipped, &roots, jiff::Timestamp::now(), &curves());
+            assert!(answer.is_err(), "{options}: byte {at} of {}", list.len());
         }
         for length in (0..list.len()).step_by(97) {
             assert!(verify(&list[..length], &roots, jiff::Timestamp::now(), &curves()).is_err());
@@ -172,7 +170,8 @@ fn the_published_german_list_is_believed_under_its_root_and_not_with_a_changed_b
     let read = verify(&list, &roots, now, &curves()).unwrap();
     assert_eq!(read.certificates.len(), 588);
     assert_eq!(read.signed_at, "2026-05-28T06:28:45Z".parse().unwrap());
-    for at in (0..list.len()).step_by(list.len() / 40).chain(list.len() - 300..list.len()).chain(0..60) {
+    let ends = (0..60).step_by(5).chain((list.len() - 300..list.len()).step_by(7));
+    for at in ends.chain((60..list.len()).step_by(list.len() / 20)) {
         let mut flipped = list.clone();
         flipped[at] ^= 0x04;
         assert!(verify(&flipped, &roots, now, &curves()).is_err(), "byte {at}");
