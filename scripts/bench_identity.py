@@ -109,7 +109,7 @@ def bench(world: Path, args: argparse.Namespace) -> None:
     (world / "list.bin").write_bytes(tlv(0x30, tlv(2, b"\0") + tlv(0x31, b"".join(sorted(members)))))
     sh("openssl cms -sign -nodetach -binary -nosmimecap -econtent_type 2.23.136.1.1.2 -signer lister.pem -inkey lister.key "
        "-certfile publisher.pem -md sha256 -in list.bin -outform DER -out list.ml", world)
-    dgs = REPO / "samples/chip"
+    dgs = REPO / "test-data/chip"
     dgs = next((d for d in sorted(dgs.glob("*")) if (d / "DG1.bin").exists()), None) if dgs.exists() else None
     if dgs is None:
         dgs = world / "dgs"

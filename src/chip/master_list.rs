@@ -162,8 +162,11 @@ fn signing_time(signer: &SignerInfo) -> Option<jiff::Timestamp> {
     time(&Reader::new(value).read_tlv().ok()?)
 }
 
-/// CscaMasterList (Doc 9303-12, 9.3): a version and a set of certificates.
-fn read_list(content: &[u8]) -> Result<Vec<Vec<u8>>, DerError> {
+/// The certificates (DER, not judged) of a CscaMasterList (Doc 9303-12, 9.3): a version and a set of certificates.
+///
+/// # Errors
+/// Another structure, an empty set, too many or too large ones.
+pub fn read_list(content: &[u8]) -> Result<Vec<Vec<u8>>, DerError> {
     let mut fields = der::only(content, 0x30)?.reader();
     let version = fields.expect(0x02)?;
     if version.number()? != 0 {

@@ -194,7 +194,11 @@ impl Trust {
         certificate.to_der().is_ok_and(|bytes| self.by_digest.contains_key(&Sha256::of(&bytes)))
     }
 
-    fn add_import(&mut self, name: &str, bytes: Vec<u8>) -> Outcome<()> {
+    /// Adds an imported list's file.
+    ///
+    /// # Errors
+    /// `CHIP-012` where it is not as it was written.
+    pub fn add_import(&mut self, name: &str, bytes: Vec<u8>) -> Outcome<()> {
         let (provenance, rows) =
             bundle::read(bytes).map_err(|why| Fault::new(&BUNDLE_DAMAGED).detail(why))?;
         let file: Arc<str> = name.into();
