@@ -8,6 +8,7 @@ pub mod algorithm;
 pub mod certificate;
 mod check;
 pub mod key;
+pub mod validity;
 
 pub use algorithm::{Hash, SignatureAlg};
 pub use certificate::{KeyFacts, Parts, name_key};

@@ -1,14 +1,15 @@
 //! Master lists (ICAO Doc 9303-12, 9): the country signing certificates that a state or ICAO vouches for, signed.
 //!
-//! A list is believed where a certificate that its keeper's own authority issued for signing lists signed it, and that authority
-//! is pinned by the operator. What the list carries along, its own root too, is no trust. Every byte outside the
-//! signature's reach is checked to be the one that it can only be.
+//! A list is believed where a certificate signed it that its publisher's own authority issued for signing lists, and
+//! the operator pinned that authority. What the list carries along, its own root too, is no trust. Every byte that the
+//! signatures do not cover is checked to be the one that it can only be.
 
 use super::trust::{
     Anchor, COUNTRY, curve_allowed, is_authority, may_sign_certificates, may_sign_data, purposes,
     unknown_extension,
 };
-use crate::cms::certificate::{Parts, Signed, Validity, name_key, name_part, time};
+use crate::cms::certificate::{Parts, Signed, name_key, name_part};
+use crate::cms::validity::{Validity, time};
 use crate::cms::{self, Hash, KeyFacts, Sid, SignatureAlg, SignedData, SignerInfo};
 use crate::der::{self, DerError, Limits, Reader, Tlv};
 use crate::digest::Sha256;

@@ -1,8 +1,8 @@
 //! Whom this station trusts to issue cards: country signing authorities (CSCA) and their revocation lists, as files
 //! in a folder that the station's keeper fills. None are shipped.
 //!
-//! Single certificates and lists are laid into it by hand; a master list is imported ([`install`]) and becomes one file with
-//! an index, of which a start reads only the certificates that a chain asks for.
+//! Single certificates and lists are laid into it by hand; a master list is imported ([`install`]) and becomes one file
+//! with an index, of which a start reads only the certificates that a chain asks for.
 //!
 //! OpenSSL checks one signature at a time; the policy of the chain is here, because its own chain building refuses the
 //! curve parameters that half of all issuers write out (openssl #25461).

@@ -2,6 +2,7 @@
 //! types, exact serials, extensions, and how strong its key is.
 
 use super::key::{self, Curve, KeyError};
+use super::validity::time;
 use super::{Hash, SignatureAlg};
 use crate::der::{self, DerError, Reader, Tlv};
 use openssl::pkey::{Id, PKey, PKeyRef, Public};
@@ -142,31 +143,6 @@ impl<'a> Signed<'a> {
     pub fn holds(&self, key: &PKeyRef<Public>) -> bool {
         self.algorithm.is_some_and(|algorithm| algorithm.verify(key, &[self.tbs], self.signature))
     }
-}
-
-/// UTCTime or GeneralizedTime with seconds and in UTC, as RFC 5280 4.1.2.5 demands; later than this program's calendar is its
-/// last moment.
-pub fn time(tlv: &Tlv<'_>) -> Option<jiff::Timestamp> {
-    let text = std::str::from_utf8(tlv.content).ok()?.strip_suffix('Z')?;
-    let (year, rest) = match tlv.tag {
-        0x17 if text.len() == 12 => {
-            let (year, rest) = text.split_at_checked(2)?;
-            let year: i16 = year.parse().ok()?;
-            (if year < 50 { 2000 + year } else { 1900 + year }, rest)
-        }
-        0x18 if text.len() == 14 => {
-            let (year, rest) = text.split_at_checked(4)?;
-            (year.parse().ok()?, rest)
-        }
-        _ => return None,
-    };
-    if !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let pair = |at: usize| rest.get(at..at + 2)?.parse::<i8>().ok();
-    let moment =
-        jiff::civil::DateTime::new(year, pair(0)?, pair(2)?, pair(4)?, pair(6)?, pair(8)?, 0).ok()?;
-    Some(moment.to_zoned(jiff::tz::TimeZone::UTC).map_or(jiff::Timestamp::MAX, |zoned| zoned.timestamp()))
 }
 
 /// The Extensions inside an explicit tag, of a certificate or a revocation list.
@@ -334,45 +310,6 @@ pub fn signed_with(certificate: &X509Ref) -> Option<Hash> {
     Parts::of(certificate).ok()?.signature_alg.map(SignatureAlg::hash)
 }
 
-/// A span of time, both ends included; an end that is not there is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Validity {
-    /// From.
-    pub from: End,
-    /// Until.
-    pub until: End,
-}
-
-/// One end of a [`Validity`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// There is none.
-    Open,
-    /// There is one.
-    At(jiff::Timestamp),
-    /// There is one that cannot be read: no time is inside.
-    Unreadable,
-}
-
-impl Validity {
-    /// That of a certificate.
-    pub fn of(parts: &Parts) -> Self {
-        let end = |time: Option<jiff::Timestamp>| time.map_or(End::Unreadable, End::At);
-        Validity { from: end(parts.not_before), until: end(parts.not_after) }
-    }
-
-    /// True where the moment is inside.
-    pub fn holds(&self, moment: jiff::Timestamp) -> bool {
-        let within = |end: End, inside: fn(jiff::Timestamp, jiff::Timestamp) -> bool| match end {
-            End::Open => true,
-            End::At(time) => inside(time, moment),
-            End::Unreadable => false,
-        };
-        within(self.from, |from, moment| from <= moment)
-            && within(self.until, |until, moment| moment <= until)
-    }
-}
-
 /// The two times of a privateKeyUsagePeriod extension (RFC 3280 4.2.1.4), GeneralizedTime text as it stands.
 pub fn key_usage_period(parts: &Parts) -> Option<(Option<String>, Option<String>)> {
     let mut fields: Reader<'_> = der::only(&parts.extension("2.5.29.16")?.value, 0x30).ok()?.reader();
@@ -380,21 +317,6 @@ pub fn key_usage_period(parts: &Parts) -> Option<(Option<String>, Option<String>
     let from = fields.optional(0x80).ok()?.and_then(text);
     let to = fields.optional(0x81).ok()?.and_then(text);
     Some((from, to))
-}
-
-/// The privateKeyUsagePeriod extension as a span; `None` without one.
-pub fn private_key_period(parts: &Parts) -> Option<Validity> {
-    let extension = parts.extension("2.5.29.16")?;
-    let read = || -> Result<Validity, DerError> {
-        let mut fields = der::only(&extension.value, 0x30)?.reader();
-        let mut end = |tag| -> Result<End, DerError> {
-            let Some(field) = fields.optional(tag)? else { return Ok(End::Open) };
-            // The tag hides that these are GeneralizedTime.
-            Ok(time(&Tlv { tag: 0x18, ..field }).map_or(End::Unreadable, End::At))
-        };
-        Ok(Validity { from: end(0x80)?, until: end(0x81)? })
-    };
-    Some(read().unwrap_or(Validity { from: End::Unreadable, until: End::Unreadable }))
 }
 
 /// Certificates have ten or so.

@@ -1,5 +1,5 @@
-//! Public keys as certificates carry them. A curve that is written out with its parameters is compared, number by number, with the
-//! curves that have a name, and used under that name: the sender's numbers never reach any arithmetic
+//! Public keys as certificates carry them. A curve that is written out with its parameters is compared, number by
+//! number, with the curves that have a name, and used under that name: the sender's numbers never reach any arithmetic
 //! (CVE-2020-0601, CVE-2022-0778).
 
 use crate::der::{self, DerError, Tlv};

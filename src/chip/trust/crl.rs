@@ -1,7 +1,8 @@
 //! Revocation lists (RFC 5280 5; ICAO Doc 9303-12, 7.1.4). Only the frame is read when a list is loaded.
 
 use super::anchor::{Mark, mark, name_mark};
-use crate::cms::certificate::{Signed, extensions, time};
+use crate::cms::certificate::{Signed, extensions};
+use crate::cms::validity::time;
 use crate::der::{self, DerError, Tlv};
 use openssl::pkey::{PKeyRef, Public};
 

@@ -1,7 +1,8 @@
 //! What policy asks of a document signer and the authority above it (ICAO Doc 9303-12, 7.1; RFC 5280).
 
 use super::Anchor;
-use crate::cms::certificate::{Parts, Validity, name_key, name_part, private_key_period};
+use crate::cms::certificate::{Parts, name_key, name_part};
+use crate::cms::validity::{Validity, private_key_period};
 use crate::cms::{KeyFacts, SignatureAlg};
 use crate::der;
 
