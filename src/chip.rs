@@ -14,6 +14,7 @@ pub mod dg13;
 pub mod dg7;
 pub mod holder;
 pub mod lds;
+pub mod master_list;
 pub mod mrz;
 pub mod number;
 pub mod portrait;
@@ -39,5 +40,11 @@ pub const CODES: &[&Code] = &[
     &reading::READING_INCOMPLETE,
     &trust::ANCHORS_UNREADABLE,
     &trust::NOT_AN_ANCHOR,
+    &trust::BUNDLE_DAMAGED,
+    &trust::install::LIST_OLDER,
+    &trust::install::NOT_INSTALLED,
+    &master_list::NOT_A_MASTER_LIST,
+    &master_list::LIST_SIGNATURE,
+    &master_list::LIST_SIGNER,
     &card_qr::NOT_A_CARD_QR,
 ];

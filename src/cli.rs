@@ -1,6 +1,7 @@
 //! The command line: one file a command family, each printing a table for people and, with `--json`, one
 //! JSON object a line for programs.
 
+pub mod anchors;
 pub mod assemble;
 pub mod card;
 pub mod check;

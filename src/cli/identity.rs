@@ -29,6 +29,9 @@ pub enum Command {
     Reading(ReadingArgs),
     /// Show the face of a chip whose data are genuine, and of no other.
     Portrait(super::portrait::Args),
+    /// The authorities that are trusted: import master lists, show who is in.
+    #[command(subcommand)]
+    Anchors(super::anchors::Command),
 }
 
 /// Arguments of `hoso identity verify`.
@@ -83,6 +86,7 @@ pub fn run(command: &Command) -> Outcome<u8> {
         Command::Verify(args) => verify(args),
         Command::Reading(args) => make(args),
         Command::Portrait(args) => super::portrait::run(args),
+        Command::Anchors(command) => super::anchors::run(command),
     }
 }
 
