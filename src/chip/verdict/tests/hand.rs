@@ -48,6 +48,8 @@ pub(super) enum How {
     EcdsaSha1,
     /// RSASSA-PSS with a hash and a salt, and what is said about them: the parameters.
     Pss(MessageDigest, i32, Vec<u8>),
+    /// What RSA with exponent 1 takes for a signature: the padded digest.
+    PaddedDigest,
     /// An algorithm identifier and the finished signature.
     Fixed(Vec<u8>, Vec<u8>),
 }
@@ -207,6 +209,12 @@ impl How {
                 signer.set_rsa_pss_saltlen(RsaPssSaltlen::custom(*salt)).unwrap();
                 let algorithm = der::sequence(&[&der::oid(&[1, 2, 840, 113_549, 1, 1, 10]), parameters]);
                 (algorithm, signer.sign_oneshot_to_vec(over).unwrap())
+            }
+            How::PaddedDigest => {
+                let prefix = hex::decode("3031300d060960864801650304020105000420").unwrap();
+                let digest = [prefix, openssl::sha::sha256(over).to_vec()].concat();
+                let padded = [&[0, 1][..], &[0xff; 202], &[0], &digest].concat();
+                (der::sequence(&[&der::oid(&[1, 2, 840, 113_549, 1, 1, 11]), &der::null()]), padded)
             }
             How::Fixed(algorithm, signature) => (algorithm.clone(), signature.clone()),
         }

@@ -28,12 +28,19 @@ ds() { ecparam brainpoolP256r1 "$2.key"
   printf '%b' "$4" > "$2.ext"
   openssl x509 -req -in "$2.csr" -CA "$1.pem" -CAkey "$1.key" -CAcreateserial -sha384 -days 900 -extfile "$2.ext" -out "$2.pem"; }
 profile='keyUsage=critical,digitalSignature\nauthorityKeyIdentifier=keyid\n'
-csca vn '/C=VN/O=TEST ONLY/CN=TEST CSCA'; csca de '/C=DE/O=TEST ONLY/CN=TEST CSCA'
+mkdir self; touch self/index; echo 10 > self/serial
+printf '[ca]\ndefault_ca=d\n[d]\ndatabase=self/index\nserial=self/serial\nnew_certs_dir=self\ndefault_md=sha384\npolicy=p\nx509_extensions=x\n' > self.cnf
+printf '[p]\ncountryName=optional\norganizationName=optional\ncommonName=optional\n[x]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n' >> self.cnf
+ecparam brainpoolP384r1 vn.key; openssl req -new -key vn.key -subj '/C=VN/O=TEST ONLY/CN=TEST CSCA' -out vn.csr
+openssl ca -config self.cnf -selfsign -keyfile vn.key -in vn.csr -batch -notext -preserveDN -out vn.pem \
+  -startdate "$(date -u -d '-400 days' +%Y%m%d%H%M%SZ)" -enddate "$(date -u -d '+3650 days' +%Y%m%d%H%M%SZ)"
+csca de '/C=DE/O=TEST ONLY/CN=TEST CSCA'
 ds vn ds '/C=VN/O=TEST ONLY/CN=TEST DS 1' "$profile"
 ds vn revoked '/C=VN/O=TEST ONLY/CN=TEST DS 2' "$profile"
 ds vn encipher '/C=VN/O=TEST ONLY/CN=TEST DS 3' 'keyUsage=critical,keyEncipherment\n'
 ds vn authority '/C=VN/O=TEST ONLY/CN=TEST DS 4' 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyCertSign\n'
 ds vn critical '/C=VN/O=TEST ONLY/CN=TEST DS 5' "${profile}1.2.3.4=critical,DER:0500\n"
+ds vn keyid '/C=VN/O=TEST ONLY/CN=TEST DS 11' "${profile}subjectKeyIdentifier=hash\n"
 ds vn second '/C=VN/O=TEST ONLY/CN=TEST DS 7' "$profile"
 ds vn future '/C=VN/O=TEST ONLY/CN=TEST DS 8' "${profile}2.5.29.16=DER:3022800f32303230303130313030303030305a810f32303230303230313030303030305a\n"
 rsa() { openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:"$2" -pkeyopt rsa_keygen_pubexp:"$3" -out "$1.key"
@@ -136,7 +143,7 @@ impl World {
     }
 
     /// A document signer of the Vietnamese authority with any key and any validity, `YYMMDD`.
-    pub(super) fn certify(&self, spki: &[u8], (from, to): (&str, &str)) -> X509 {
+    pub(super) fn certify(&self, spki: &[u8], (from, to): &(String, String)) -> X509 {
         let authority = self.certificate("vn");
         let issuer = crate::cms::Parts::of(&authority).unwrap();
         let algorithm = der::sequence(&[&der::oid(&[1, 2, 840, 10045, 4, 3, 3])]);
@@ -167,6 +174,13 @@ impl World {
         let signature = [&[0], &signer.sign_to_vec().unwrap()[..]].concat();
         X509::from_der(&der::sequence(&[&tbs, &algorithm, &der::tlv(0x03, &signature)])).unwrap()
     }
+}
+
+/// A validity around today and within the Vietnamese authority's, `YYMMDD`.
+pub(super) fn lately() -> (String, String) {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let day = |days: i64| (today + jiff::Span::new().days(days)).strftime("%y%m%d").to_string();
+    (day(-300), day(600))
 }
 
 pub(super) fn dg1(state: &str) -> Vec<u8> {
