@@ -7,10 +7,10 @@ mod copies;
 mod curves;
 mod data;
 mod flips;
-mod hand;
+pub(in crate::chip) mod hand;
 mod privacy;
 mod signatures;
-mod world;
+pub(in crate::chip) mod world;
 
 use super::*;
 use crate::chip::portrait::tests as faces;
