@@ -407,3 +407,6 @@ const SHORT_OF_GENUINE: [Flag; 10] = [
     Flag::WeakAlgorithm,
     Flag::ChipAuthenticationNotJudged,
 ];
+
+#[cfg(test)]
+mod tests;

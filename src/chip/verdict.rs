@@ -275,4 +275,4 @@ const CURVES: [&str; 13] = [
 ];
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -3,6 +3,7 @@
 use super::judge::{Early, Judge};
 use super::{AnchorId, Check, Flag, Forgery, Overall, Unproven};
 use crate::chip::country;
+use crate::chip::sod::Sod;
 use crate::chip::trust::{Broken, Chain, Odd, Revocation, Trust};
 use crate::cms::certificate::{key_usage_period, signed_with};
 use crate::cms::{Parts, SignerInfo};
@@ -42,6 +43,17 @@ impl Judge<'_> {
             self.verdict.pa_chain = Check::Ok;
         }
         Ok(())
+    }
+
+    /// For the table of a reading whose signature does not hold: whose certificate lies beside it.
+    pub(super) fn look_at_chain(&mut self, trust: &Trust, sod: &Sod) {
+        let signed = &sod.signed;
+        for certificate in signed.signers.iter().filter_map(|s| s.certificate(&signed.certificates)) {
+            if let Some(chain) = trust.chain(certificate, self.now, &self.policy.curves) {
+                self.note_chain(&chain, certificate);
+                self.verdict.pa_chain = if chain.broken.is_empty() { Check::Ok } else { Check::Failed };
+            }
+        }
     }
 
     /// An authority signs for its own country only: any other could be anybody's in a list of trusted ones.

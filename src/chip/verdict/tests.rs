@@ -1,19 +1,27 @@
 //! Every reading here is minted by the OpenSSL command line (`scripts/mint-reading`); where a signature must be wrong
 //! in a way that the command line cannot make, the message is put together by hand and OpenSSL signs its bytes.
 
-mod hand;
-mod world;
+mod bombs;
+mod chain;
+mod copies;
+mod curves;
+mod data;
+mod flips;
+pub(in crate::chip) mod hand;
+mod privacy;
+mod signatures;
+pub(in crate::chip) mod world;
 
-use super::judge::Judge;
 use super::*;
 use crate::chip::portrait::tests as faces;
 use crate::chip::reading::{Challenge, FileId};
 use crate::chip::sod::Sod;
 use crate::chip::{holder, portrait};
 use crate::der;
-use hand::{Hand, How, ICAO, Made, Who, by, by_whom, right, with};
+use hand::{Hand, How, Made, Signature, Who, by, by_whom, right, with};
+use openssl::pkey::PKey;
 use std::path::Path;
-use world::{dg1, dg13, world};
+use world::{dg1, dg13, lately, world};
 
 pub(in crate::chip) fn judge(reading: &Reading, folder: &str) -> Verdict {
     verify(reading, &world().trust(folder), jiff::Timestamp::now(), &Policy::default())
@@ -24,6 +32,7 @@ fn flags(verdict: &Verdict) -> Vec<Flag> {
 }
 
 const UNCHECKED: Overall = Overall::GenuineCloneUnchecked;
+const WEAK: Overall = Overall::Unverifiable(Unproven::WeakAlgorithm);
 const NO_ANCHOR: Overall = Overall::Unverifiable(Unproven::NoAnchor);
 const CHAIN: Overall = Overall::Unverifiable(Unproven::ChainPolicy);
 

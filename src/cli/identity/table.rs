@@ -229,9 +229,21 @@ fn crosses(out: &mut Table, table: &[Comparison], notes: &[Note]) {
         let (vi, en) = note.sentence();
         out.row("Lưu ý", "note", &format!("{}: {vi} / {en}", source(note.source)));
     }
-    if table.iter().any(|c| c.outcome == Agreement::Differ) {
-        out.line("    → Nhìn thẻ trước mặt, hỏi lại người nộp và sửa phần khai; không sửa theo mã QR.");
-        out.line("      Look at the card, ask the applicant and mend what was typed; never by the QR code.");
+    let differ = |left: Source, right: Source| {
+        let mut pairs = table.iter().filter(|c| c.outcome == Agreement::Differ);
+        pairs.any(|c| c.left == left && c.right == right)
+    };
+    if differ(Source::Chip, Source::Typed) {
+        out.line("    → Phần khai khác chip: nhìn thẻ trước mặt, hỏi lại người nộp và sửa phần khai.");
+        out.line("      What was typed differs from the chip: look at the card, ask the applicant, mend what was typed.");
+    }
+    if differ(Source::Chip, Source::Qr) {
+        out.line("    → Mã QR khác chip: quét lại; nếu vẫn khác, mặt thẻ có thể bị sửa hoặc không cùng một thẻ. Tin chip, không tin mã QR.");
+        out.line("      The QR code differs from the chip: scan again; then the card's face may be altered or be another card's. Believe the chip.");
+    }
+    if differ(Source::Qr, Source::Typed) && !differ(Source::Chip, Source::Typed) && !differ(Source::Chip, Source::Qr) {
+        out.line("    → Phần khai khác mã QR (mã QR không có chữ ký): nhìn thẻ trước mặt và sửa phần khai.");
+        out.line("      What was typed differs from the QR code, which nobody signed: look at the card and mend what was typed.");
     }
 }
 
