@@ -293,7 +293,9 @@ fn reasons(verdict: &Verdict) -> Vec<Reason> {
             }
             found
         }
-        Overall::Unverifiable(_) => verdict.unproven.iter().map(|r| named(Overall::Unverifiable(*r), verdict)).collect(),
+        Overall::Unverifiable(_) => {
+            verdict.unproven.iter().map(|r| named(Overall::Unverifiable(*r), verdict)).collect()
+        }
         overall => vec![named(overall, verdict)],
     }
 }
@@ -359,12 +361,7 @@ fn clone_report(verdict: &Verdict) -> CloneReport {
         .copied()
         .or_else(|| verdict.clone_check.map(earlier))
         .unwrap_or((Method::None, Trial::NotDone));
-    CloneReport {
-        method,
-        status,
-        active_authentication: trials.active,
-        chip_authentication: trials.chip,
-    }
+    CloneReport { method, status, active_authentication: trials.active, chip_authentication: trials.chip }
 }
 
 /// Of a record in which the trials are not told apart yet.
@@ -390,7 +387,11 @@ fn holder_report(holder: Holder, verdict: &Verdict) -> HolderReport {
         origin: holder.origin,
         residence: holder.residence,
         issued: holder.issued,
-        from: holder.from.into_iter().map(|(field, group)| (field.to_owned(), format!("DG{group}"))).collect(),
+        from: holder
+            .from
+            .into_iter()
+            .map(|(field, group)| (field.to_owned(), format!("DG{group}")))
+            .collect(),
     }
 }
 

@@ -20,9 +20,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Say what chip readings prove: signature, issuer, data groups, copy protection.
-    #[command(after_help = "Exit code: 0 genuine, 3 genuine but the clone check was not made, 4 unverifiable, 5 forged,\n\
+    #[command(
+        after_help = "Exit code: 0 genuine, 3 genuine but the clone check was not made, 4 unverifiable, 5 forged,\n\
         2 written wrongly, 1 a file cannot be read. Of several readings the worst counts. The face is never written.\n\n\
-        Example:\n  hoso identity verify citizen.reading.json --anchors anchors/csca --qr card-qr.txt")]
+        Example:\n  hoso identity verify citizen.reading.json --anchors anchors/csca --qr card-qr.txt"
+    )]
     Verify(VerifyArgs),
     /// Make a reading file from a folder of raw chip files (EF_SOD.bin, DG1.bin, Datagroup2.bin, ...).
     #[command(after_help = "Example:\n  hoso identity reading --from dump/ -o citizen.reading.json")]

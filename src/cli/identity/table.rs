@@ -25,7 +25,10 @@ pub(super) fn describe(path: &Path, report: &Report, table: &[Comparison], notes
     if let Some(holder) = &report.holder {
         let (vi, en) = match (holder.verified, holder.signed) {
             (true, _) => ("Người mang thẻ, đã xác minh", "holder, verified"),
-            (false, true) => ("Người mang thẻ, dữ liệu có ký, chưa loại trừ sao chép", "holder, signed, copy not ruled out"),
+            (false, true) => (
+                "Người mang thẻ, dữ liệu có ký, chưa loại trừ sao chép",
+                "holder, signed, copy not ruled out",
+            ),
             (false, false) => ("Người mang thẻ, CHƯA XÁC MINH", "holder, UNVERIFIED"),
         };
         out.heading(vi, en);
@@ -68,7 +71,9 @@ fn summary(out: &mut Table, report: &Report) {
             out.line("  The chip's data are genuine and unchanged, and the chip is no copy.");
         }
         (Conclusion::GenuineCloneUnchecked, _) => {
-            out.line("  Dữ liệu chip là thật và còn nguyên vẹn; chưa chứng minh được chip không phải bản sao.");
+            out.line(
+                "  Dữ liệu chip là thật và còn nguyên vẹn; chưa chứng minh được chip không phải bản sao.",
+            );
             out.line("  The chip's data are genuine and unchanged; that the chip is no copy is not proven.");
             for reason in report.reasons.iter().filter(|r| r.code != "clone_not_checked") {
                 out.line(&format!("  - {} / {}", reason.vi, reason.en));
@@ -149,7 +154,11 @@ fn checks(out: &mut Table, report: &Report) {
     };
     out.row("Cách mở chip", "access", access);
     if report.pace_downgrade {
-        out.row("Lưu ý", "note", "mở bằng BAC dù thẻ có PACE / opened with BAC although the card offers PACE");
+        out.row(
+            "Lưu ý",
+            "note",
+            "mở bằng BAC dù thẻ có PACE / opened with BAC although the card offers PACE",
+        );
     }
     for flag in &report.flags {
         let (vi, en) = flag.sentence();
@@ -223,7 +232,11 @@ fn crosses(out: &mut Table, table: &[Comparison], notes: &[Note]) {
             })
             .collect();
         let (vi, en) = field(name);
-        out.row(vi, en, &if pairs.is_empty() { "chỉ một nguồn/one source".to_owned() } else { pairs.join("; ") });
+        out.row(
+            vi,
+            en,
+            &if pairs.is_empty() { "chỉ một nguồn/one source".to_owned() } else { pairs.join("; ") },
+        );
     }
     for note in notes {
         let (vi, en) = note.sentence();
@@ -241,7 +254,10 @@ fn crosses(out: &mut Table, table: &[Comparison], notes: &[Note]) {
         out.line("    → Mã QR khác chip: quét lại; nếu vẫn khác, mặt thẻ có thể bị sửa hoặc không cùng một thẻ. Tin chip, không tin mã QR.");
         out.line("      The QR code differs from the chip: scan again; then the card's face may be altered or be another card's. Believe the chip.");
     }
-    if differ(Source::Qr, Source::Typed) && !differ(Source::Chip, Source::Typed) && !differ(Source::Chip, Source::Qr) {
+    if differ(Source::Qr, Source::Typed)
+        && !differ(Source::Chip, Source::Typed)
+        && !differ(Source::Chip, Source::Qr)
+    {
         out.line("    → Phần khai khác mã QR (mã QR không có chữ ký): nhìn thẻ trước mặt và sửa phần khai.");
         out.line("      What was typed differs from the QR code, which nobody signed: look at the card and mend what was typed.");
     }
