@@ -28,7 +28,7 @@ fn a_genuine_reading_in_all_its_words() {
     );
     assert_eq!(
         report["chain"],
-        json!({"status": "trusted", "issuer": "C=VN, O=TEST ONLY, CN=TEST CSCA", "anchor_sha256": null, "anchor": "vn.pem"})
+        json!({"status": "trusted", "issuer": "C=VN, O=TEST ONLY, CN=TEST CSCA", "anchor_sha256": null, "anchor": "vn.pem", "broken": []})
     );
     assert_eq!(report["groups"], json!({"DG1": "match", "DG2": "match", "DG13": "match", "DG15": "match"}));
     assert_eq!(
@@ -123,6 +123,7 @@ fn expired_untrusted_and_revoked_chains_are_told_apart() {
     let verdict = verify(&reading, &world().trust("anchors"), earlier, &Policy::default());
     let value = report(&reading, &verdict);
     assert_eq!((&value["overall"], &value["chain"]["status"]), (&json!("unverifiable"), &json!("untrusted")));
+    assert_eq!(value["chain"]["broken"], json!(["signer_not_yet_valid"]));
     let mut revoked = right();
     revoked.signers = vec![by("revoked")];
     let reading = world().forge(&revoked);
@@ -165,7 +166,7 @@ fn records_of_earlier_versions_are_still_read() {
     let reading = world().mint("ds", &["--aa-key", "aa.key"]);
     let verdict = judge(&reading, "anchors");
     let mut record = serde_json::to_value(&verdict).unwrap();
-    for key in ["trials", "unproven", "sod", "issuer"] {
+    for key in ["trials", "unproven", "sod", "issuer", "broken"] {
         assert!(record.as_object_mut().unwrap().remove(key).is_some());
     }
     let old: Verdict = serde_json::from_value(record).unwrap();

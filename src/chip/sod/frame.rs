@@ -6,7 +6,6 @@
 
 use crate::cms::{Hash, Parts, SignatureAlg};
 use crate::der::{self, DerError, Reader, Tlv};
-use openssl::x509::X509;
 use std::collections::BTreeSet;
 
 /// Nothing outside the signatures is other than prescribed. `normal` is the SignedData in its ContentInfo as DER.
@@ -74,9 +73,7 @@ fn signer(signer: &Tlv<'_>, certificates: &[&[u8]]) -> Result<(Option<Hash>, Opt
 }
 
 fn parts(certificate: &[u8]) -> Option<Parts> {
-    // As OpenSSL reads it, which is what the authority's signature was checked over.
-    let certificate = X509::from_der(certificate).ok()?;
-    Parts::of(&certificate).ok()
+    Parts::read(certificate).ok()
 }
 
 /// A hash whose parameters are absent or NULL (RFC 5754, 2).
