@@ -43,7 +43,11 @@ fn bombs_in_the_sod_end_at_a_limit() {
     ];
     for (name, sod, expected) in bombs {
         let verdict = judge(&around(sod), "anchors");
-        assert_eq!((verdict.overall, verdict.short, flags(&verdict)), (expected, Short::Unverified, vec![]), "{name}");
+        assert_eq!(
+            (verdict.overall, verdict.short, flags(&verdict)),
+            (expected, Short::Unverified, vec![]),
+            "{name}"
+        );
     }
 }
 
@@ -82,7 +86,9 @@ fn bombs_in_signed_data_groups_are_flagged_and_do_no_harm() {
         vec![],
     ];
     for content in &inner {
-        for (number, tag) in [(1u8, 0x61u8), (2, 0x75), (7, 0x67), (11, 0x6b), (12, 0x6c), (13, 0x6d), (14, 0x6e), (15, 0x6f)] {
+        for (number, tag) in
+            [(1u8, 0x61u8), (2, 0x75), (7, 0x67), (11, 0x6b), (12, 0x6c), (13, 0x6d), (14, 0x6e), (15, 0x6f)]
+        {
             let mut reading = world().forge(&with(number, &der::tlv(tag, content)));
             reading.active_authentication = Some(Challenge { challenge: vec![1; 8], response: vec![2; 64] });
             let verdict = judge(&reading, "anchors");

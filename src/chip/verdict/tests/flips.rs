@@ -12,7 +12,12 @@ fn genuine(ds: &'static str, options: &[&str]) -> Reading {
 }
 
 /// Every byte of a file under every mask; `HOSO_EXHAUSTIVE` tries all 255.
-fn never_genuine(reading: &Reading, id: FileId, places: impl Iterator<Item = usize>, allowed: &[(usize, u8)]) {
+fn never_genuine(
+    reading: &Reading,
+    id: FileId,
+    places: impl Iterator<Item = usize>,
+    allowed: &[(usize, u8)],
+) {
     let all: Vec<u8> = (1..=255).collect();
     let masks = if std::env::var_os("HOSO_EXHAUSTIVE").is_some() { &all[..] } else { &MASKS };
     let (trust, policy, now) = (world().trust("anchors"), Policy::default(), jiff::Timestamp::now());
@@ -47,7 +52,10 @@ fn no_flipped_byte_of_a_sod_with_indefinite_lengths_is_genuine() {
 
 #[test]
 fn no_flipped_byte_of_a_sod_with_pss_is_genuine() {
-    whole(&genuine("rsa2048", &["--cms", "-keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:32"]), FileId::Sod);
+    whole(
+        &genuine("rsa2048", &["--cms", "-keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:32"]),
+        FileId::Sod,
+    );
 }
 
 #[test]
@@ -67,7 +75,8 @@ fn no_flipped_byte_of_a_data_group_is_genuine() {
     let mut hand = with(14, &dg14);
     hand.hashes.push((15, openssl::sha::sha256(reading.dg(15).unwrap()).to_vec()));
     let (portrait, noise) = (faces::jpeg(413, 531), vec![7u8; 6000]);
-    let face = faces::dg2(&[&portrait[..portrait.len() - 2], &[0xff, 0xda, 0, 2], &noise, &[0xff, 0xd9]].concat());
+    let face =
+        faces::dg2(&[&portrait[..portrait.len() - 2], &[0xff, 0xda, 0, 2], &noise, &[0xff, 0xd9]].concat());
     hand.hashes.retain(|(n, _)| *n != 2);
     hand.hashes.push((2, openssl::sha::sha256(&face).to_vec()));
     reading.files.insert(FileId::Dg(2), face);

@@ -135,9 +135,9 @@ impl Hand {
             .iter()
             .flat_map(|(n, h)| der::sequence(&[&der::integer(&[*n]), &der::octet_string(h)]))
             .collect();
-        let info = self.version_info.map(|version| {
-            der::sequence(&[&der::tlv(0x13, version.as_bytes()), &der::tlv(0x13, b"040000")])
-        });
+        let info = self
+            .version_info
+            .map(|version| der::sequence(&[&der::tlv(0x13, version.as_bytes()), &der::tlv(0x13, b"040000")]));
         der::sequence(&[
             &der::integer(&[u8::from(info.is_some())]),
             sha256,
@@ -178,8 +178,7 @@ impl Signature {
         if self.issuer_as_printable {
             issuer.iter_mut().filter(|b| **b == 0x0c).for_each(|b| *b = 0x13);
         }
-        let unsigned =
-            if self.unsigned.is_empty() { Vec::new() } else { der::tlv(0xa1, &self.unsigned) };
+        let unsigned = if self.unsigned.is_empty() { Vec::new() } else { der::tlv(0xa1, &self.unsigned) };
         let signer = der::sequence(&[
             &der::integer(&[1]),
             &der::sequence(&[&issuer, &der::tlv(0x02, &parts.serial)]),

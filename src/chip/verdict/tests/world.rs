@@ -151,7 +151,8 @@ impl World {
         let name = |oid: &[u64], tag: u8, text: &str| {
             der::tlv(0x31, &der::sequence(&[&der::oid(oid), &der::tlv(tag, text.as_bytes())]))
         };
-        let subject = der::sequence(&[&name(&[2, 5, 4, 6], 0x13, "VN"), &name(&[2, 5, 4, 3], 0x0c, "TEST MADE")]);
+        let subject =
+            der::sequence(&[&name(&[2, 5, 4, 6], 0x13, "VN"), &name(&[2, 5, 4, 3], 0x0c, "TEST MADE")]);
         let extension =
             |oid: &[u64], value: &[u8]| der::sequence(&[&der::oid(oid), &der::octet_string(value)]);
         let key_id = der::sequence(&[&der::tlv(0x80, issuer.subject_key_id().unwrap())]);
