@@ -126,6 +126,16 @@ pub(crate) fn conflict(mrz: &Mrz, dg13: &Dg13, today: Date) -> bool {
         || differ(zone.expiry, texts.expiry)
 }
 
+/// The same of DG1 and DG11, whose personal number need not be the document's.
+pub(crate) fn details_conflict(mrz: &Mrz, dg11: &Dg11, today: Date) -> bool {
+    let zone = of_zone(mrz, today);
+    let name = match (&zone.name, &dg11.name) {
+        (Some(a), Some(b)) => !same_name(a, zone.name_cut, b, false),
+        _ => false,
+    };
+    name || matches!((zone.birth, dg11.birth), (Some(a), Some(b)) if a != b)
+}
+
 fn of_zone(mrz: &Mrz, today: Date) -> Holder {
     let twelve = mrz.optional.split(' ').next().filter(|o| is_personal(o) && o.ends_with(&mrz.number));
     let number = twelve.unwrap_or(&mrz.number);

@@ -29,7 +29,7 @@
 //! | 22 | the issuer in another string type | here: `an_issuer_written_in_another_string_type_...`; `signatures`: `what_nobody_signed_and_is_odd_...` |
 //! | 23 | attributes out of order | `signatures`: `attributes_out_of_order_...` |
 //! | 24 | full copies, replayed answers, kinds of answers | here: `a_full_copy_...`, `a_minted_card_...`; `copies`: `an_rsa_answer_...`; `clone.rs` |
-//! | 25 | chip authentication, stripped keys | `copies`: `an_invalid_key_...`, `a_stripped_key_...`; `chip_authentication.rs` |
+//! | 25 | chip authentication, stripped keys | `copies`: `an_invalid_key_...`, `a_reading_that_leaves_out_either_key_...`; `chip_authentication.rs` |
 //! | 26 | a downgrade from PACE to BAC | here: `a_chip_opened_the_older_way_...`; the reader's own tests |
 //! | 27 | PACE with chip authentication mapping | `copies`: `card_security_is_no_evidence` |
 //! | 28 | secure messaging that lies | the reader's own tests |

@@ -113,14 +113,25 @@ fn of_two_proofs_the_method_is_told_and_either_failure_is_a_copy() {
 }
 
 #[test]
-fn a_stripped_key_is_never_genuine_though_the_other_proof_may_be() {
+fn a_reading_that_leaves_out_either_key_is_never_genuine() {
     let mut reading = world().mint("ds", &["--aa-key", "aa.key"]);
+    let dg15 = reading.dg(15).unwrap().to_vec();
     reading.files.remove(&FileId::Dg(15));
     let verdict = judge(&reading, "anchors");
     assert_eq!(verdict.overall, UNCHECKED);
     assert!(
         verdict.flags.contains(&Flag::CloneCheckStripped) && verdict.flags.contains(&Flag::AaKeyUnsigned)
     );
+    // Though the other proof holds.
+    let mut hand = with(14, &dg14());
+    hand.hashes.push((15, openssl::sha::sha256(&dg15).to_vec()));
+    reading.files.insert(FileId::Sod, hand.build(world()));
+    reading.files.insert(FileId::Dg(15), dg15);
+    let verdict = judge(&reading, "anchors");
+    assert_eq!((verdict.overall, verdict.trials.active), (UNCHECKED, Trial::Passed));
+    assert!(verdict.flags.contains(&Flag::CloneCheckStripped));
+    reading.files.insert(FileId::Dg(14), dg14());
+    assert_eq!(judge(&reading, "anchors").overall, Overall::Genuine);
 }
 
 fn rsa_answer(size: u32) -> Reading {

@@ -173,6 +173,7 @@ fn a_holder_without_dg13_comes_from_dg11_and_dg12_and_says_so() {
     let holder = holder::Holder::of(&reading, &verdict).unwrap();
     assert_eq!((holder.name.as_deref(), holder.residence.as_deref()), (Some("MÜLLER ANNA"), Some("Bonn")));
     assert_eq!(holder.issued, Some(jiff::civil::date(2021, 4, 15)));
+    assert!(verdict.flags.contains(&Flag::DataConflict), "DG1 says another name");
     let from: Vec<(&str, u8)> = holder.from.iter().map(|(k, v)| (*k, *v)).collect();
     assert!(from.contains(&("name", 11)) && from.contains(&("issued", 12)) && from.contains(&("birth", 1)));
 }

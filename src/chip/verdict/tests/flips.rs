@@ -11,7 +11,7 @@ fn genuine(ds: &'static str, options: &[&str]) -> Reading {
     reading
 }
 
-/// Every byte of a file under every mask; `HOSO_EXHAUSTIVE` tries all 255.
+/// Every byte of a file under every mask; with `HOSO_EXHAUSTIVE` set, all 255 of them.
 fn never_genuine(
     reading: &Reading,
     id: FileId,
