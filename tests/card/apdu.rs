@@ -27,7 +27,8 @@ impl Command {
     /// None where the lengths do not add up.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Command> {
         let (&[cla, ins, p1, p2], body) = bytes.split_first_chunk::<4>()?;
-        let mut command = Command { cla, ins, p1, p2, data: vec![], le: None, le_is_open: false, extended: false };
+        let mut command =
+            Command { cla, ins, p1, p2, data: vec![], le: None, le_is_open: false, extended: false };
         match body {
             [] => {}
             [le] => command.want(usize::from(*le), 0x100),

@@ -30,6 +30,8 @@ pub(crate) struct Order {
     pub(crate) agreements: Vec<Agreement>,
     /// Whether DG14 and DG15 give the curve by its name, where Doc 9303 wants its parameters spelled out.
     pub(crate) named_curves: bool,
+    /// About how many bytes DG2 has.
+    pub(crate) portrait: usize,
 }
 
 /// Kind of the key of active authentication.
@@ -75,6 +77,7 @@ impl Default for Order {
             active: Some(Active::Ec(12, Hash::Sha256)),
             agreements: vec![Agreement { suite: Suite::Aes128, curve: 13, id: None }],
             named_curves: false,
+            portrait: 15_000,
         }
     }
 }
@@ -111,7 +114,7 @@ impl Issuer {
         let dgs = self.folder.join("dgs");
         let _ = fs::remove_dir_all(&dgs);
         fs::create_dir(&dgs).unwrap();
-        let mut groups = BTreeMap::from([(1, dg1()), (2, dg2()), (3, dg3()), (13, dg13())]);
+        let mut groups = BTreeMap::from([(1, dg1()), (2, dg2(order.portrait)), (3, dg3()), (13, dg13())]);
 
         let mut infos = Vec::new();
         let mut chip_keys = Vec::new();
@@ -123,7 +126,12 @@ impl Issuer {
             infos.push(tlv(0x30, &[&tlv(6, &[&protocol]), &integer(1), &id]));
             let key = EcKey::private_key_from_pem(&self.file("ca.key")).unwrap();
             let secret = key.private_key().to_owned().unwrap();
-            chip_keys.push(ChipKey { suite: agreement.suite, id: agreement.id, curve: agreement.curve, secret });
+            chip_keys.push(ChipKey {
+                suite: agreement.suite,
+                id: agreement.id,
+                curve: agreement.curve,
+                secret,
+            });
         }
         let active_key = order.active.map(|active| match active {
             Active::Rsa(bits, hash) => {
@@ -244,14 +252,14 @@ fn dg1() -> Vec<u8> {
     tlv(0x61, &[&tlv(0x5f1f, &[zone().concat().as_bytes()])])
 }
 
-/// The sample portrait, with comments inside its JPEG so that it is as long as on a true card: 15 KB.
-fn dg2() -> Vec<u8> {
+/// The sample portrait, with comments inside its JPEG that make it as long as is wanted.
+fn dg2(size: usize) -> Vec<u8> {
     let sample = fs::read(repository().join("test-data/chip/batch-3/DG2.bin")).unwrap();
     let at = |what: &[u8]| sample.windows(what.len()).position(|w| w == what).unwrap();
     let (record, picture) = (at(b"FAC\0"), at(&[0xff, 0xd8, 0xff]));
     let mut image = sample[picture..picture + 2].to_vec();
     let rest = &sample[picture + 2..];
-    let mut missing = 15_000_usize.saturating_sub(sample.len());
+    let mut missing = size.saturating_sub(sample.len());
     while missing > 8 {
         let length = missing.min(4_000);
         image.extend([0xff, 0xfe]);

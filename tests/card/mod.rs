@@ -107,7 +107,11 @@ impl Card {
                 self.state.messaging = Some(messaging.clone());
                 let answer = self.execute(&inner);
                 self.protected += 1;
-                let bad = self.quirks.bad_answer.filter(|(number, _)| *number == self.protected).map(|(_, bad)| bad);
+                let bad = self
+                    .quirks
+                    .bad_answer
+                    .filter(|(number, _)| *number == self.protected)
+                    .map(|(_, bad)| bad);
                 let bytes = messaging.close(inner.ins, &answer, bad);
                 self.state.messaging = Some(messaging);
                 bytes
@@ -201,11 +205,24 @@ impl Card {
             }
             most = most.min(limit);
         }
+        let mut wanted = le;
         if command.ins == 0xb1 {
             // Tag and length of DO'53'.
-            most = most.min(le).saturating_sub(if most > 0x80 { 4 } else { 2 });
+            let header = |bytes: usize| {
+                if bytes > 0x102 {
+                    4
+                } else if bytes > 0x81 {
+                    3
+                } else {
+                    2
+                }
+            };
+            most = most.saturating_sub(header(most));
+            if !self.quirks.le_without_header {
+                wanted = le.saturating_sub(header(le));
+            }
         }
-        let most = most.min(le);
+        let most = most.min(wanted);
         let data = rest[..rest.len().min(most)].to_vec();
         let beyond = !command.le_is_open && command.ins == 0xb0 && le > rest.len();
         if beyond && self.quirks.strict_end {

@@ -30,6 +30,8 @@ pub(crate) struct Quirks {
     pub(crate) no_extended: bool,
     /// READ BINARY beyond the end of the file answers 6B00 where ISO/IEC 7816-4 would give the rest with 6282.
     pub(crate) strict_end: bool,
+    /// READ BINARY with INS B1 counts Le without tag and length of DO'53', which ISO/IEC 7816-4 counts with it.
+    pub(crate) le_without_header: bool,
     /// Signs and agrees with keys of its own: a copy that pretends.
     pub(crate) other_active_key: bool,
     /// The same for chip authentication.

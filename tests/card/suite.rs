@@ -83,7 +83,9 @@ impl Suite {
         let zero = [0; 16];
         let iv = if iv.is_empty() { &zero[..self.block()] } else { iv };
         match self {
-            Suite::TripleDes => crypt(mode, Cipher::des_ede3_cbc(), &[&key[..16], &key[..8]].concat(), iv, input),
+            Suite::TripleDes => {
+                crypt(mode, Cipher::des_ede3_cbc(), &[&key[..16], &key[..8]].concat(), iv, input)
+            }
             _ => crypt(mode, self.cipher(), key, iv, input),
         }
     }

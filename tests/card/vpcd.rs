@@ -1,6 +1,7 @@
 //! A card on the virtual reader of vsmartcard-vpcd. The wire: two bytes of length, then so many bytes.
 
 use super::Card;
+use rustix::net::sockopt::set_tcp_quickack;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -84,7 +85,9 @@ fn receive(wire: &mut TcpStream, taken: &AtomicBool) -> io::Result<Option<Vec<u8
         match wire.peek(&mut [0; 1]) {
             _ if taken.load(Ordering::Relaxed) => return Ok(None),
             Ok(0) => return Ok(None),
-            Ok(_) => break,
+            // vpcd sends length and command apart, and the kernel keeps the second back until the first is
+            // acknowledged, which would wait 40 ms for an answer to travel with.
+            Ok(_) => break set_tcp_quickack(&*wire, true)?,
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
                 ErrorKind::ConnectionReset => return Ok(None),

@@ -3,6 +3,7 @@
 use crate::chip_card::Card;
 use crate::chip_card::chip::{COM, SOD, dg};
 use crate::chip_card::mint::{BIRTH, CAN, EXPIRY, Issuer, NUMBER};
+use crate::chip_card::quirks::Quirks;
 use crate::chip_card::suite::{Suite, random};
 use crate::{Table, orders};
 use chrono::NaiveDate;
@@ -41,7 +42,9 @@ pub(crate) fn all(table: &mut Table, issuer: &Issuer) {
             if door != Door::Basic && order.pace[0].0 == Suite::TripleDes {
                 continue;
             }
-            let card = Card::new(chip.clone());
+            // Beyond 32 KB it asks with INS B1 for as many bytes as are left, without room for tag and length of DO'53'.
+            let quirks = Quirks { le_without_header: true, ..Quirks::default() };
+            let card = Card::with(chip.clone(), quirks);
             table.row(READER, &format!("{title} {name}"), || read(card, door, issuer));
         }
     }
@@ -93,7 +96,8 @@ fn read(card: Card, door: Door, issuer: &Issuer) -> Result<String, String> {
     reader.verify_active_authentication(&random(8)).map_err(failed("AA"))?;
     let groups: Vec<DataGroup<'_>> =
         [1, 2, 13, 14, 15].map(|number| DataGroup { number, bytes: &files[&dg(number)] }).into();
-    let passive = verify(sod.to_bytes(), &groups, &[anchor(issuer)?]).map_err(|error| format!("PA: {error}"))?;
+    let passive =
+        verify(sod.to_bytes(), &groups, &[anchor(issuer)?]).map_err(|error| format!("PA: {error}"))?;
     if !passive.is_authentic() {
         return Err(format!("PA: {:?}", passive.chain));
     }

@@ -30,7 +30,12 @@ pub(crate) struct Table {
 
 impl Table {
     /// Runs one reading and prints how it went.
-    pub(crate) fn row(&mut self, reader: &'static str, card: &str, read: impl FnOnce() -> Result<String, String>) {
+    pub(crate) fn row(
+        &mut self,
+        reader: &'static str,
+        card: &str,
+        read: impl FnOnce() -> Result<String, String>,
+    ) {
         let began = Instant::now();
         let outcome = read();
         let (mark, text) = match &outcome {
@@ -52,7 +57,9 @@ fn main() -> ExitCode {
     dmrtd_reader::all(&mut table, &issuer);
     match reader {
         Some(address) => emrtd_reader::all(&mut table, &issuer, address),
-        None => println!("     emrtd 0.0.2    left out: it speaks PC/SC only (--reader HOST:PORT of a virtual reader)"),
+        None => println!(
+            "     emrtd 0.0.2    left out: it speaks PC/SC only (--reader HOST:PORT of a virtual reader)"
+        ),
     }
     std::fs::remove_dir_all(&folder).unwrap();
     let failed: Vec<&Row> = table.rows.iter().filter(|row| row.outcome.is_err()).collect();
@@ -73,6 +80,10 @@ pub(crate) fn orders() -> Vec<(&'static str, Order)> {
         ("AES-128, RSA-1536 SHA-256", card(Suite::Aes128, Active::Rsa(1536, Hash::Sha256))),
         ("AES-192, P-256", card(Suite::Aes192, p256)),
         ("AES-256, P-256 by name", Order { named_curves: true, ..card(Suite::Aes256, p256) }),
-        ("3DES, P-256", Order { agreements: vec![agreement(Suite::TripleDes, 12)], ..card(Suite::TripleDes, p256) }),
+        ("AES-128, DG2 of 40 KB", Order { portrait: 40_000, ..card(Suite::Aes128, p256) }),
+        (
+            "3DES, P-256",
+            Order { agreements: vec![agreement(Suite::TripleDes, 12)], ..card(Suite::TripleDes, p256) },
+        ),
     ]
 }
