@@ -7,6 +7,12 @@
 )]
 
 mod bad_input;
+#[cfg(feature = "pcsc")]
+mod card;
+#[cfg(feature = "pcsc")]
+#[allow(dead_code, reason = "the card can do more than these tests ask for")]
+#[path = "../card/mod.rs"]
+mod chip_card;
 mod engine;
 mod house;
 mod http_signature_judge;

@@ -56,7 +56,6 @@ fn read(card: Card, door: Door, issuer: &Issuer) -> Result<String, String> {
     let access = card.chip.card_access.clone();
     let card = Rc::new(RefCell::new(card));
     let mut reader = Passport::new(Near(Rc::clone(&card)));
-    let keys = |pace| DBAKey::new(NUMBER, date(BIRTH), date(EXPIRY), pace).map_err(|e| e.to_string());
     let failed = |what: &'static str| move |error: PassportError| format!("{what}: {error:?}");
     if door == Door::Basic {
         reader.start_session(keys(false)?).map_err(failed("BAC"))?;
@@ -109,6 +108,11 @@ fn anchor(issuer: &Issuer) -> Result<TrustAnchor, String> {
     let pem = std::fs::read(issuer.anchors().join("csca.pem")).unwrap();
     let der = openssl::x509::X509::from_pem(&pem).unwrap().to_der().unwrap();
     TrustAnchor::from_certificate(&der).map_err(|error| format!("CSCA: {error}"))
+}
+
+/// The keys of the machine readable zone.
+pub(crate) fn keys(pace: bool) -> Result<DBAKey, String> {
+    DBAKey::new(NUMBER, date(BIRTH), date(EXPIRY), pace).map_err(|error| error.to_string())
 }
 
 fn date(text: &str) -> NaiveDate {

@@ -5,6 +5,7 @@
 #[path = "../../card/mod.rs"]
 mod chip_card;
 
+mod agreement;
 mod dmrtd_reader;
 mod emrtd_reader;
 mod plain;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     let mut table = Table::default();
     plain::examples(&mut table);
     dmrtd_reader::all(&mut table, &issuer);
+    agreement::all(&mut table, &issuer, &folder);
     match reader {
         Some(address) => emrtd_reader::all(&mut table, &issuer, address),
         None => println!(
