@@ -148,15 +148,7 @@ impl Issuer {
                 ActiveKey::Ec(EcKey::private_key_from_pem(&self.file("aa.key")).unwrap(), hash.digest())
             }
         });
-        let pace: Vec<Vec<u8>> = order
-            .pace
-            .iter()
-            .map(|(suite, curve)| {
-                let protocol = oid(&format!("{GENERIC_MAPPING}.{}", suite.arc()));
-                let number = if order.names_parameters { integer(*curve) } else { vec![] };
-                tlv(0x30, &[&tlv(6, &[&protocol]), &integer(2), &number])
-            })
-            .collect();
+        let pace = pace_infos(&order.pace, order.names_parameters);
         infos.extend(pace.iter().cloned());
         groups.insert(14, tlv(0x6e, &[&set_of(infos)]));
 
@@ -231,12 +223,26 @@ impl Hash {
     }
 }
 
+/// EF.CardAccess of a chip that can do this.
+pub(crate) fn card_access(pace: &[(Suite, u8)]) -> Vec<u8> {
+    set_of(pace_infos(pace, true))
+}
+
 /// The machine readable zone, three lines of thirty.
 pub(crate) fn zone() -> [String; 3] {
     let first = format!("IDVNM{NUMBER}{}{PERSONAL_NUMBER}<<<", check_digit(NUMBER));
     let second = format!("{BIRTH}{}M{EXPIRY}{}VNM<<<<<<<<<<<", check_digit(BIRTH), check_digit(EXPIRY));
     let composite = check_digit(&[&first[5..], &second[..7], &second[8..15], &second[18..]].concat());
     [first, format!("{second}{composite}"), format!("{:<<30}", "NGUYEN<<VAN<AN")]
+}
+
+fn pace_infos(pace: &[(Suite, u8)], named: bool) -> Vec<Vec<u8>> {
+    let info = |(suite, curve): &(Suite, u8)| {
+        let protocol = oid(&format!("{GENERIC_MAPPING}.{}", suite.arc()));
+        let number = if named { integer(*curve) } else { vec![] };
+        tlv(0x30, &[&tlv(6, &[&protocol]), &integer(2), &number])
+    };
+    pace.iter().map(info).collect()
 }
 
 /// Doc 9303-3, 4.9: weights 7, 3, 1.
