@@ -2,6 +2,7 @@
 //! JSON object a line for programs.
 
 pub mod assemble;
+pub mod card;
 pub mod check;
 pub mod decoder;
 pub mod identity;
@@ -55,6 +56,9 @@ enum Command {
     /// Print separator and cover sheets.
     #[command(subcommand)]
     Sheet(sheet::Command),
+    /// Read chip cards that lie on a reader.
+    #[command(subcommand)]
+    Card(card::Command),
     /// Verify chip readings.
     #[command(subcommand)]
     Identity(identity::Command),
@@ -97,6 +101,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Status(args) => status::run(args, station).await,
         Command::Scan(args) => scan::run(&args),
         Command::Sheet(command) => sheet::run(&command),
+        Command::Card(command) => card::run(command).await,
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
         Command::Sign(args) => sign::run(args).await,
