@@ -167,7 +167,9 @@ impl Desk {
     /// The reading, the verdict over it and its exit code.
     fn read_and_verify(&self, card: Card, keys: &[&str]) -> (Value, Value, Option<i32>) {
         let laid = self.lay(card);
+        let began = Instant::now();
         let output = self.read(keys);
+        let took = began.elapsed();
         let card = laid.take().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "after {} commands: {said}\n{}", card.commands, self.log());
@@ -181,7 +183,7 @@ impl Desk {
             .unwrap();
         let verdict = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-        eprintln!("{} commands; {verdict}", card.commands);
+        eprintln!("{} commands in {} ms; {verdict}", card.commands, took.as_millis());
         (reading, verdict, output.status.code())
     }
 
