@@ -126,6 +126,7 @@ impl Desk {
             "FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:{port}\nLIBPATH {DRIVER}\nCHANNELID {port}\n"
         );
         fs::write(conf.join("vpcd"), text).unwrap();
+        let issuer = Issuer::new(&work.path().join("issuer"));
         let log = fs::File::create(work.path().join("pcscd.log")).unwrap();
         let pcscd = Command::new(PCSCD)
             .args(["--foreground", "--config"])
@@ -135,7 +136,6 @@ impl Desk {
             .stderr(log)
             .spawn()
             .unwrap();
-        let issuer = Issuer::new(&work.path().join("issuer"));
         let desk = Desk { work, pcscd, reader, issuer };
         let began = Instant::now();
         while UnixStream::connect(SOCKET).is_err() {
