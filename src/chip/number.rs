@@ -41,7 +41,9 @@ pub enum Kind {
 pub fn notes(chip: Option<&Holder>, qr: Option<&CardQr>, typed: Option<&Typed>) -> Vec<Note> {
     let mut out = Vec::new();
     let mut about = |source, number: Option<&str>, sex: Option<Sex>, birth: Option<Date>| {
-        out.extend(number.into_iter().flat_map(|n| of_number(n, sex, birth)).map(|kind| Note { source, kind }));
+        out.extend(
+            number.into_iter().flat_map(|n| of_number(n, sex, birth)).map(|kind| Note { source, kind }),
+        );
     };
     if let Some(h) = chip {
         about(Source::Chip, h.number.as_deref(), h.sex, h.birth);
@@ -58,7 +60,9 @@ pub fn notes(chip: Option<&Holder>, qr: Option<&CardQr>, typed: Option<&Typed>) 
             (qr.unread_sex, Kind::QrSex),
             (qr.layout() == Layout::Of2024, Kind::QrLayout2024),
         ];
-        out.extend(unread.iter().filter(|(is, _)| *is).map(|(_, kind)| Note { source: Source::Qr, kind: *kind }));
+        out.extend(
+            unread.iter().filter(|(is, _)| *is).map(|(_, kind)| Note { source: Source::Qr, kind: *kind }),
+        );
     }
     out
 }

@@ -6,7 +6,7 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::{Zeroize, Zeroizing};
 
 #[cfg(feature = "pcsc")]
 mod live;
@@ -104,7 +104,7 @@ pub async fn run(command: Command) -> Outcome<u8> {
 fn read(mut args: ReadArgs, stop: &dyn Fn() -> bool) -> Outcome<u8> {
     let mut session = Session::new(keys(&args)?, args.challenge.map(|c| c.to_vec()))?;
     let given = [&mut args.can, &mut args.number, &mut args.birth, &mut args.expiry];
-    given.into_iter().flatten().chain(&mut args.mrz).for_each(|secret| secret.zeroize());
+    given.into_iter().flatten().chain(&mut args.mrz).for_each(Zeroize::zeroize);
     // Found out before the citizen has to hold still.
     let folder = args.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
@@ -118,7 +118,7 @@ fn read(mut args: ReadArgs, stop: &dyn Fn() -> bool) -> Outcome<u8> {
     } else {
         print!("{}", describe(&args.out, &captured));
     }
-    captured.reading.files.values_mut().for_each(|file| file.zeroize());
+    captured.reading.files.values_mut().for_each(Zeroize::zeroize);
     Ok(0)
 }
 

@@ -3,6 +3,7 @@
 use super::judge::{Early, Judge};
 use super::{AnchorId, Check, Flag, Forgery, Overall, Unproven};
 use crate::chip::country;
+use crate::chip::sod::Sod;
 use crate::chip::trust::{Broken, Chain, Odd, Revocation, Trust};
 use crate::cms::certificate::{key_usage_period, signed_with};
 use crate::cms::{Parts, SignerInfo};
@@ -44,6 +45,17 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// For the table of a reading whose signature does not hold: whose certificate lies beside it.
+    pub(super) fn look_at_chain(&mut self, trust: &Trust, sod: &Sod) {
+        let signed = &sod.signed;
+        for certificate in signed.signers.iter().filter_map(|s| s.certificate(&signed.certificates)) {
+            if let Some(chain) = trust.chain(certificate, self.now, &self.policy.curves) {
+                self.note_chain(&chain, certificate);
+                self.verdict.pa_chain = if chain.broken.is_empty() { Check::Ok } else { Check::Failed };
+            }
+        }
+    }
+
     /// An authority signs for its own country only: any other could be anybody's in a list of trusted ones.
     fn check_country(&mut self, chain: &Chain<'_>) -> Early<()> {
         let state = self.mrz.as_ref().map(|mrz| mrz.issuing_state.clone());
@@ -64,6 +76,7 @@ impl Judge<'_> {
 
     fn note_chain(&mut self, chain: &Chain<'_>, certificate: &X509) {
         self.verdict.anchor = Some(AnchorId { file: chain.anchor.file.clone(), sha256: chain.anchor.sha256 });
+        self.verdict.broken.extend(chain.broken.iter().map(|rule| name_of(*rule)));
         // Of several signers the worst counts.
         self.verdict.revocation = self.verdict.revocation.max(Some(chain.revocation));
         for odd in &chain.odd {
@@ -109,6 +122,18 @@ impl Judge<'_> {
         }
         outside
     }
+}
+
+/// `SignerNotYetValid` as `signer_not_yet_valid`.
+fn name_of(rule: Broken) -> String {
+    let mut name = String::new();
+    for c in format!("{rule:?}").chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
 
 fn x509_time(text: &str) -> Option<Asn1Time> {

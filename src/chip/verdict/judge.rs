@@ -69,11 +69,19 @@ impl<'a> Judge<'a> {
         }
         self.compare_hashes(&sod);
         self.look_at_com(&sod);
-        let signers = self.check_signers(&sod)?;
-        self.check_groups(&sod)?;
-        self.read_zone()?;
+        let signers = match self.check_signers(&sod) {
+            Ok(signers) => signers,
+            Err(early) => {
+                self.look_at_chain(trust, &sod);
+                return Err(early);
+            }
+        };
+        // All are looked at, so that the table is whole; the first that is false decides.
+        let groups = self.check_groups(&sod);
+        let zone = self.read_zone();
         self.read_details();
-        self.check_chain(trust, &signers)?;
+        let chain = self.check_chain(trust, &signers);
+        groups.and(zone).and(chain)?;
         let proof = self.check_copies(&sod)?;
         self.demands(&sod);
         if let Some(reason) = self.verdict.unproven.first() {

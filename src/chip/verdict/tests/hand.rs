@@ -10,51 +10,53 @@ use openssl::x509::X509;
 use std::collections::BTreeMap;
 
 /// A SOD put together by hand, right unless told otherwise.
-pub(super) struct Hand {
-    pub(super) signers: Vec<Signature>,
-    pub(super) hashes: Vec<(u8, Vec<u8>)>,
-    pub(super) econtent_type: Vec<u8>,
-    pub(super) crl: Option<Vec<u8>>,
+pub(in crate::chip) struct Hand {
+    pub(in crate::chip) signers: Vec<Signature>,
+    pub(in crate::chip) hashes: Vec<(u8, Vec<u8>)>,
+    pub(in crate::chip) econtent_type: Vec<u8>,
+    pub(in crate::chip) crl: Option<Vec<u8>>,
     /// Version 1 of the list, with this version information.
-    pub(super) version_info: Option<&'static str>,
+    pub(in crate::chip) version_info: Option<&'static str>,
     /// Data groups besides or in place of the world's.
-    pub(super) files: BTreeMap<u8, Vec<u8>>,
+    pub(in crate::chip) files: BTreeMap<u8, Vec<u8>>,
 }
 
-pub(super) struct Signature {
-    pub(super) who: Who,
-    pub(super) content_type: Vec<u8>,
-    pub(super) digest: Option<Vec<u8>>,
-    pub(super) over: Made,
-    pub(super) how: How,
-    pub(super) issuer_as_printable: bool,
+pub(in crate::chip) struct Signature {
+    pub(in crate::chip) who: Who,
+    pub(in crate::chip) content_type: Vec<u8>,
+    pub(in crate::chip) digest: Option<Vec<u8>>,
+    pub(in crate::chip) over: Made,
+    pub(in crate::chip) how: How,
+    pub(in crate::chip) issuer_as_printable: bool,
     /// Attributes are sent in the other order.
-    pub(super) reversed: bool,
+    pub(in crate::chip) reversed: bool,
     /// `YYMMDDhhmmssZ`.
-    pub(super) signing_time: Option<String>,
+    pub(in crate::chip) signing_time: Option<String>,
     /// Unsigned attributes, encoded.
-    pub(super) unsigned: Vec<u8>,
+    pub(in crate::chip) unsigned: Vec<u8>,
 }
 
 /// Whose signature.
-pub(super) enum Who {
+pub(in crate::chip) enum Who {
     Named(&'static str),
     Made(X509, PKey<Private>),
 }
 
 /// How it is made.
-pub(super) enum How {
+pub(in crate::chip) enum How {
     EcdsaSha256,
     EcdsaSha1,
     /// RSASSA-PSS with a hash and a salt, and what is said about them: the parameters.
     Pss(MessageDigest, i32, Vec<u8>),
+    /// What RSA with exponent 1 takes for a signature: the padded digest.
+    PaddedDigest,
     /// An algorithm identifier and the finished signature.
     Fixed(Vec<u8>, Vec<u8>),
 }
 
 /// What a hand-made signature is over.
 #[derive(PartialEq)]
-pub(super) enum Made {
+pub(in crate::chip) enum Made {
     Attributes,
     SortedAttributes,
     ImplicitTag,
@@ -62,9 +64,9 @@ pub(super) enum Made {
     Nothing,
 }
 
-pub(super) const ICAO: [u64; 6] = [2, 23, 136, 1, 1, 1];
+pub(in crate::chip) const ICAO: [u64; 6] = [2, 23, 136, 1, 1, 1];
 
-pub(super) fn right() -> Hand {
+pub(in crate::chip) fn right() -> Hand {
     let hash = |n: u8| (n, openssl::sha::sha256(&world().group(n)).to_vec());
     Hand {
         signers: vec![by("ds")],
@@ -77,7 +79,7 @@ pub(super) fn right() -> Hand {
 }
 
 /// Right, but for one data group.
-pub(super) fn with(number: u8, file: &[u8]) -> Hand {
+pub(in crate::chip) fn with(number: u8, file: &[u8]) -> Hand {
     let mut hand = right();
     hand.hashes.retain(|(n, _)| *n != number);
     hand.hashes.push((number, openssl::sha::sha256(file).to_vec()));
@@ -85,11 +87,11 @@ pub(super) fn with(number: u8, file: &[u8]) -> Hand {
     hand
 }
 
-pub(super) fn by(name: &'static str) -> Signature {
+pub(in crate::chip) fn by(name: &'static str) -> Signature {
     by_whom(Who::Named(name))
 }
 
-pub(super) fn by_whom(who: Who) -> Signature {
+pub(in crate::chip) fn by_whom(who: Who) -> Signature {
     Signature {
         who,
         content_type: der::oid(&ICAO),
@@ -104,7 +106,7 @@ pub(super) fn by_whom(who: Who) -> Signature {
 }
 
 impl Hand {
-    pub(super) fn build(&self, world: &World) -> Vec<u8> {
+    pub(in crate::chip) fn build(&self, world: &World) -> Vec<u8> {
         let sha256 = der::sequence(&[&der::oid(&[2, 16, 840, 1, 101, 3, 4, 2, 1])]);
         let list = self.list(&sha256);
         let content = der::sequence(&[&self.econtent_type, &der::tlv(0xa0, &der::octet_string(&list))]);
@@ -133,9 +135,9 @@ impl Hand {
             .iter()
             .flat_map(|(n, h)| der::sequence(&[&der::integer(&[*n]), &der::octet_string(h)]))
             .collect();
-        let info = self.version_info.map(|version| {
-            der::sequence(&[&der::tlv(0x13, version.as_bytes()), &der::tlv(0x13, b"040000")])
-        });
+        let info = self
+            .version_info
+            .map(|version| der::sequence(&[&der::tlv(0x13, version.as_bytes()), &der::tlv(0x13, b"040000")]));
         der::sequence(&[
             &der::integer(&[u8::from(info.is_some())]),
             sha256,
@@ -176,8 +178,7 @@ impl Signature {
         if self.issuer_as_printable {
             issuer.iter_mut().filter(|b| **b == 0x0c).for_each(|b| *b = 0x13);
         }
-        let unsigned =
-            if self.unsigned.is_empty() { Vec::new() } else { der::tlv(0xa1, &self.unsigned) };
+        let unsigned = if self.unsigned.is_empty() { Vec::new() } else { der::tlv(0xa1, &self.unsigned) };
         let signer = der::sequence(&[
             &der::integer(&[1]),
             &der::sequence(&[&issuer, &der::tlv(0x02, &parts.serial)]),
@@ -207,6 +208,12 @@ impl How {
                 signer.set_rsa_pss_saltlen(RsaPssSaltlen::custom(*salt)).unwrap();
                 let algorithm = der::sequence(&[&der::oid(&[1, 2, 840, 113_549, 1, 1, 10]), parameters]);
                 (algorithm, signer.sign_oneshot_to_vec(over).unwrap())
+            }
+            How::PaddedDigest => {
+                let prefix = hex::decode("3031300d060960864801650304020105000420").unwrap();
+                let digest = [prefix, openssl::sha::sha256(over).to_vec()].concat();
+                let padded = [&[0, 1][..], &[0xff; 202], &[0], &digest].concat();
+                (der::sequence(&[&der::oid(&[1, 2, 840, 113_549, 1, 1, 11]), &der::null()]), padded)
             }
             How::Fixed(algorithm, signature) => (algorithm.clone(), signature.clone()),
         }

@@ -15,8 +15,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// A training world: two countries' authorities, their document signers, an AA key, data groups of one made-up card.
-pub(super) struct World {
-    pub(super) dir: tempfile::TempDir,
+pub(in crate::chip) struct World {
+    pub(in crate::chip) dir: tempfile::TempDir,
 }
 
 const SETUP: &str = r#"
@@ -28,12 +28,19 @@ ds() { ecparam brainpoolP256r1 "$2.key"
   printf '%b' "$4" > "$2.ext"
   openssl x509 -req -in "$2.csr" -CA "$1.pem" -CAkey "$1.key" -CAcreateserial -sha384 -days 900 -extfile "$2.ext" -out "$2.pem"; }
 profile='keyUsage=critical,digitalSignature\nauthorityKeyIdentifier=keyid\n'
-csca vn '/C=VN/O=TEST ONLY/CN=TEST CSCA'; csca de '/C=DE/O=TEST ONLY/CN=TEST CSCA'
+mkdir self; touch self/index; echo 10 > self/serial
+printf '[ca]\ndefault_ca=d\n[d]\ndatabase=self/index\nserial=self/serial\nnew_certs_dir=self\ndefault_md=sha384\npolicy=p\nx509_extensions=x\n' > self.cnf
+printf '[p]\ncountryName=optional\norganizationName=optional\ncommonName=optional\n[x]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n' >> self.cnf
+ecparam brainpoolP384r1 vn.key; openssl req -new -key vn.key -subj '/C=VN/O=TEST ONLY/CN=TEST CSCA' -out vn.csr
+openssl ca -config self.cnf -selfsign -keyfile vn.key -in vn.csr -batch -notext -preserveDN -out vn.pem \
+  -startdate "$(date -u -d '-400 days' +%Y%m%d%H%M%SZ)" -enddate "$(date -u -d '+3650 days' +%Y%m%d%H%M%SZ)"
+csca de '/C=DE/O=TEST ONLY/CN=TEST CSCA'
 ds vn ds '/C=VN/O=TEST ONLY/CN=TEST DS 1' "$profile"
 ds vn revoked '/C=VN/O=TEST ONLY/CN=TEST DS 2' "$profile"
 ds vn encipher '/C=VN/O=TEST ONLY/CN=TEST DS 3' 'keyUsage=critical,keyEncipherment\n'
 ds vn authority '/C=VN/O=TEST ONLY/CN=TEST DS 4' 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyCertSign\n'
 ds vn critical '/C=VN/O=TEST ONLY/CN=TEST DS 5' "${profile}1.2.3.4=critical,DER:0500\n"
+ds vn keyid '/C=VN/O=TEST ONLY/CN=TEST DS 11' "${profile}subjectKeyIdentifier=hash\n"
 ds vn second '/C=VN/O=TEST ONLY/CN=TEST DS 7' "$profile"
 ds vn future '/C=VN/O=TEST ONLY/CN=TEST DS 8' "${profile}2.5.29.16=DER:3022800f32303230303130313030303030305a810f32303230303230313030303030305a\n"
 rsa() { openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:"$2" -pkeyopt rsa_keygen_pubexp:"$3" -out "$1.key"
@@ -71,7 +78,7 @@ openssl ca -config ca.cnf -keyfile vn.key -cert vn.pem -gencrl -out crls/vn.crl
 openssl ca -config ca.cnf -keyfile next.key -cert next.pem -gencrl -out foreign/next.crl
 "#;
 
-pub(super) fn world() -> &'static World {
+pub(in crate::chip) fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
@@ -87,16 +94,16 @@ pub(super) fn world() -> &'static World {
 }
 
 impl World {
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(in crate::chip) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub(super) fn trust(&self, folder: &str) -> Trust {
+    pub(in crate::chip) fn trust(&self, folder: &str) -> Trust {
         Trust::load(&self.path(folder)).unwrap()
     }
 
     /// A reading by the script.
-    pub(super) fn mint(&self, ds: &str, more: &[&str]) -> Reading {
+    pub(in crate::chip) fn mint(&self, ds: &str, more: &[&str]) -> Reading {
         let out = tempfile::NamedTempFile::new().unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/mint-reading");
         let output = Command::new("bash")
@@ -113,16 +120,16 @@ impl World {
         Reading::parse(&std::fs::read(out.path()).unwrap()).unwrap()
     }
 
-    pub(super) fn key(&self, name: &str) -> PKey<Private> {
+    pub(in crate::chip) fn key(&self, name: &str) -> PKey<Private> {
         PKey::private_key_from_pem(&std::fs::read(self.path(&format!("{name}.key"))).unwrap()).unwrap()
     }
 
-    pub(super) fn certificate(&self, name: &str) -> X509 {
+    pub(in crate::chip) fn certificate(&self, name: &str) -> X509 {
         X509::from_pem(&std::fs::read(self.path(&format!("{name}.pem"))).unwrap()).unwrap()
     }
 
     /// A reading whose SOD is put together by hand.
-    pub(super) fn forge(&self, hand: &Hand) -> Reading {
+    pub(in crate::chip) fn forge(&self, hand: &Hand) -> Reading {
         let mut files = BTreeMap::from([(FileId::Sod, hand.build(self))]);
         for number in [1, 2, 13] {
             files.insert(FileId::Dg(number), self.group(number));
@@ -131,12 +138,12 @@ impl World {
         Reading::of_files(files).unwrap()
     }
 
-    pub(super) fn group(&self, number: u8) -> Vec<u8> {
+    pub(in crate::chip) fn group(&self, number: u8) -> Vec<u8> {
         std::fs::read(self.path(&format!("dgs/DG{number}.bin"))).unwrap()
     }
 
     /// A document signer of the Vietnamese authority with any key and any validity, `YYMMDD`.
-    pub(super) fn certify(&self, spki: &[u8], (from, to): (&str, &str)) -> X509 {
+    pub(in crate::chip) fn certify(&self, spki: &[u8], (from, to): &(String, String)) -> X509 {
         let authority = self.certificate("vn");
         let issuer = crate::cms::Parts::of(&authority).unwrap();
         let algorithm = der::sequence(&[&der::oid(&[1, 2, 840, 10045, 4, 3, 3])]);
@@ -144,7 +151,8 @@ impl World {
         let name = |oid: &[u64], tag: u8, text: &str| {
             der::tlv(0x31, &der::sequence(&[&der::oid(oid), &der::tlv(tag, text.as_bytes())]))
         };
-        let subject = der::sequence(&[&name(&[2, 5, 4, 6], 0x13, "VN"), &name(&[2, 5, 4, 3], 0x0c, "TEST MADE")]);
+        let subject =
+            der::sequence(&[&name(&[2, 5, 4, 6], 0x13, "VN"), &name(&[2, 5, 4, 3], 0x0c, "TEST MADE")]);
         let extension =
             |oid: &[u64], value: &[u8]| der::sequence(&[&der::oid(oid), &der::octet_string(value)]);
         let key_id = der::sequence(&[&der::tlv(0x80, issuer.subject_key_id().unwrap())]);
@@ -169,7 +177,14 @@ impl World {
     }
 }
 
-pub(super) fn dg1(state: &str) -> Vec<u8> {
+/// A validity around today and within the Vietnamese authority's, `YYMMDD`.
+pub(in crate::chip) fn lately() -> (String, String) {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let day = |days: i64| (today + jiff::Span::new().days(days)).strftime("%y%m%d").to_string();
+    (day(-300), day(600))
+}
+
+pub(in crate::chip) fn dg1(state: &str) -> Vec<u8> {
     use crate::chip::mrz::check_digit;
     let first = format!("ID{state}090123456{}001090123456<<<", check_digit(&["090123456"]));
     let second =
@@ -179,7 +194,7 @@ pub(super) fn dg1(state: &str) -> Vec<u8> {
     der::tlv(0x61, &[&[0x5f, 0x1f, 90], zone.as_bytes()].concat())
 }
 
-pub(super) fn dg13(name: &str) -> Vec<u8> {
+pub(in crate::chip) fn dg13(name: &str) -> Vec<u8> {
     let entry = |id: u8, text: &str| der::sequence(&[&der::integer(&[id]), &der::tlv(0x0c, text.as_bytes())]);
     let entries = [
         entry(1, "001090123456"),
