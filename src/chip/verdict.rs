@@ -279,4 +279,4 @@ const CURVES: [&str; 13] = [
 ];
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

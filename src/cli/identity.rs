@@ -323,31 +323,4 @@ pub const NOT_A_LIST: Code = Code {
 };
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_several_readings_the_worst_counts() {
-        for (codes, expected) in
-            [(&[0u8, 0][..], 0), (&[0, 3], 3), (&[3, 4, 0], 4), (&[4, 1, 0], 1), (&[1, 5, 4], 5), (&[], 0)]
-        {
-            assert_eq!(worst(codes), expected);
-        }
-    }
-
-    #[test]
-    fn chip_files_are_known_by_the_names_that_readers_give_them() {
-        for (name, id) in [
-            ("EF_SOD.bin", FileId::Sod),
-            ("SOD", FileId::Sod),
-            ("EF.COM", FileId::Com),
-            ("Datagroup15.bin", FileId::Dg(15)),
-            ("DG1.bin", FileId::Dg(1)),
-            ("EF_DG13.bin", FileId::Dg(13)),
-            ("ef.cardaccess", FileId::CardAccess),
-        ] {
-            assert_eq!(file_id(name), Some(id), "{name}");
-        }
-        assert_eq!((file_id("DG17.bin"), file_id("notes.txt"), file_id("DG.bin")), (None, None, None));
-    }
-}
+mod tests;

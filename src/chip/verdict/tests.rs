@@ -46,11 +46,11 @@ mod copies;
 mod curves;
 mod data;
 mod flips;
-pub(in crate::chip) mod hand;
+pub(crate) mod hand;
 mod privacy;
 mod signatures;
 mod specimen;
-pub(in crate::chip) mod world;
+pub(crate) mod world;
 
 use super::*;
 use crate::chip::portrait::tests as faces;
@@ -62,7 +62,7 @@ use hand::{Hand, How, Made, Signature, Who, by, by_whom, right, with};
 use openssl::pkey::PKey;
 use world::{dg1, dg13, lately, world};
 
-pub(in crate::chip) fn judge(reading: &Reading, folder: &str) -> Verdict {
+pub(crate) fn judge(reading: &Reading, folder: &str) -> Verdict {
     verify(reading, &world().trust(folder), jiff::Timestamp::now(), &Policy::default())
 }
 

@@ -363,7 +363,7 @@ mod tests {
         );
         let mut report = Report::of(None::<&Reading>, &verdict);
         report.flags.insert(Flag::DataConflict);
-        let made = crate::chip::report::HolderReport {
+        let made = HolderReport {
             verified: false,
             signed: true,
             number: None,
