@@ -25,7 +25,7 @@ pub enum Command {
         Examples:\n  hoso card read --can-file - -o citizen.reading.json\n  \
         hoso card read --number 001090123456 --birth 1990-01-01 --expiry 2030-01-01 -o citizen.reading.json"
     )]
-    Read(ReadArgs),
+    Read(Box<ReadArgs>),
 }
 
 /// Arguments of `hoso card list`.
@@ -95,7 +95,7 @@ pub async fn run(command: Command) -> Outcome<u8> {
         Command::List(args) => list(&args),
         Command::Read(args) => {
             let stop = super::stop::stop_on_signal();
-            let read = tokio::task::spawn_blocking(move || read(args, &|| stop.is_cancelled()));
+            let read = tokio::task::spawn_blocking(move || read(*args, &|| stop.is_cancelled()));
             read.await.unwrap_or_else(|_| Err(Fault::new(&crate::chip::reader::INNER)))
         }
     }
@@ -329,7 +329,7 @@ mod tests {
     fn args(line: &str) -> Result<ReadArgs, clap::Error> {
         let line = Line::try_parse_from(["card", "read", "-o", "x.json"].into_iter().chain(line.split(' ')))?;
         match line.command {
-            Command::Read(args) => Ok(args),
+            Command::Read(args) => Ok(*args),
             Command::List(_) => unreachable!("asked for read"),
         }
     }
@@ -358,7 +358,7 @@ mod tests {
         assert!(args("--challenge 00112233445566zz").is_err());
         let fine = args("--can 123456 --challenge 0011223344556677").unwrap();
         assert_eq!(fine.challenge, Some([0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77]));
-        assert!(!format!("{:?}", Command::Read(fine)).contains("123456"));
+        assert!(!format!("{:?}", Command::Read(Box::new(fine))).contains("123456"));
     }
 
     #[test]
