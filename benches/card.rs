@@ -1,6 +1,6 @@
 //! Time of one whole reading of the emulated card in process: COM, SOD, DG1, DG2 (15 KB), DG13, DG14, DG15 with PACE, active
 //! and chip authentication; the card's own part told apart. `cargo bench --bench card`.
-#![allow(clippy::unwrap_used, reason = "a bench ends at its first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a bench ends at its first surprise")]
 
 #[allow(dead_code, unreachable_pub, reason = "the card can do more than this bench asks for")]
 #[path = "../tests/card/mod.rs"]

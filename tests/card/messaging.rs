@@ -81,10 +81,7 @@ impl Messaging {
             if (tag == 0x85) != (outer.ins & 1 == 1) {
                 return Err(INCORRECT);
             }
-            let text = match (tag, content) {
-                (0x87, [1, text @ ..]) | (0x85, text) => text,
-                _ => return Err(INCORRECT),
-            };
+            let ((0x87, [1, text @ ..]) | (0x85, text)) = (tag, content) else { return Err(INCORRECT) };
             if text.is_empty() || text.len() % self.suite.block() != 0 {
                 return Err(INCORRECT);
             }
