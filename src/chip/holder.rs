@@ -58,7 +58,7 @@ impl Holder {
         let stated = [
             (13, intact(13).and_then(|file| Dg13::parse(file).ok()).map(|dg13| of_dg13(&dg13))),
             (11, intact(11).and_then(|file| Dg11::parse(file).ok()).map(of_dg11)),
-            (12, intact(12).and_then(|file| Dg12::parse(file).ok()).map(of_dg12)),
+            (12, intact(12).and_then(|file| Dg12::parse(file).ok()).map(|dg12| of_dg12(&dg12))),
             (1, intact(1).and_then(|file| Mrz::of_dg1(file).ok()).map(|mrz| of_zone(&mrz, today))),
         ];
         let mut found = None;
@@ -162,7 +162,7 @@ fn of_dg11(dg11: Dg11) -> Holder {
     }
 }
 
-fn of_dg12(dg12: Dg12) -> Holder {
+fn of_dg12(dg12: &Dg12) -> Holder {
     Holder { issued: dg12.issued, ..Holder::default() }
 }
 

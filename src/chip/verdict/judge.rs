@@ -188,14 +188,14 @@ impl<'a> Judge<'a> {
 
     fn read_details(&mut self) {
         let today = self.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        match self.intact(11).map(dg11::Dg11::parse) {
-            Some(Ok(dg11)) => {
-                if self.mrz.as_ref().is_some_and(|mrz| holder::details_conflict(mrz, &dg11, today)) {
-                    self.flag(Flag::DataConflict);
-                }
-            }
-            Some(Err(_)) => self.flag(Flag::Dg11Unreadable),
-            None => {}
+        let dg11 = self.intact(11).map(dg11::Dg11::parse);
+        if matches!(dg11, Some(Err(_))) {
+            self.flag(Flag::Dg11Unreadable);
+        }
+        if let (Some(Ok(dg11)), Some(mrz)) = (&dg11, &self.mrz)
+            && holder::details_conflict(mrz, dg11, today)
+        {
+            self.flag(Flag::DataConflict);
         }
         if self.intact(12).is_some_and(|file| dg12::Dg12::parse(file).is_err()) {
             self.flag(Flag::Dg12Unreadable);
