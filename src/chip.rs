@@ -9,6 +9,7 @@ pub mod clone;
 pub mod compare;
 pub mod country;
 pub mod dg13;
+pub mod face;
 pub mod holder;
 pub mod lds;
 pub mod mrz;
@@ -34,4 +35,7 @@ pub const CODES: &[&Code] = &[
     &trust::ANCHORS_UNREADABLE,
     &trust::NOT_AN_ANCHOR,
     &card_qr::NOT_A_CARD_QR,
+    &face::MODEL_ABSENT,
+    &face::MODEL_CHANGED,
+    &face::MODEL_BROKEN,
 ];
