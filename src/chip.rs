@@ -8,14 +8,21 @@ pub mod chip_authentication;
 pub mod clone;
 pub mod compare;
 pub mod country;
+pub mod dg11;
+pub mod dg12;
 pub mod dg13;
+pub mod dg7;
 pub mod face;
 pub mod holder;
 pub mod lds;
+pub mod master_list;
 pub mod mrz;
+pub mod number;
 pub mod portrait;
+pub mod reader;
 pub mod reading;
 pub mod reason;
+pub mod report;
 pub mod sod;
 pub mod trust;
 pub mod verdict;
@@ -34,6 +41,12 @@ pub const CODES: &[&Code] = &[
     &reading::READING_INCOMPLETE,
     &trust::ANCHORS_UNREADABLE,
     &trust::NOT_AN_ANCHOR,
+    &trust::BUNDLE_DAMAGED,
+    &trust::install::LIST_OLDER,
+    &trust::install::NOT_INSTALLED,
+    &master_list::NOT_A_MASTER_LIST,
+    &master_list::LIST_SIGNATURE,
+    &master_list::LIST_SIGNER,
     &card_qr::NOT_A_CARD_QR,
     &face::MODEL_ABSENT,
     &face::MODEL_CHANGED,

@@ -1,13 +1,16 @@
 //! The command line: one file a command family, each printing a table for people and, with `--json`, one
 //! JSON object a line for programs.
 
+pub mod anchors;
 pub mod assemble;
+pub mod card;
 pub mod check;
 pub mod decoder;
 pub mod identity;
 pub mod init;
 pub mod log;
 pub mod mock;
+pub mod portrait;
 mod progress;
 pub mod run;
 pub mod scan;
@@ -55,6 +58,9 @@ enum Command {
     /// Print separator and cover sheets.
     #[command(subcommand)]
     Sheet(sheet::Command),
+    /// Read chip cards that lie on a reader.
+    #[command(subcommand)]
+    Card(card::Command),
     /// Verify chip readings.
     #[command(subcommand)]
     Identity(identity::Command),
@@ -97,6 +103,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Status(args) => status::run(args, station).await,
         Command::Scan(args) => scan::run(&args),
         Command::Sheet(command) => sheet::run(&command),
+        Command::Card(command) => card::run(command).await,
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
         Command::Sign(args) => sign::run(args).await,

@@ -7,6 +7,8 @@
 pub mod algorithm;
 pub mod certificate;
 mod check;
+pub mod key;
+pub mod validity;
 
 pub use algorithm::{Hash, SignatureAlg};
 pub use certificate::{KeyFacts, Parts, name_key};

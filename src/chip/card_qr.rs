@@ -2,7 +2,9 @@
 //!
 //! Seven fields since 2021, more since 2024, whose order is not published: those stay as they are.
 
-use super::compare::sex_of;
+mod garbled;
+
+use super::compare::{fold, sex_of};
 use super::holder::{Sex, is_personal, parse_date};
 use crate::fault::{Class, Code, Fault, Outcome};
 use jiff::civil::Date;
@@ -28,6 +30,19 @@ pub struct CardQr {
     pub issued: Option<Date>,
     /// Fields after the seventh, as they stand.
     pub rest: Vec<String>,
+    /// A date field is neither empty nor a date.
+    pub unread_date: bool,
+    /// The field of the sex is neither empty nor one.
+    pub unread_sex: bool,
+}
+
+/// Which card a QR code is of, by the number of its fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Seven fields, on the front of the card of 2021.
+    Of2021,
+    /// More, on the back of the card of 2024 (Circular 16/2024/TT-BCA); the order of the others is not published.
+    Of2024,
 }
 
 impl CardQr {
@@ -43,11 +58,11 @@ impl CardQr {
         }
         let text = std::str::from_utf8(bytes)
             .map_err(|_| refused("not UTF-8; the scanner uses a wrong code page"))?;
-        let text: String =
-            text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n', '\0']).nfc().collect();
-        if garbled(&text) {
-            return Err(refused("garbled; the scanner uses a wrong code page"));
+        let text = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n', '\0', '\t']);
+        if let Some(how) = garbled::named(text) {
+            return Err(refused(how));
         }
+        let text: String = text.nfc().collect();
         let fields: Vec<&str> = text.split('|').map(str::trim).collect();
         let [number, old, name, birth, sex, address, issued, rest @ ..] = fields.as_slice() else {
             return Err(refused(&format!("{} fields in place of 7 or more", fields.len())));
@@ -64,22 +79,33 @@ impl CardQr {
             return Err(refused("the second field is neither empty nor an older number"));
         }
         let name = unlabelled(name);
+        if name.contains(|c: char| c.is_ascii_digit()) && name.contains(|c: char| c.is_alphabetic()) {
+            return Err(refused("digits in the name; turn the Vietnamese keyboard (VNI) off while scanning"));
+        }
         if name.is_empty() || name.contains(|c: char| c.is_ascii_digit()) {
             return Err(refused("the third field is not a name"));
         }
         if rest.len() > MOST_EXTRA {
             return Err(refused("too many fields"));
         }
+        let (birth, sex, issued) = (unlabelled(birth), unlabelled(sex), unlabelled(issued));
         Ok(CardQr {
             number: number.to_owned(),
             old_number: Some(old.to_owned()).filter(|o| !o.is_empty()),
             name: name.to_owned(),
-            birth: parse_date(unlabelled(birth)),
-            sex: sex_of(unlabelled(sex)),
-            address: (*address).to_owned(),
-            issued: parse_date(unlabelled(issued)),
+            birth: parse_date(birth),
+            sex: sex_of(sex),
+            address: without_label(address).to_owned(),
+            issued: parse_date(issued),
             rest: rest.iter().map(|field| (*field).to_owned()).collect(),
+            unread_date: [birth, issued].iter().any(|d| !d.is_empty() && parse_date(d).is_none()),
+            unread_sex: !sex.is_empty() && sex_of(sex).is_none(),
         })
+    }
+
+    /// Which card it is of.
+    pub fn layout(&self) -> Layout {
+        if self.rest.is_empty() { Layout::Of2021 } else { Layout::Of2024 }
     }
 }
 
@@ -94,21 +120,12 @@ fn unlabelled(field: &str) -> &str {
     field.rsplit_once(':').map_or(field, |(_, value)| value.trim())
 }
 
-/// UTF-8 that was read as a one-byte code page and written again, or letters that were lost on the way. Vietnamese
-/// letters begin with bytes C3, C4, C6 and E1 in UTF-8, which such a code page shows as Ã, Ä, Æ and á before a letter
-/// that no Vietnamese word has there.
-fn garbled(text: &str) -> bool {
-    let lost = text.contains(|c: char| c == '\u{fffd}' || c == '?' || c.is_control());
-    let mut pairs = text.chars().zip(text.chars().skip(1));
-    lost || pairs.any(|(a, b)| match a {
-        'á' => matches!(b, 'º' | '»' | '¸' | '¹'),
-        'Ã' | 'Ä' | 'Æ' | 'Â' => !b.is_ascii() && !is_vietnamese(b),
-        _ => false,
-    })
-}
-
-fn is_vietnamese(c: char) -> bool {
-    c == 'đ' || c == 'Đ' || c.nfd().next().is_some_and(|base| base.is_ascii_alphabetic())
+/// The same for an address, which may hold a colon of its own.
+fn without_label(field: &str) -> &str {
+    let label = |text: &str| {
+        matches!(fold(text).as_str(), "DIA CHI" | "NOI THUONG TRU" | "THUONG TRU" | "NOI CU TRU" | "CU TRU")
+    };
+    field.split_once(':').filter(|(before, _)| label(before)).map_or(field, |(_, value)| value.trim())
 }
 
 /// More than the largest QR code holds in byte mode (2,953).
@@ -146,6 +163,9 @@ mod tests {
         assert_eq!((qr.sex, qr.birth), (Some(Sex::Male), Some(jiff::civil::date(1990, 1, 1))));
         assert_eq!(qr.issued, Some(jiff::civil::date(2021, 4, 15)));
         let newer = parse(&format!("{OLD}||||\r\n")).unwrap();
+        assert_eq!((qr.layout(), newer.layout()), (Layout::Of2021, Layout::Of2024));
+        let family = parse(&format!("{OLD}||Nguyễn Văn B|Trần Thị C|")).unwrap();
+        assert_eq!(family.rest, ["", "Nguyễn Văn B", "Trần Thị C", ""]);
         assert_eq!((newer.rest.len(), &newer.name), (4, &qr.name));
         assert_eq!(
             parse(&OLD.replace("||", "|012345678|")).unwrap().old_number.as_deref(),
@@ -160,6 +180,9 @@ mod tests {
         assert_eq!((qr.name.as_str(), qr.sex), ("NGUYỄN VĂN A", Some(Sex::Female)));
         let labelled = "Số CCCD: 001090123456|Số CMND:|Họ tên: NGUYỄN VĂN A|Ngày sinh: 01/01/1990|Giới tính: Nam|Phường X, Tỉnh Y|15/04/2021";
         assert!(parse(labelled).unwrap() == parse(OLD).unwrap());
+        let address = labelled.replace("Phường X", "Nơi thường trú: Phường X");
+        assert!(parse(&address).unwrap() == parse(OLD).unwrap());
+        assert_eq!(parse(&OLD.replace("Phường X", "Hẻm 3: Phường X")).unwrap().address, "Hẻm 3: Phường X, Tỉnh Y");
     }
 
     #[test]
@@ -170,11 +193,22 @@ mod tests {
     }
 
     #[test]
-    fn garbled_letters_are_refused_and_true_ones_are_not() {
-        let garbled: String = OLD.bytes().map(char::from).collect();
-        assert!(why(&garbled).starts_with("garbled"));
-        assert!(why(&OLD.replace('Ễ', "?")).starts_with("garbled"));
-        assert!(CardQr::parse(&[0xc3]).is_err());
+    fn garbled_letters_are_refused_by_name_and_true_ones_are_not() {
+        let latin: String = OLD.bytes().map(char::from).collect();
+        assert_eq!(why(&latin), "garbled: UTF-8 was read as Windows-1252; set the scanner to UTF-8");
+        assert_eq!(
+            why(&OLD.replace('Ễ', "?")),
+            "garbled: letters were lost; set the scanner's output and keyboard to Unicode"
+        );
+        assert!(why(&OLD.replace('Ễ', "\u{1}")).starts_with("garbled: control characters"));
+        assert_eq!(
+            why(&OLD.replace("NGUYỄN", "NGUYE64N")),
+            "digits in the name; turn the Vietnamese keyboard (VNI) off while scanning"
+        );
+        assert_eq!(
+            CardQr::parse(&[0xc3]).unwrap_err().detail.unwrap(),
+            "not UTF-8; the scanner uses a wrong code page"
+        );
         for name in ["TRẦN THỊ ÁNH", "LÃ ĐỨC ÂN", "HÃÂN", "Đỗ Ãnh"] {
             assert!(parse(&OLD.replace("NGUYỄN VĂN A", name)).is_ok(), "{name}");
         }

@@ -1,11 +1,15 @@
 //! Who a card belongs to, taken only from data groups whose hash is the signed one.
 
 use super::compare::{same_name, sex_of};
+use super::dg11::Dg11;
+use super::dg12::Dg12;
 use super::dg13::Dg13;
 use super::mrz::Mrz;
 use super::reading::Reading;
 use super::verdict::Verdict;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The holder's data. `Debug` shows which fields are there and never what they hold.
@@ -25,14 +29,19 @@ pub struct Holder {
     pub expiry: Option<Date>,
     /// Nationality.
     pub nationality: Option<String>,
+    /// Place of origin (DG13), birth place (DG11).
+    pub origin: Option<String>,
     /// Place of residence.
     pub residence: Option<String>,
     /// Issue date.
     pub issued: Option<Date>,
+    /// The data group that each field comes from, by the field's name.
+    pub from: BTreeMap<&'static str, u8>,
 }
 
 /// Sex as cards state it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Sex {
     /// Nam.
     Male,
@@ -41,21 +50,47 @@ pub enum Sex {
 }
 
 impl Holder {
-    /// The holder as the intact data groups of a reading state it; DG13 comes first, DG1 fills the gaps. `None`
-    /// where neither is intact. The verdict must be the one on this reading.
+    /// The holder as the intact data groups of a reading state it; DG13 comes first, then DG11 and DG12, and DG1 fills
+    /// the gaps. `None` where none of them is intact. The verdict must be the one on this reading.
     pub fn of(reading: &Reading, verdict: &Verdict) -> Option<Self> {
         let intact = |number| reading.dg(number).filter(|_| verdict.intact(number));
-        let dg13 = intact(13).and_then(|file| Dg13::parse(file).ok());
-        let mrz = intact(1).and_then(|file| Mrz::of_dg1(file).ok());
-        if dg13.is_none() && mrz.is_none() {
-            return None;
-        }
         let today = verdict.judged_at.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let from_zone = mrz.map(|mrz| of_zone(&mrz, today)).unwrap_or_default();
-        Some(match dg13 {
-            Some(dg13) => over(of_dg13(&dg13), from_zone),
-            None => from_zone,
-        })
+        let stated = [
+            (13, intact(13).and_then(|file| Dg13::parse(file).ok()).map(|dg13| of_dg13(&dg13))),
+            (11, intact(11).and_then(|file| Dg11::parse(file).ok()).map(of_dg11)),
+            (12, intact(12).and_then(|file| Dg12::parse(file).ok()).map(of_dg12)),
+            (1, intact(1).and_then(|file| Mrz::of_dg1(file).ok()).map(|mrz| of_zone(&mrz, today))),
+        ];
+        let mut found = None;
+        for (group, holder) in stated {
+            if let Some(holder) = holder {
+                found.get_or_insert_with(Holder::default).fill(holder, group);
+            }
+        }
+        found
+    }
+
+    /// Takes over what is not known yet.
+    fn fill(&mut self, other: Holder, group: u8) {
+        let from = &mut self.from;
+        let mut field = |known: bool, stated: bool, name: &'static str| {
+            let takes = !known && stated;
+            if takes {
+                from.insert(name, group);
+            }
+            takes
+        };
+        if field(self.name.is_some(), other.name.is_some(), "name") {
+            (self.name, self.name_cut) = (other.name, other.name_cut);
+        }
+        macro_rules! take {
+            ($($name:ident),*) => {$(
+                if field(self.$name.is_some(), other.$name.is_some(), stringify!($name)) {
+                    self.$name = other.$name;
+                }
+            )*};
+        }
+        take!(number, birth, sex, expiry, nationality, origin, residence, issued);
     }
 }
 
@@ -101,10 +136,24 @@ fn of_zone(mrz: &Mrz, today: Date) -> Holder {
         birth: mrz.birth_date(today),
         sex: sex_of(&mrz.sex.to_string()),
         expiry: mrz.expiry_date(today),
-        nationality: Some(mrz.nationality.clone()),
-        residence: None,
-        issued: None,
+        nationality: Some(mrz.nationality.clone()).filter(|n| !n.is_empty()),
+        ..Holder::default()
     }
+}
+
+fn of_dg11(dg11: Dg11) -> Holder {
+    Holder {
+        number: dg11.number,
+        name: dg11.name,
+        birth: dg11.birth,
+        origin: dg11.birth_place,
+        residence: dg11.residence,
+        ..Holder::default()
+    }
+}
+
+fn of_dg12(dg12: Dg12) -> Holder {
+    Holder { issued: dg12.issued, ..Holder::default() }
 }
 
 fn of_dg13(dg13: &Dg13) -> Holder {
@@ -117,22 +166,10 @@ fn of_dg13(dg13: &Dg13) -> Holder {
         sex: dg13.text(4).and_then(sex_of),
         expiry: dg13.text(12).and_then(parse_date),
         nationality: text(5),
+        origin: text(8),
         residence: text(9),
         issued: dg13.text(11).and_then(parse_date),
-    }
-}
-
-fn over(first: Holder, second: Holder) -> Holder {
-    Holder {
-        name_cut: first.name.is_none() && second.name_cut,
-        number: first.number.or(second.number),
-        name: first.name.or(second.name),
-        birth: first.birth.or(second.birth),
-        sex: first.sex.or(second.sex),
-        expiry: first.expiry.or(second.expiry),
-        nationality: first.nationality.or(second.nationality),
-        residence: first.residence.or(second.residence),
-        issued: first.issued.or(second.issued),
+        from: BTreeMap::new(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Where the face lies in DG2 (ISO/IEC 19794-5 and 39794-5 in Doc 9303-10, 4.7.2), and how large it says it is. Nothing
 //! is decoded here.
 
+mod ending;
+
 use super::lds;
-use crate::der::{DerError, Reader};
+use crate::der::{DerError, Reader, Tlv};
 use std::ops::Range;
 
 /// A face image inside a DG2 file.
@@ -16,6 +18,8 @@ pub struct Portrait {
     pub width: u32,
     /// Pixels down.
     pub height: u32,
+    /// Something follows the image's own end, or the end is not found: show it re-encoded only.
+    pub trailing: bool,
 }
 
 /// How a face is coded.
@@ -65,16 +69,21 @@ pub fn find(file: &[u8]) -> Result<Portrait, PortraitError> {
             break field;
         }
     };
-    // Offsets inside `data` to offsets in the file: all of them are slices of it.
-    let base = data.content.as_ptr() as usize - file.as_ptr() as usize;
-    let (start, end) = if data.tag == 0x5f2e { record(data.content)? } else { search(data.content)? };
-    let image = &data.content[start..end];
+    let image = if data.tag == 0x5f2e {
+        let (start, end) = record(data.content)?;
+        &data.content[start..end]
+    } else {
+        block(&data)?
+    };
+    // The offset in the file: the image is a slice of it.
+    let start = image.as_ptr() as usize - file.as_ptr() as usize;
     let (format, size) = measure(image).ok_or(PortraitError::NoImage)?;
     let (width, height) = size.filter(|(w, h)| *w > 0 && *h > 0).ok_or(PortraitError::NoImage)?;
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
         return Err(PortraitError::TooLarge { width, height });
     }
-    Ok(Portrait { format, range: base + start..base + end, width, height })
+    let trailing = ending::of(format, image) != Some(image.len());
+    Ok(Portrait { format, range: start..start + image.len(), width, height, trailing })
 }
 
 /// ISO/IEC 19794-5: the first face's image in the record.
@@ -94,11 +103,26 @@ fn record(bytes: &[u8]) -> Result<(usize, usize), PortraitError> {
     read().ok_or(PortraitError::NoImage)
 }
 
-/// ISO/IEC 39794-5 is deeply nested; the image is found by its own first bytes.
-fn search(bytes: &[u8]) -> Result<(usize, usize), PortraitError> {
-    let start =
-        [JP2, CODESTREAM, JPEG].iter().filter_map(|m| bytes.windows(m.len()).position(|w| w == *m)).min();
-    Ok((start.ok_or(PortraitError::NoImage)?, bytes.len()))
+/// ISO/IEC 39794-5: the first two-dimensional image of the first representation. The tags, outside in: face image data
+/// block 65, representation blocks A1, a block 30, its image representation A1, the choices `base` and `2D` A0 and A0,
+/// the image 80. Some writers put one more A1 around it all.
+fn block<'a>(data: &Tlv<'a>) -> Result<&'a [u8], PortraitError> {
+    let first = |around: Tlv<'a>, tag: u32| -> Option<Tlv<'a>> {
+        let mut fields = around.lenient();
+        for _ in 0..MOST_FIELDS {
+            let field = fields.read_tlv().ok()?;
+            if field.tag == tag {
+                return Some(field);
+            }
+        }
+        None
+    };
+    let outer = first(*data, 0x65).or_else(|| first(first(*data, 0xa1)?, 0x65));
+    let image = [0xa1, 0x30, 0xa1, 0xa0, 0xa0, 0x80].into_iter().try_fold(outer, |around, tag| {
+        // None inside stays None: the path ends.
+        Some(Some(first(around?, tag)?))
+    });
+    image.flatten().map(|t| t.content).ok_or(PortraitError::NoImage)
 }
 
 type Size = (u32, u32);
@@ -153,11 +177,13 @@ fn codestream_size(image: &[u8]) -> Option<Size> {
     Some((u32::from_be_bytes(*segment.first_chunk()?), u32::from_be_bytes(*segment.get(4..)?.first_chunk()?)))
 }
 
+/// Most elements that are looked through for one of them.
+const MOST_FIELDS: usize = 32;
 const JPEG: &[u8] = &[0xff, 0xd8, 0xff];
 const JP2: &[u8] = b"\0\0\0\x0cjP  ";
 const CODESTREAM: &[u8] = &[0xff, 0x4f, 0xff, 0x51];
 /// Portraits on chips have some hundred pixels a side.
-const MOST_PIXELS: u64 = 4_000 * 4_000;
+pub(crate) const MOST_PIXELS: u64 = 4_000 * 4_000;
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -179,6 +205,19 @@ pub(crate) mod tests {
         der::tlv(0x75, &wide([0x7f, 0x61], &[&[2, 1, 1], &template[..]].concat()))
     }
 
+    /// The same in the newer encoding, with a version and a number before the image, as its schema orders them.
+    pub(crate) fn newer_dg2(image: &[u8]) -> Vec<u8> {
+        let wide = |tag: [u8; 2], content: &[u8]| [&[tag[0]], &der::tlv(tag[1], content)[..]].concat();
+        let two_d = [der::tlv(0x80, image), der::tlv(0xa1, &der::tlv(0xa0, &der::tlv(0x80, &[1])))].concat();
+        let representation = der::tlv(0xa1, &der::tlv(0xa0, &der::tlv(0xa0, &two_d)));
+        let one = der::tlv(0x30, &[der::tlv(0x80, &[0]), representation].concat());
+        let version = der::tlv(0xa0, &[der::tlv(0x80, &[3]), der::tlv(0x81, &[7, 0xe3])].concat());
+        let face = der::tlv(0x65, &[version, der::tlv(0xa1, &one)].concat());
+        let header = der::tlv(0xa1, &der::tlv(0x81, &[2]));
+        let template = wide([0x7f, 0x60], &[header, wide([0x7f, 0x2e], &face)].concat());
+        der::tlv(0x75, &wide([0x7f, 0x61], &[&[2, 1, 1], &template[..]].concat()))
+    }
+
     /// The head of a JPEG of that size.
     pub(crate) fn jpeg(width: u16, height: u16) -> Vec<u8> {
         let [w1, w2] = width.to_be_bytes();
@@ -193,6 +232,38 @@ pub(crate) mod tests {
         let portrait = find(&file).unwrap();
         assert_eq!((portrait.format, portrait.width, portrait.height), (Format::Jpeg, 300, 400));
         assert_eq!(file[portrait.range], jpeg(300, 400));
+    }
+
+    #[test]
+    fn the_newer_encoding_is_walked_and_a_picture_elsewhere_in_it_is_not_taken() {
+        let file = newer_dg2(&jpeg(300, 400));
+        let portrait = find(&file).unwrap();
+        assert_eq!((portrait.width, portrait.height, portrait.trailing), (300, 400, false));
+        assert_eq!(file[portrait.range], jpeg(300, 400));
+        let around = |content: &[u8]| {
+            let wide = |tag: [u8; 2], content: &[u8]| [&[tag[0]], &der::tlv(tag[1], content)[..]].concat();
+            let template = wide([0x7f, 0x60], &wide([0x7f, 0x2e], content));
+            der::tlv(0x75, &wide([0x7f, 0x61], &[&[2, 1, 1], &template[..]].concat()))
+        };
+        assert_eq!(find(&around(&der::tlv(0x65, &der::tlv(0x80, &jpeg(300, 400))))), Err(PortraitError::NoImage));
+        assert_eq!(find(&around(&jpeg(300, 400))), Err(PortraitError::NoImage));
+        for length in 0..file.len() {
+            assert!(find(&file[..length]).is_err());
+        }
+    }
+
+    #[test]
+    fn what_follows_an_image_shows() {
+        for (image, trailing) in [
+            (jpeg(300, 400), false),
+            ([&jpeg(300, 400)[..], b"PK\x03\x04"].concat(), true),
+            ([&jpeg(300, 400)[..], &jpeg(300, 400)].concat(), true),
+            (jpeg(300, 400)[..jpeg(300, 400).len() - 2].to_vec(), true),
+        ] {
+            for file in [dg2(&image), newer_dg2(&image)] {
+                assert_eq!(find(&file).unwrap().trailing, trailing);
+            }
+        }
     }
 
     #[test]

@@ -2,10 +2,11 @@
 //!
 //! Everything in it is untrusted; sizes are capped before memory is taken, and errors never quote a value.
 
+use super::chip_authentication::ChipAuthentication;
 use crate::fault::{Class, Code, Fault, Outcome};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,8 +25,8 @@ pub struct Reading {
     pub files: BTreeMap<FileId, Vec<u8>>,
     /// Evidence that the chip holds the private key of DG15.
     pub active_authentication: Option<Challenge>,
-    /// Whether a chip authentication transcript is there; it is not judged in this version.
-    pub chip_authentication: bool,
+    /// Evidence that the chip holds the private key of DG14.
+    pub chip_authentication: Option<ChipAuthentication>,
     /// Whether a vendor's reader claims anything; claims are never judged.
     pub asserted: bool,
 }
@@ -86,7 +87,7 @@ impl Reading {
         if wire.version != 1 {
             return Err(Fault::new(&READING_VERSION).detail(format_args!("version {}", wire.version)));
         }
-        let asserted = wire.asserted.is_some_and(|v| !v.is_null());
+        let asserted = wire.asserted.is_some();
         let files = wire.files.unwrap_or_default().0;
         let enough = files.contains_key(&FileId::Sod) && files.keys().any(|f| matches!(f, FileId::Dg(_)));
         if !enough && !asserted {
@@ -100,7 +101,13 @@ impl Reading {
             active_authentication: wire
                 .active_authentication
                 .map(|aa| Challenge { challenge: aa.challenge.0, response: aa.response.0 }),
-            chip_authentication: wire.chip_authentication.is_some_and(|v| !v.is_null()),
+            chip_authentication: wire.chip_authentication.map(|ca| ChipAuthentication {
+                protocol: ca.protocol.0,
+                key_id: ca.key_id.map(|id| id.0),
+                terminal_key: ca.terminal_key.0,
+                command: ca.command.0,
+                response: ca.response.0,
+            }),
             asserted,
         })
     }
@@ -126,7 +133,7 @@ impl Reading {
             access: Access::Unknown,
             files,
             active_authentication: None,
-            chip_authentication: false,
+            chip_authentication: None,
             asserted: false,
         })
     }
@@ -138,6 +145,15 @@ impl Reading {
         let aa = self.active_authentication.as_ref().map(|aa| {
             serde_json::json!({"challenge": STANDARD.encode(&aa.challenge), "response": STANDARD.encode(&aa.response)})
         });
+        let ca = self.chip_authentication.as_ref().map(|ca| {
+            serde_json::json!({
+                "protocol": ca.protocol,
+                "key_id": ca.key_id.as_ref().map(|id| STANDARD.encode(id)),
+                "terminal_key": STANDARD.encode(&ca.terminal_key),
+                "command": STANDARD.encode(&ca.command),
+                "response": STANDARD.encode(&ca.response),
+            })
+        });
         let value = serde_json::json!({
             "version": 1,
             "read_at": self.read_at,
@@ -145,6 +161,7 @@ impl Reading {
             "access": self.access,
             "files": files,
             "active_authentication": aa,
+            "chip_authentication": ca,
         });
         format!("{value:#}\n")
     }
@@ -217,23 +234,45 @@ struct Wire {
     access: Option<Access>,
     files: Option<Files>,
     active_authentication: Option<WireChallenge>,
-    chip_authentication: Option<serde_json::Value>,
-    asserted: Option<serde_json::Value>,
+    chip_authentication: Option<WireChipAuthentication>,
+    // Never looked into, and never built up in memory.
+    asserted: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireChallenge {
-    challenge: Evidence,
-    response: Evidence,
+    challenge: Evidence<1024>,
+    response: Evidence<1024>,
 }
 
-/// Base64 of at most 1 KiB: no key that signs is longer.
-struct Evidence(Vec<u8>);
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireChipAuthentication {
+    protocol: Protocol,
+    key_id: Option<Evidence<64>>,
+    terminal_key: Evidence<1024>,
+    command: Evidence<{ 66 * 1024 }>,
+    response: Evidence<{ 66 * 1024 }>,
+}
 
-impl<'de> Deserialize<'de> for Evidence {
+/// A dotted object identifier.
+struct Protocol(String);
+
+impl<'de> Deserialize<'de> for Protocol {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        decode(&String::deserialize(deserializer)?, 1024).map(Evidence)
+        let text = String::deserialize(deserializer)?;
+        let dotted = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        if dotted { Ok(Protocol(text)) } else { Err(D::Error::custom("no object identifier")) }
+    }
+}
+
+/// Base64 of at most so many bytes: no key that signs is longer than 1 KiB, no APDU than 64 KiB and its head.
+struct Evidence<const LARGEST: usize>(Vec<u8>);
+
+impl<'de, const LARGEST: usize> Deserialize<'de> for Evidence<LARGEST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        decode(&String::deserialize(deserializer)?, LARGEST).map(Evidence)
     }
 }
 
@@ -297,8 +336,7 @@ fn refused(error: &serde_json::Error) -> Fault {
 const UNKNOWN: &str = "unknown field";
 const REPEATED: &str = "duplicate field";
 const OVERSIZE: &str = "a file is larger than any chip file";
-/// All files at their caps in base64 stay below.
-/// The largest reading file, bytes.
+/// The largest reading file, bytes: all files at their caps in base64 stay below.
 pub const LARGEST_READING: usize = 8 << 20;
 
 /// The file is not a reading.
@@ -357,6 +395,47 @@ mod tests {
         reading.read_at = "2026-03-02T08:15:09+07:00".parse().ok();
         reading.active_authentication = Some(Challenge { challenge: vec![7; 8], response: vec![8; 64] });
         assert!(Reading::parse(reading.to_json().as_bytes()).unwrap() == reading);
+        let mut evidence = ChipAuthentication {
+            protocol: "0.4.0.127.0.7.2.2.3.2.2".to_owned(),
+            key_id: None,
+            terminal_key: vec![9; 32],
+            command: vec![0x0c, 0xb0],
+            response: vec![0x99, 2, 0x90, 0],
+        };
+        for key_id in [None, Some(vec![1])] {
+            evidence.key_id = key_id;
+            reading.chip_authentication = Some(evidence.clone());
+            assert!(Reading::parse(reading.to_json().as_bytes()).unwrap() == reading);
+        }
+    }
+
+    #[test]
+    fn evidence_of_chip_authentication_has_one_form_and_may_be_null() {
+        let with = |ca: &str| format!(r#"{{"version":1,"asserted":{{}},"chip_authentication":{ca}}}"#);
+        assert!(Reading::parse(with("null").as_bytes()).unwrap().chip_authentication.is_none());
+        let good = r#"{"protocol":"0.4.0.127","key_id":null,"terminal_key":"AA==","command":"AA==","response":"AA=="}"#;
+        assert!(Reading::parse(with(good).as_bytes()).unwrap().chip_authentication.is_some());
+        let more = good.replace("\"key_id\"", "\"status\":\"passed\",\"key_id\"");
+        assert_eq!(refusal(&with(&more)).detail.as_deref(), Some("unknown field status"));
+        assert_eq!(refusal(&with(&good.replace("\"command\":\"AA==\",", ""))).code.id, "CHIP-001");
+        assert_eq!(refusal(&with(&good.replace("0.4.0.127", "id-CA"))).code.id, "CHIP-001");
+        assert_eq!(refusal(&with(&good.replace("0.4.0.127", &"1.2".repeat(30)))).code.id, "CHIP-001");
+        let long = good.replacen("AA==", &"A".repeat(4096), 1);
+        assert_eq!(refusal(&with(&long)).code.id, "CHIP-002");
+        assert_eq!(refusal(&with("true")).code.id, "CHIP-001");
+    }
+
+    #[test]
+    fn claims_are_not_built_up_in_memory() {
+        let many = format!(r#"{{"version":1,"asserted":[{}0]}}"#, "[],".repeat(1_000_000));
+        assert!(Reading::parse(many.as_bytes()).unwrap().asserted);
+        let deep = format!(r#"{{"version":1,"asserted":{}}}"#, "[".repeat(10_000));
+        assert_eq!(refusal(&deep).code.id, "CHIP-001");
+        assert!(!Reading::parse(
+            br#"{"version":1,"asserted":null,"files":{"SOD":"AA==","DG1":"AA=="}}"#
+        )
+        .unwrap()
+        .asserted);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! EF.SOD (ICAO Doc 9303-10, 4.6.2): a signed list of the hashes of the data groups.
 
+mod frame;
+
 use crate::cms::{self, CmsError, Hash, SignedData};
-use crate::der::{self, DerError, Limits, Reader};
+use crate::der::{self, DerError, Limits, Reader, Tlv};
 use std::collections::BTreeMap;
 
 /// A parsed EF.SOD; nothing in it has been checked yet.
@@ -11,6 +13,8 @@ pub struct Sod {
     pub signed: SignedData,
     /// What it is over.
     pub list: List,
+    /// What no signature covers is written exactly as prescribed.
+    pub plain: bool,
 }
 
 /// LDSSecurityObject (Doc 9303-10, 4.6.2.3).
@@ -24,6 +28,8 @@ pub struct List {
     pub hashes: BTreeMap<u8, Vec<u8>>,
     /// A number twice or outside 1 to 16.
     pub faulty: bool,
+    /// The version of the data structure, in version 1 (LDS 1.8): `0108`.
+    pub lds_version: Option<String>,
 }
 
 /// Why an EF.SOD cannot be judged.
@@ -56,12 +62,13 @@ impl Sod {
         let content = outer.expect(0x77)?.content;
         outer.end()?;
         let limits = Limits { bytes: 64 * 1024, depth: 32, items: 20_000 };
-        let signed = cms::parse(content, &limits)?;
+        let normal = der::normalise(content, &limits).map_err(CmsError::Der)?;
+        let signed = cms::parse(&normal, &limits)?;
         if signed.econtent_type != LIST && !Sod::is_legacy(&signed.econtent_type) {
             return Err(SodError::ContentType);
         }
         let list = List::parse(signed.econtent.as_deref().ok_or(SodError::Detached)?)?;
-        Ok(Sod { signed, list })
+        Ok(Sod { signed, list, plain: frame::is_plain(&normal) })
     }
 
     /// A content type of the years before Doc 9303 settled (old ICAO, Sdu).
@@ -81,8 +88,10 @@ impl List {
         let algorithm = fields.expect(0x30)?;
         let hash = Hash::read(&algorithm).map_err(|_| CmsError::Algorithm { at: algorithm.at })?;
         let mut entries = fields.expect(0x30)?.reader();
-        // ldsVersionInfo of version 1 says nothing that is judged.
-        fields.optional(0x30)?;
+        let lds_version = match fields.optional(0x30)? {
+            Some(info) => Some(read_version(&info)?),
+            None => None,
+        };
         fields.end()?;
         let (mut hashes, mut faulty) = (BTreeMap::new(), false);
         while !entries.is_empty() {
@@ -95,8 +104,21 @@ impl List {
                 None => faulty = true,
             }
         }
-        Ok(List { version, hash, hashes, faulty })
+        Ok(List { version, hash, hashes, faulty, lds_version })
     }
+}
+
+/// LDSVersionInfo (Doc 9303-10, 4.6.2.3): the version of the data structure and that of Unicode, digits.
+fn read_version(info: &Tlv<'_>) -> Result<String, DerError> {
+    let mut fields = info.reader();
+    let version = fields.expect(0x13)?;
+    fields.expect(0x13)?;
+    fields.end()?;
+    let digits = version.content.len() <= 8 && version.content.iter().all(u8::is_ascii_digit);
+    if !digits {
+        return Err(DerError::Value { at: version.at });
+    }
+    Ok(version.content.iter().map(|b| char::from(*b)).collect())
 }
 
 /// id-icao-mrtd-security-ldsSecurityObject.
@@ -128,6 +150,7 @@ mod tests {
         for version in [false, true] {
             let list = List::parse(&list(&[(1, &[7; 32]), (2, &[8; 32])], version)).unwrap();
             assert_eq!((list.version, list.hashes.len(), list.faulty), (u64::from(version), 2, false));
+            assert_eq!(list.lds_version.as_deref(), version.then_some("0108"));
         }
     }
 

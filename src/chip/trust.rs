@@ -1,45 +1,54 @@
 //! Whom this station trusts to issue cards: country signing authorities (CSCA) and their revocation lists, as files
-//! that the station's keeper put into a folder. None are shipped.
+//! in a folder that the station's keeper fills. None are shipped.
+//!
+//! Single certificates and lists are laid into it by hand; a master list is imported ([`install`]) and becomes one file
+//! with an index, of which a start reads only the certificates that a chain asks for.
 //!
 //! OpenSSL checks one signature at a time; the policy of the chain is here, because its own chain building refuses the
 //! curve parameters that half of all issuers write out (openssl #25461).
 
-use crate::cms::{KeyFacts, Parts, name_key};
-use crate::der;
+mod anchor;
+mod bundle;
+mod crl;
+pub mod install;
+mod pem;
+mod rules;
+
+pub use anchor::{Anchor, Unfit};
+pub use bundle::{Provenance, Refused};
+pub use rules::{Broken, Odd};
+pub(crate) use rules::{
+    COUNTRY, curve_allowed, is_authority, may_sign_certificates, may_sign_data, purposes, unknown_extension,
+};
+
+use crate::cms::certificate::{Parts, Signed};
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
-use openssl::asn1::{Asn1Time, Asn1TimeRef};
-use openssl::pkey::{PKey, Public};
-use openssl::x509::{CrlStatus, X509, X509Crl, X509Ref};
+use anchor::{Mark, mark, name_mark};
+use bundle::{Row, Slice};
+use crl::Crl;
+use openssl::x509::X509Ref;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 /// A folder of anchors, indexed.
 #[derive(Default)]
 pub struct Trust {
-    anchors: Vec<Anchor>,
+    entries: Vec<Entry>,
     crls: Vec<Crl>,
-    by_name: BTreeMap<String, Vec<usize>>,
-    by_key: BTreeMap<Vec<u8>, Vec<usize>>,
+    imports: Vec<(String, Provenance)>,
+    by_digest: HashMap<Sha256, usize>,
+    by_name: HashMap<Mark, Vec<usize>>,
+    by_key_id: HashMap<Mark, Vec<usize>>,
 }
 
-/// A country signing certificate and where it came from.
-pub struct Anchor {
-    /// Its file's name.
-    pub file: String,
-    /// Digest of its DER.
-    pub sha256: Sha256,
-    certificate: X509,
-    key: PKey<Public>,
-    facts: KeyFacts,
-    parts: Parts,
-    name: String,
-}
-
-struct Crl {
-    list: X509Crl,
-    issuer: String,
+/// A certificate that is trusted, read when it is first asked for.
+struct Entry {
+    file: Arc<str>,
+    row: Row,
+    anchor: OnceLock<Option<Box<Anchor>>>,
 }
 
 /// What the chain above a document signer came to.
@@ -54,40 +63,6 @@ pub struct Chain<'a> {
     pub revocation: Revocation,
 }
 
-/// A broken rule of the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Broken {
-    /// The document signer is itself an anchor, or may sign certificates.
-    SignerIsAuthority,
-    /// The document signer may not sign data.
-    SignerKeyUsage,
-    /// The anchor may not sign certificates.
-    AnchorNotAuthority,
-    /// The anchor's key has a curve of its own, or one that is not allowed.
-    AnchorCurve,
-    /// The document signer was issued outside the anchor's validity.
-    AnchorValidity,
-    /// The document signer is not valid yet.
-    SignerNotYetValid,
-    /// The document signer's country is not the anchor's.
-    Country,
-    /// A critical extension that nobody here knows.
-    CriticalExtension,
-}
-
-/// What is odd about a chain and not forbidden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Odd {
-    /// The document signer has expired; it may have been valid when it signed.
-    SignerExpired,
-    /// The anchor has expired since.
-    AnchorExpired,
-    /// The document signer lacks extensions that Doc 9303-12 requires.
-    SignerProfile,
-    /// A weak hash or key in the chain.
-    Weak,
-}
-
 /// What revocation lists say about a document signer, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,265 +71,263 @@ pub enum Revocation {
     Fresh,
     /// Not on a list that should have been replaced by now.
     Stale,
-    /// No list of its issuer is here.
+    /// No list of its issuer is here, or none that speaks about all of its certificates.
     Unknown,
     /// On a list.
     Revoked,
 }
 
 impl Trust {
-    /// Loads every certificate and revocation list of a folder (`.pem .crt .cer .der .crl`; PEM may hold several).
-    /// Other files are passed over, so that a note on provenance can lie beside.
+    /// Loads a folder: certificates and revocation lists (`.pem .crt .cer .der .crl`; PEM may hold several) and imported
+    /// lists (`.anchors`). Other files are passed over, so that a note on provenance can lie beside.
     ///
     /// # Errors
-    /// `CHIP-010` where the folder or a file cannot be read, `CHIP-011` for a file that is neither.
+    /// `CHIP-010` where the folder or a file cannot be read, `CHIP-011` for a file that is neither, `CHIP-012` for an
+    /// imported list that is damaged.
     pub fn load(folder: &Path) -> Outcome<Self> {
-        let unreadable = |place: &Path, error: &std::io::Error| {
-            Fault::new(&ANCHORS_UNREADABLE).at(place.display()).detail(error.kind())
-        };
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
-            let path = entry.map_err(|e| unreadable(folder, &e))?.path();
-            let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-            if matches!(ending.as_deref(), Some("pem" | "crt" | "cer" | "der" | "crl")) {
-                paths.push(path);
-            }
-        }
-        paths.sort();
         let mut trust = Trust::default();
-        for path in paths {
-            let size = std::fs::metadata(&path).map_err(|e| unreadable(&path, &e))?.len();
-            if size > LARGEST_FILE {
-                return Err(Fault::new(&NOT_AN_ANCHOR)
-                    .at(path.display())
-                    .detail(format_args!("{size} bytes")));
-            }
-            let bytes = std::fs::read(&path).map_err(|e| unreadable(&path, &e))?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            trust.add_file(&name, &bytes).map_err(|fault| fault.at(path.display()))?;
+        for (name, path, bytes) in files(folder, &["pem", "crt", "cer", "der", "crl", install::ENDING])? {
+            let added = if name.ends_with(install::ENDING) {
+                trust.add_import(&name, bytes)
+            } else {
+                trust.add_file(&name, &bytes)
+            };
+            added.map_err(|fault| fault.at(&path))?;
         }
         Ok(trust)
     }
 
-    /// Adds one file's certificates or its revocation list.
+    /// Adds the revocation lists of another folder. Its certificates are passed over: a folder of revocation lists
+    /// makes nobody trusted.
     ///
     /// # Errors
-    /// `CHIP-011` where it holds neither.
+    /// `CHIP-010`, `CHIP-011`.
+    pub fn add_folder(&mut self, folder: &Path) -> Outcome<()> {
+        for (_, path, bytes) in files(folder, &["pem", "crt", "cer", "der", "crl"])? {
+            let (_, lists) = sort(&bytes).map_err(|fault| fault.at(&path))?;
+            self.crls.extend(lists);
+        }
+        Ok(())
+    }
+
+    /// Adds one file's certificates and revocation lists.
+    ///
+    /// # Errors
+    /// `CHIP-011` where it holds neither, or a certificate that can be nobody's anchor.
     pub fn add_file(&mut self, name: &str, bytes: &[u8]) -> Outcome<()> {
-        let pem = bytes.windows(11).any(|w| w == b"-----BEGIN ");
-        let list = if pem { X509Crl::from_pem(bytes) } else { X509Crl::from_der(bytes) };
-        if let Ok(list) = list {
-            return self.add_crl(list);
+        let (certificates, lists) = sort(bytes)?;
+        let file: Arc<str> = name.into();
+        for der in certificates {
+            let anchor = Anchor::read(name, &der).map_err(|e| Fault::new(&NOT_AN_ANCHOR).detail(e))?;
+            let length = der.len();
+            let slice = Slice { all: Arc::new(der), at: 0, length };
+            let row = Row::of(&anchor, slice).ok_or(Fault::new(&NOT_AN_ANCHOR))?;
+            self.add(Entry { file: Arc::clone(&file), row, anchor: OnceLock::from(Some(Box::new(anchor))) });
         }
-        let certificates =
-            if pem { X509::stack_from_pem(bytes) } else { X509::from_der(bytes).map(|c| vec![c]) };
-        let certificates = certificates.unwrap_or_default();
-        if certificates.is_empty() {
-            return Err(Fault::new(&NOT_AN_ANCHOR));
-        }
-        certificates.into_iter().try_for_each(|certificate| self.add_anchor(name, certificate))
+        self.crls.extend(lists);
+        Ok(())
     }
 
     /// How many anchors there are.
     pub fn len(&self) -> usize {
-        self.anchors.len()
+        self.entries.len()
     }
 
     /// True where nobody is trusted.
     pub fn is_empty(&self) -> bool {
-        self.anchors.is_empty()
+        self.entries.is_empty()
     }
 
-    /// The anchor that signed this document signer, and what policy says about the two. All candidates are tried;
-    /// where several signed it, the one with the fewest broken rules is taken, so that the order of files is of no
-    /// consequence. `None` where no anchor signed it.
+    /// Every anchor, in no order; reads all of them. `None` for one whose bytes are not those that its index tells of.
+    pub fn anchors(&self) -> impl Iterator<Item = Option<&Anchor>> {
+        self.entries.iter().map(Entry::anchor)
+    }
+
+    /// The same, taken out.
+    pub fn into_anchors(self) -> impl Iterator<Item = Anchor> {
+        self.entries.into_iter().filter_map(|entry| {
+            entry.anchor();
+            entry.anchor.into_inner().flatten().map(|anchor| *anchor)
+        })
+    }
+
+    /// The imported lists: name of the file, and where it came from.
+    pub fn imports(&self) -> &[(String, Provenance)] {
+        &self.imports
+    }
+
+    /// How many revocation lists there are.
+    pub fn revocation_lists(&self) -> usize {
+        self.crls.len()
+    }
+
+    /// The anchor that signed this document signer, and what policy says about the two. All candidates count; where
+    /// several signed it (link certificates), the one with the fewest broken rules is taken, so that the order of
+    /// files is of no consequence. `None` where no anchor signed it.
     pub fn chain(&self, signer: &X509Ref, now: jiff::Timestamp, curves: &[String]) -> Option<Chain<'_>> {
-        let parts = Parts::of(signer).ok()?;
-        let named = name_key(&parts.issuer).ok().and_then(|name| self.by_name.get(&name));
-        let keyed = parts.authority_key_id().and_then(|id| self.by_key.get(id));
-        let mut candidates: Vec<usize> = named.into_iter().chain(keyed).flatten().copied().collect();
-        candidates.sort_unstable();
-        candidates.dedup();
-        candidates
-            .into_iter()
-            .filter_map(|index| self.anchors.get(index))
-            .filter(|anchor| signer.verify(&anchor.key).unwrap_or(false))
-            .map(|anchor| {
-                let (broken, odd) = judge(anchor, signer, &parts, now, curves);
-                Chain { anchor, broken, odd, revocation: self.revocation(anchor, signer, &parts, now) }
-            })
-            .min_by_key(|chain| (chain.broken.len(), chain.anchor.sha256))
+        let bytes = signer.to_der().ok()?;
+        let (parts, signed) = (Parts::read(&bytes).ok()?, Signed::read(&bytes).ok()?);
+        let key_id = parts.authority_key_id().map(mark);
+        let issuer = name_mark(&parts.issuer)?;
+        let issuers = self.issuers(issuer, key_id, |anchor| signed.holds(&anchor.key));
+        let judged = issuers.into_iter().map(|anchor| (anchor, rules::judge(anchor, &parts, now, curves)));
+        let best = judged.min_by_key(|(anchor, (broken, odd))| (broken.len(), odd.len(), anchor.sha256));
+        let (anchor, (mut broken, odd)) = best?;
+        let lists = self.lists_of(issuer, anchor);
+        let revocation = said(&lists, &parts.serial, now);
+        if name_mark(&anchor.parts.issuer) == Some(issuer)
+            && said(&lists, &anchor.parts.serial, now) == Revocation::Revoked
+        {
+            broken.push(Broken::AnchorRevoked);
+        }
+        Some(Chain { anchor, broken, odd, revocation })
+    }
+
+    /// What the lists of an authority, which need not be in the folder, say about something it issued.
+    pub fn revocation(&self, authority: &Anchor, issued: &Parts, now: jiff::Timestamp) -> Revocation {
+        let lists = name_mark(&issued.issuer).map(|issuer| self.lists_of(issuer, authority));
+        said(&lists.unwrap_or_default(), &issued.serial, now)
     }
 
     /// True where this very certificate is an anchor.
     pub fn holds(&self, certificate: &X509Ref) -> bool {
-        certificate.to_der().is_ok_and(|bytes| {
-            let sha256 = Sha256::of(&bytes);
-            self.anchors.iter().any(|a| a.sha256 == sha256)
-        })
+        certificate.to_der().is_ok_and(|bytes| self.by_digest.contains_key(&Sha256::of(&bytes)))
     }
 
-    fn add_anchor(&mut self, file: &str, certificate: X509) -> Outcome<()> {
-        let refused = || Fault::new(&NOT_AN_ANCHOR);
-        let parts = Parts::of(&certificate).map_err(|e| refused().detail(e))?;
-        let name = name_key(&parts.subject).map_err(|e| refused().detail(e))?;
-        let key = certificate.public_key().map_err(|_| refused().detail("its key cannot be read"))?;
-        let facts = KeyFacts::of_key(&key, parts.explicit_curve());
-        let sha256 = Sha256::of(&certificate.to_der().map_err(|_| refused())?);
-        if self.anchors.iter().any(|a| a.sha256 == sha256) {
-            return Ok(());
-        }
-        let index = self.anchors.len();
-        self.by_name.entry(name.clone()).or_default().push(index);
-        if let Some(id) = parts.subject_key_id() {
-            self.by_key.entry(id.to_vec()).or_default().push(index);
-        }
-        self.anchors.push(Anchor { file: file.to_owned(), sha256, certificate, key, facts, parts, name });
+    /// Adds an imported list's file.
+    ///
+    /// # Errors
+    /// `CHIP-012` where it is not as it was written.
+    pub fn add_import(&mut self, name: &str, bytes: Vec<u8>) -> Outcome<()> {
+        let (provenance, rows) =
+            bundle::read(bytes).map_err(|why| Fault::new(&BUNDLE_DAMAGED).detail(why))?;
+        let file: Arc<str> = name.into();
+        rows.into_iter()
+            .for_each(|row| self.add(Entry { file: Arc::clone(&file), row, anchor: OnceLock::new() }));
+        self.imports.push((name.to_owned(), provenance));
         Ok(())
     }
 
-    fn add_crl(&mut self, list: X509Crl) -> Outcome<()> {
-        let issuer = list.issuer_name().to_der().map_err(|_| Fault::new(&NOT_AN_ANCHOR))?;
-        let issuer = name_key(&issuer).map_err(|e| Fault::new(&NOT_AN_ANCHOR).detail(e))?;
-        self.crls.push(Crl { list, issuer });
-        Ok(())
-    }
-
-    /// Only lists that the anchor itself signed count.
-    fn revocation(
-        &self,
-        anchor: &Anchor,
-        signer: &X509Ref,
-        parts: &Parts,
-        now: jiff::Timestamp,
-    ) -> Revocation {
-        let issuer = name_key(&parts.issuer).unwrap_or_default();
-        let mut found = Revocation::Unknown;
-        for crl in self.crls.iter().filter(|c| c.issuer == issuer || c.issuer == anchor.name) {
-            if !crl.list.verify(&anchor.key).unwrap_or(false) {
-                continue;
-            }
-            if matches!(crl.list.get_by_serial(signer.serial_number()), CrlStatus::Revoked(_)) {
-                return Revocation::Revoked;
-            }
-            let current = after(now, crl.list.last_update())
-                && crl.list.next_update().is_some_and(|next| !after(now, next));
-            found = match (found, current) {
-                (_, true) | (Revocation::Fresh, _) => Revocation::Fresh,
-                _ => Revocation::Stale,
-            };
+    /// A certificate that is there already stays as it was: which file told of it first is of no consequence.
+    fn add(&mut self, entry: Entry) {
+        let index = self.entries.len();
+        if self.by_digest.contains_key(&entry.row.sha256) {
+            return;
         }
-        found
+        self.by_digest.insert(entry.row.sha256, index);
+        self.by_name.entry(entry.row.name).or_default().push(index);
+        if entry.row.key_id != Mark::default() {
+            self.by_key_id.entry(entry.row.key_id).or_default().push(index);
+        }
+        self.entries.push(entry);
+    }
+
+    /// Every anchor with a key that something was signed with: first those that the signed thing names by key, then all
+    /// of the issuer's name. One key is tried once, however many certificates carry it.
+    fn issuers(&self, name: Mark, key_id: Option<Mark>, signed: impl Fn(&Anchor) -> bool) -> Vec<&Anchor> {
+        let named = self.by_name.get(&name).map_or(&[][..], Vec::as_slice);
+        let keyed = key_id.and_then(|id| self.by_key_id.get(&id)).map_or(&[][..], Vec::as_slice);
+        let all: BTreeSet<usize> = named.iter().chain(keyed).copied().collect();
+        let mut tried = BTreeSet::new();
+        for group in [keyed, named] {
+            let mut found = BTreeSet::new();
+            for entry in group.iter().filter_map(|index| self.entries.get(*index)) {
+                if !tried.contains(&entry.row.key)
+                    && let Some(anchor) = entry.anchor()
+                {
+                    tried.insert(entry.row.key);
+                    if signed(anchor) {
+                        found.insert(entry.row.key);
+                    }
+                }
+            }
+            if !found.is_empty() {
+                let entries = all.iter().filter_map(|index| self.entries.get(*index));
+                return entries.filter(|e| found.contains(&e.row.key)).filter_map(Entry::anchor).collect();
+            }
+        }
+        Vec::new()
+    }
+
+    /// The lists of this issuer that it signed. One counts where an anchor of the issuer's name signed it: an authority
+    /// that changed its key lists what it issued under the old one too (Doc 9303-12, 7.1.4).
+    fn lists_of(&self, issuer: Mark, anchor: &Anchor) -> Vec<&Crl> {
+        let named = self.crls.iter().filter(|crl| crl.issuer == issuer);
+        named
+            .filter(|crl| {
+                crl.holds(&anchor.key)
+                    || !self.issuers(crl.issuer, crl.key_id, |other| crl.holds(&other.key)).is_empty()
+            })
+            .collect()
     }
 }
 
-impl Anchor {
-    /// The country in its subject.
-    pub fn country(&self) -> Option<String> {
-        crate::cms::certificate::name_part(&self.parts.subject, COUNTRY)
+/// What lists that were found to be genuine say about a serial number.
+fn said(lists: &[&Crl], serial: &[u8], now: jiff::Timestamp) -> Revocation {
+    if lists.iter().any(|crl| crl.lists(serial)) {
+        return Revocation::Revoked;
+    }
+    let states = lists.iter().filter(|crl| crl.is_whole());
+    let states = states.map(|crl| if crl.is_current(now) { Revocation::Fresh } else { Revocation::Stale });
+    states.min().unwrap_or(Revocation::Unknown)
+}
+
+impl Entry {
+    fn anchor(&self) -> Option<&Anchor> {
+        self.anchor.get_or_init(|| self.row.read(&self.file).map(Box::new)).as_deref()
     }
 }
 
-fn judge(
-    anchor: &Anchor,
-    signer: &X509Ref,
-    parts: &Parts,
-    now: jiff::Timestamp,
-    curves: &[String],
-) -> (Vec<Broken>, Vec<Odd>) {
-    let (mut broken, mut odd) = (Vec::new(), Vec::new());
-    let same = signer.to_der().is_ok_and(|der| Sha256::of(&der) == anchor.sha256);
-    if same || is_authority(parts) {
-        broken.push(Broken::SignerIsAuthority);
-    }
-    match usage_bit(parts, DIGITAL_SIGNATURE) {
-        Some(false) => broken.push(Broken::SignerKeyUsage),
-        None => odd.push(Odd::SignerProfile),
-        Some(true) if parts.authority_key_id().is_none() => odd.push(Odd::SignerProfile),
-        Some(true) => {}
-    }
-    if !is_authority(&anchor.parts) || usage_bit(&anchor.parts, KEY_CERT_SIGN) == Some(false) {
-        broken.push(Broken::AnchorNotAuthority);
-    }
-    if !curve_allowed(&anchor.facts, curves) {
-        broken.push(Broken::AnchorCurve);
-    }
-    let (from, to) = (anchor.certificate.not_before(), anchor.certificate.not_after());
-    if signer.not_before() < from || signer.not_before() > to {
-        broken.push(Broken::AnchorValidity);
-    }
-    if !after(now, signer.not_before()) {
-        broken.push(Broken::SignerNotYetValid);
-    }
-    if after(now, signer.not_after()) {
-        odd.push(Odd::SignerExpired);
-    }
-    if after(now, to) {
-        odd.push(Odd::AnchorExpired);
-    }
-    let country =
-        |name: &[u8]| crate::cms::certificate::name_part(name, COUNTRY).map(|c| c.to_ascii_uppercase());
-    let (ours, theirs) = (country(&anchor.parts.subject), country(&parts.subject));
-    if theirs.is_some() && theirs != ours {
-        broken.push(Broken::Country);
-    }
-    if parts.extensions.iter().any(|e| e.critical && !KNOWN_EXTENSIONS.contains(&e.oid.as_str())) {
-        broken.push(Broken::CriticalExtension);
-    }
-    let weak_hash = |p: &Parts| p.signature_alg.is_none_or(|a| a.hash().is_weak());
-    if weak_hash(parts) || anchor.facts.is_weak() {
-        odd.push(Odd::Weak);
-    }
-    (broken, odd)
-}
-
-/// A key on a curve that is named, or whose written-out parameters are exactly those of an allowed one.
-pub(crate) fn curve_allowed(facts: &KeyFacts, curves: &[String]) -> bool {
-    match facts {
-        KeyFacts::Rsa { .. } => true,
-        KeyFacts::Ec { curve: Some(curve), .. } => curves.iter().any(|c| c == curve),
-        KeyFacts::Ec { curve: None, .. } | KeyFacts::Other => false,
-    }
-}
-
-fn is_authority(parts: &Parts) -> bool {
-    let read = || -> Option<bool> {
-        let mut fields = der::only(&parts.extension("2.5.29.19")?.value, 0x30).ok()?.reader();
-        Some(fields.optional(0x01).ok()?.is_some_and(|flag| flag.content != [0]))
+/// The files of a folder with these endings: name, path as told to people, bytes. In name order.
+fn files(folder: &Path, endings: &[&str]) -> Outcome<Vec<(String, String, Vec<u8>)>> {
+    let unreadable = |place: &Path, error: &std::io::Error| {
+        Fault::new(&ANCHORS_UNREADABLE).at(place.display()).detail(error.kind())
     };
-    read().unwrap_or(false)
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
+        let path = entry.map_err(|e| unreadable(folder, &e))?.path();
+        let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        if ending.is_some_and(|ending| endings.contains(&ending.as_str())) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut found = Vec::new();
+    for path in paths {
+        let size = std::fs::metadata(&path).map_err(|e| unreadable(&path, &e))?.len();
+        if size > LARGEST_FILE {
+            return Err(Fault::new(&NOT_AN_ANCHOR).at(path.display()).detail(format_args!("{size} bytes")));
+        }
+        let bytes = std::fs::read(&path).map_err(|e| unreadable(&path, &e))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        found.push((name, path.display().to_string(), bytes));
+    }
+    Ok(found)
 }
 
-/// A bit of keyUsage; `None` without the extension.
-fn usage_bit(parts: &Parts, bit: u8) -> Option<bool> {
-    let extension = parts.extension("2.5.29.15")?;
-    let bits = der::only(&extension.value, 0x03).ok().and_then(|t| t.content.get(1).copied());
-    Some(bits.is_some_and(|bits| bits & (0x80 >> bit) != 0))
+/// The certificates (DER) and revocation lists in a file's bytes.
+fn sort(bytes: &[u8]) -> Outcome<(Vec<Vec<u8>>, Vec<Crl>)> {
+    let refused = |detail: &str| Fault::new(&NOT_AN_ANCHOR).detail(detail);
+    let (mut certificates, mut lists) = (Vec::new(), Vec::new());
+    if pem::is_pem(bytes) {
+        for (label, der) in pem::blocks(bytes).ok_or_else(|| refused("not PEM"))? {
+            match label.as_str() {
+                "CERTIFICATE" | "X509 CERTIFICATE" => certificates.push(der),
+                "X509 CRL" => lists.push(Crl::read(&der).map_err(|e| refused(&e.to_string()))?),
+                _ => {}
+            }
+        }
+    } else if let Ok(list) = Crl::read(bytes) {
+        lists.push(list);
+    } else {
+        certificates.push(bytes.to_vec());
+    }
+    if certificates.is_empty() && lists.is_empty() {
+        return Err(Fault::new(&NOT_AN_ANCHOR));
+    }
+    Ok((certificates, lists))
 }
 
-/// `now` is at or after that time; a time that cannot be compared is never reached.
-fn after(now: jiff::Timestamp, time: &Asn1TimeRef) -> bool {
-    Asn1Time::from_unix(now.as_second()).is_ok_and(|now| *time <= now)
-}
-
-const COUNTRY: &str = "2.5.4.6";
-const DIGITAL_SIGNATURE: u8 = 0;
-const KEY_CERT_SIGN: u8 = 5;
-/// keyUsage, basicConstraints, extendedKeyUsage, certificatePolicies, key identifiers, alternative names,
-/// distribution points, privateKeyUsagePeriod, documentType.
-const KNOWN_EXTENSIONS: [&str; 11] = [
-    "2.5.29.15",
-    "2.5.29.19",
-    "2.5.29.37",
-    "2.5.29.32",
-    "2.5.29.14",
-    "2.5.29.35",
-    "2.5.29.17",
-    "2.5.29.18",
-    "2.5.29.31",
-    "2.5.29.16",
-    "2.23.136.1.1.6.2",
-];
 /// The largest published revocation lists of this kind have some hundred kilobytes.
 const LARGEST_FILE: u64 = 16 << 20;
 
@@ -377,3 +350,16 @@ pub const NOT_AN_ANCHOR: Code = Code {
     remedy_vi: "Bỏ tệp này ra khỏi thư mục, hoặc thay bằng tệp PEM hay DER đúng",
     remedy_en: "remove it from the folder, or replace it by the right PEM or DER file",
 };
+
+/// An imported list is not as it was written.
+pub const BUNDLE_DAMAGED: Code = Code {
+    id: "CHIP-012",
+    class: Class::Setup,
+    vi: "Tệp chứng thư gốc đã nhập bị hỏng",
+    en: "the file of imported authorities is damaged",
+    remedy_vi: "Xóa tệp này rồi nhập lại danh sách bằng hoso identity anchors import",
+    remedy_en: "remove it and import the list again with hoso identity anchors import",
+};
+
+#[cfg(test)]
+pub(in crate::chip) mod tests;

@@ -1,15 +1,18 @@
 //! `hoso identity`: readings of chip cards, judged and made.
 
+mod table;
+
 use crate::chip::card_qr::CardQr;
-use crate::chip::compare::{Agreement, Comparison, Field, Source, Typed, compare};
+use crate::chip::compare::{Comparison, Typed, compare};
 use crate::chip::holder::Holder;
-use crate::chip::reading::{FileId, Reading};
-use crate::chip::reason::Short;
-use crate::chip::verdict::{Check, DgState, Overall, Policy, Validity, Verdict};
+use crate::chip::number::{self, Note};
+use crate::chip::reading::{Access, FileId, LARGEST_READING, Reading};
+use crate::chip::report::{Conclusion, Report};
+use crate::chip::verdict::{Overall, Policy, Refusal, Unproven, Verdict};
 use crate::chip::{self, Trust};
 use crate::fault::{Class, Code, Fault, Outcome};
+use openssl::x509::X509Crl;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -17,12 +20,18 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Say what chip readings prove: signature, issuer, data groups, copy protection.
-    #[command(after_help = "Exit code: 0 every reading is genuine, 1 any is not or could not be read.\n\n\
+    #[command(after_help = "Exit code: 0 genuine, 3 genuine but the clone check was not made, 4 unverifiable, 5 forged,\n\
+        2 written wrongly, 1 a file cannot be read. Of several readings the worst counts. The face is never written.\n\n\
         Example:\n  hoso identity verify citizen.reading.json --anchors anchors/csca --qr card-qr.txt")]
     Verify(VerifyArgs),
     /// Make a reading file from a folder of raw chip files (EF_SOD.bin, DG1.bin, Datagroup2.bin, ...).
     #[command(after_help = "Example:\n  hoso identity reading --from dump/ -o citizen.reading.json")]
     Reading(ReadingArgs),
+    /// Show the face of a chip whose data are genuine, and of no other.
+    Portrait(super::portrait::Args),
+    /// The authorities that are trusted: import master lists, show who is in.
+    #[command(subcommand)]
+    Anchors(super::anchors::Command),
 }
 
 /// Arguments of `hoso identity verify`.
@@ -34,6 +43,9 @@ pub struct VerifyArgs {
     /// Folder of trusted country signing certificates and revocation lists.
     #[arg(long, value_name = "DIR")]
     anchors: Option<PathBuf>,
+    /// Folder of revocation lists, besides those in the folder of anchors.
+    #[arg(long, value_name = "DIR")]
+    crl: Option<PathBuf>,
     /// Text of the card's QR code, compared with the chip.
     #[arg(long, value_name = "FILE")]
     qr: Option<PathBuf>,
@@ -73,11 +85,24 @@ pub fn run(command: &Command) -> Outcome<u8> {
     match command {
         Command::Verify(args) => verify(args),
         Command::Reading(args) => make(args),
+        Command::Portrait(args) => super::portrait::run(args),
+        Command::Anchors(command) => super::anchors::run(command),
     }
 }
 
 fn verify(args: &VerifyArgs) -> Outcome<u8> {
-    let trust = args.anchors.as_deref().map_or_else(|| Ok(Trust::default()), Trust::load)?;
+    // 4 and 5 are conclusions here, so that no fault may end with its class's own code.
+    Ok(judge_all(args).unwrap_or_else(|fault| {
+        eprintln!("hoso: {fault}");
+        FAULT
+    }))
+}
+
+fn judge_all(args: &VerifyArgs) -> Outcome<u8> {
+    let mut trust = args.anchors.as_deref().map_or_else(|| Ok(Trust::default()), Trust::load)?;
+    if let Some(folder) = &args.crl {
+        add_lists(&mut trust, folder)?;
+    }
     let qr = match &args.qr {
         Some(path) => Some(CardQr::parse(&read(path, 64 * 1024)?).map_err(|f| f.at(path.display()))?),
         None => None,
@@ -95,30 +120,23 @@ fn verify(args: &VerifyArgs) -> Outcome<u8> {
     let mut policy = Policy { allow_weak: args.allow_weak, ..Policy::default() };
     policy.required.extend(&args.require);
     let now = args.at.unwrap_or_else(jiff::Timestamp::now);
-    let mut code = 0;
+    let mut codes = Vec::new();
     for path in &args.readings {
-        let judged =
-            read(path, 8 << 20).and_then(|json| Reading::parse(&json).map_err(|f| f.at(path.display())));
-        let judged = judged.map(|reading| {
-            let verdict = chip::verify(&reading, &trust, now, &policy);
-            let holder = Holder::of(&reading, &verdict);
-            let table = compare(holder.as_ref(), qr.as_ref(), typed.as_ref());
-            (verdict, table)
-        });
-        match judged {
-            Ok((verdict, table)) => {
-                if verdict.short != Short::Verified {
-                    code = 1;
-                }
+        match judge(path, &trust, now, &policy) {
+            Ok((reading, verdict)) => {
+                let report = Report::of(reading.as_ref(), &verdict);
+                let holder = reading.as_ref().and_then(|reading| Holder::of(reading, &verdict));
+                let table = compare(holder.as_ref(), qr.as_ref(), typed.as_ref());
+                let notes = number::notes(holder.as_ref(), qr.as_ref(), typed.as_ref());
+                codes.push(report.overall.exit_code());
                 if args.json {
-                    let line = serde_json::json!({"file": path, "verdict": verdict, "comparison": table});
-                    println!("{line}");
+                    println!("{}", line(path, &report, &table, &notes));
                 } else {
-                    print!("{}", describe(path, &verdict, &table));
+                    print!("{}", table::describe(path, &report, &table, &notes));
                 }
             }
             Err(fault) => {
-                code = 1;
+                codes.push(FAULT);
                 if args.json {
                     println!("{}", serde_json::json!({"file": path, "fault": fault.report()}));
                 } else {
@@ -127,102 +145,75 @@ fn verify(args: &VerifyArgs) -> Outcome<u8> {
             }
         }
     }
-    Ok(code)
+    Ok(worst(&codes))
 }
 
-/// A verdict for people: conclusion, then each check, Vietnamese first.
-fn describe(path: &Path, verdict: &Verdict, table: &[Comparison]) -> String {
-    let mut out = String::new();
-    let word = match verdict.short {
-        Short::Verified => "ĐÃ XÁC MINH / verified",
-        Short::IntegrityOnly => "CHỈ TOÀN VẸN / integrity only",
-        Short::Failed => "GIẢ MẠO / failed",
-        Short::Unverified => "CHƯA XÁC MINH ĐƯỢC / could not be verified",
-    };
-    let _ = writeln!(out, "{}: {word}", path.display());
-    let _ = writeln!(out, "  {}\n  {}", verdict.vi, verdict.en);
-    let mut row = |vi: &str, en: &str, value: &str| {
-        let pad = 34usize.saturating_sub((vi.chars().count() + en.chars().count()) + 3);
-        let _ = writeln!(out, "  {vi} / {en}{:pad$} {value}", "");
-    };
-    row("Chữ ký", "signature", check(verdict.pa_signature));
-    row("Cơ quan cấp", "issuer", check(verdict.pa_chain));
-    let anchor = verdict.anchor.as_ref().map_or("-", |a| a.file.as_str());
-    row("Chứng thư gốc", "anchor", anchor);
-    let groups: Vec<String> = verdict.dg.iter().map(|(n, s)| format!("DG{n} {}", state(*s))).collect();
-    row("Nhóm dữ liệu", "data groups", &groups.join(", "));
-    let clone = verdict.clone_check.map_or("chưa kiểm tra / not checked", |_| "AA đúng / AA holds");
-    row("Chống sao chép", "clone check", clone);
-    let validity = match verdict.validity {
-        Validity::Valid => "còn hạn / valid",
-        Validity::Expired => "hết hạn / expired",
-        Validity::Unknown => "không rõ / unknown",
-    };
-    row("Thời hạn thẻ", "validity", validity);
-    let revocation = match verdict.revocation {
-        Some(chip::trust::Revocation::Fresh) => "không bị thu hồi / not revoked",
-        Some(chip::trust::Revocation::Stale) => "danh sách cũ / list out of date",
-        Some(chip::trust::Revocation::Revoked) => "đã bị thu hồi / revoked",
-        Some(chip::trust::Revocation::Unknown) | None => "không có danh sách / no list",
-    };
-    row("Thu hồi", "revocation", revocation);
-    if verdict.pace_downgrade {
-        row("Lưu ý", "note", "mở bằng BAC dù thẻ có PACE / opened with BAC although the card offers PACE");
-    }
-    for flag in &verdict.flags {
-        let (vi, en) = flag.sentence();
-        row("Lưu ý", "note", &format!("{vi} / {en}"));
-    }
-    for line in table.iter().filter(|c| c.outcome != Agreement::Absent) {
-        let outcome = if line.outcome == Agreement::Agree { "khớp / agree" } else { "KHÁC / differ" };
-        let pair = format!("{} - {}: {outcome}", source(line.left), source(line.right));
-        let (vi, en) = field(line.field);
-        row(vi, en, &pair);
-    }
-    if matches!(verdict.overall, Overall::Unverifiable(chip::reason::Unproven::NoAnchor)) {
-        row(
-            "Cần làm",
-            "to do",
-            "đặt chứng thư gốc vào thư mục --anchors / put the issuer's CSCA into --anchors",
-        );
-    }
-    out
-}
-
-fn check(check: Check) -> &'static str {
-    match check {
-        Check::Ok => "đúng / holds",
-        Check::Failed => "SAI / fails",
-        Check::NotChecked => "chưa kiểm tra / not checked",
+/// A reading and the verdict on it. What is a reading file and holds too much or too little to be one is judged too.
+fn judge(
+    path: &Path,
+    trust: &Trust,
+    now: jiff::Timestamp,
+    policy: &Policy,
+) -> Outcome<(Option<Reading>, Verdict)> {
+    let json = read(path, LARGEST_READING)?;
+    let refused = |reason| Ok((None, Verdict::refused(reason, Access::Unknown, now, policy)));
+    match Reading::parse(&json) {
+        Ok(reading) => {
+            let verdict = chip::verify(&reading, trust, now, policy);
+            Ok((Some(reading), verdict))
+        }
+        Err(fault) if *fault.code == chip::reading::READING_TOO_LARGE => {
+            refused(Overall::Rejected(Refusal::Limit))
+        }
+        Err(fault) if *fault.code == chip::reading::READING_INCOMPLETE => {
+            refused(Overall::Unverifiable(Unproven::NoRawFiles))
+        }
+        Err(fault) => Err(fault.at(path.display())),
     }
 }
 
-fn state(state: DgState) -> &'static str {
-    match state {
-        DgState::Ok => "đúng/ok",
-        DgState::Mismatch => "SAI/mismatch",
-        DgState::NotInSod => "không được ký/not signed",
-        DgState::Missing => "thiếu/missing",
+/// Revocation lists of a folder of their own.
+fn add_lists(trust: &mut Trust, folder: &Path) -> Outcome<()> {
+    let unreadable =
+        |path: &Path, e: &std::io::Error| Fault::new(&FILE_UNREADABLE).at(path.display()).detail(e.kind());
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
+        let path = entry.map_err(|e| unreadable(folder, &e))?.path();
+        let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        if matches!(ending.as_deref(), Some("crl" | "pem" | "der")) {
+            paths.push(path);
+        }
     }
+    paths.sort();
+    for path in paths {
+        let bytes = read(&path, 16 << 20)?;
+        // A certificate in this folder must not become somebody to trust.
+        let pem = bytes.windows(11).any(|w| w == b"-----BEGIN ");
+        let list = if pem { X509Crl::from_pem(&bytes) } else { X509Crl::from_der(&bytes) };
+        if list.is_err() {
+            return Err(Fault::new(&NOT_A_LIST).at(path.display()));
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        trust.add_file(&name, &bytes).map_err(|fault| fault.at(path.display()))?;
+    }
+    Ok(())
 }
 
-fn source(source: Source) -> &'static str {
-    match source {
-        Source::Chip => "chip",
-        Source::Qr => "QR",
-        Source::Typed => "khai/typed",
+/// The line of one reading: the report's own keys, the file before and the comparison after them.
+fn line(path: &Path, report: &Report, table: &[Comparison], notes: &[Note]) -> String {
+    let mut value = serde_json::to_value(report).unwrap_or_default();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("file".to_owned(), serde_json::json!(path));
+        object.insert("comparison".to_owned(), serde_json::json!(table));
+        object.insert("notes".to_owned(), serde_json::json!(notes));
     }
+    value.to_string()
 }
 
-fn field(field: Field) -> (&'static str, &'static str) {
-    match field {
-        Field::Number => ("Số định danh", "number"),
-        Field::Name => ("Họ tên", "name"),
-        Field::Birth => ("Ngày sinh", "birth"),
-        Field::Sex => ("Giới tính", "sex"),
-        Field::Expiry => ("Ngày hết hạn", "expiry"),
-        Field::Issued => ("Ngày cấp", "issued"),
-    }
+/// A disproved reading is worse than one that cannot be read, and that one worse than an unproven one.
+fn worst(codes: &[u8]) -> u8 {
+    let order = [Conclusion::Forged.exit_code(), FAULT, 4, 3];
+    order.into_iter().find(|code| codes.contains(code)).unwrap_or(0)
 }
 
 fn make(args: &ReadingArgs) -> Outcome<u8> {
@@ -271,7 +262,7 @@ fn file_id(name: &str) -> Option<FileId> {
 }
 
 /// A whole file, refused above `largest` bytes before memory is taken for it.
-fn read(path: &Path, largest: usize) -> Outcome<Vec<u8>> {
+pub(super) fn read(path: &Path, largest: usize) -> Outcome<Vec<u8>> {
     let unreadable = |e: std::io::Error| Fault::new(&FILE_UNREADABLE).at(path.display()).detail(e.kind());
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
@@ -284,7 +275,10 @@ fn read(path: &Path, largest: usize) -> Outcome<Vec<u8>> {
 }
 
 /// All faults of this door.
-pub const CODES: &[&Code] = &[&FILE_UNREADABLE, &TWICE, &NOT_WRITTEN, &TYPED];
+pub const CODES: &[&Code] = &[&FILE_UNREADABLE, &TWICE, &NOT_WRITTEN, &TYPED, &NOT_A_LIST];
+
+/// Exit code of `identity verify` where a file could not be read.
+const FAULT: u8 = 1;
 
 /// An input cannot be read.
 pub const FILE_UNREADABLE: Code = Code {
@@ -326,9 +320,28 @@ pub const TYPED: Code = Code {
     remedy_en: "use JSON with number, name, birth (YYYY-MM-DD), sex, expiry",
 };
 
+/// A file of the folder of revocation lists is none.
+pub const NOT_A_LIST: Code = Code {
+    id: "CHIP-034",
+    class: Class::Setup,
+    vi: "Tệp trong thư mục --crl không phải là danh sách thu hồi",
+    en: "a file of the --crl folder is no revocation list",
+    remedy_vi: "Bỏ tệp này ra khỏi thư mục; chứng thư gốc đặt trong thư mục --anchors",
+    remedy_en: "remove it from the folder; certificates of authorities belong into --anchors",
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_readings_the_worst_counts() {
+        for (codes, expected) in
+            [(&[0u8, 0][..], 0), (&[0, 3], 3), (&[3, 4, 0], 4), (&[4, 1, 0], 1), (&[1, 5, 4], 5), (&[], 0)]
+        {
+            assert_eq!(worst(codes), expected);
+        }
+    }
 
     #[test]
     fn chip_files_are_known_by_the_names_that_readers_give_them() {

@@ -39,6 +39,18 @@ impl Hash {
         })
     }
 
+    /// Its OBJECT IDENTIFIER, arc by arc.
+    pub fn arcs(self) -> &'static [u64] {
+        match self {
+            Hash::Md5 => &[1, 2, 840, 113_549, 2, 5],
+            Hash::Sha1 => &[1, 3, 14, 3, 2, 26],
+            Hash::Sha224 => &[2, 16, 840, 1, 101, 3, 4, 2, 4],
+            Hash::Sha256 => &[2, 16, 840, 1, 101, 3, 4, 2, 1],
+            Hash::Sha384 => &[2, 16, 840, 1, 101, 3, 4, 2, 2],
+            Hash::Sha512 => &[2, 16, 840, 1, 101, 3, 4, 2, 3],
+        }
+    }
+
     /// From an AlgorithmIdentifier.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! What chain policy asks of a certificate beyond what OpenSSL's bindings tell: names that compare across string
 //! types, exact serials, extensions, and how strong its key is.
 
+use super::key::{self, Curve, KeyError};
+use super::validity::time;
 use super::{Hash, SignatureAlg};
 use crate::der::{self, DerError, Reader, Tlv};
-use openssl::pkey::{Id, PKeyRef, Public};
+use openssl::pkey::{Id, PKey, PKeyRef, Public};
 use openssl::x509::X509Ref;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,10 @@ pub struct Parts {
     pub issuer: Vec<u8>,
     /// Subject Name, DER.
     pub subject: Vec<u8>,
+    /// Valid from; `None` for a time that cannot be read.
+    pub not_before: Option<jiff::Timestamp>,
+    /// Valid until; `None` for a time that cannot be read.
+    pub not_after: Option<jiff::Timestamp>,
     /// SubjectPublicKeyInfo, DER.
     pub spki: Vec<u8>,
     /// How the issuer signed it; `None` for an algorithm that is not known here.
@@ -57,20 +63,15 @@ impl Parts {
         let serial = tbs.expect(0x02)?.content.to_vec();
         tbs.expect(0x30)?;
         let issuer = tbs.expect(0x30)?.raw.to_vec();
-        tbs.expect(0x30)?;
+        let mut validity = tbs.expect(0x30)?.reader();
+        let (not_before, not_after) = (time(&validity.read_tlv()?), time(&validity.read_tlv()?));
         let subject = tbs.expect(0x30)?.raw.to_vec();
         let spki = tbs.expect(0x30)?.raw.to_vec();
         tbs.optional(0x81)?;
         tbs.optional(0x82)?;
-        let mut extensions = Vec::new();
-        if let Some(list) = tbs.optional(0xa3)? {
-            let mut list = list.reader().expect(0x30)?.reader();
-            while !list.is_empty() {
-                extensions.push(read_extension(&list.expect(0x30)?)?);
-            }
-        }
+        let extensions = tbs.optional(0xa3)?.map(|list| extensions(&list)).transpose()?.unwrap_or_default();
         let signature_alg = SignatureAlg::read(&algorithm, None).ok();
-        Ok(Parts { serial, issuer, subject, spki, signature_alg, extensions })
+        Ok(Parts { serial, issuer, subject, not_before, not_after, spki, signature_alg, extensions })
     }
 
     /// The extension with this dotted OID.
@@ -93,12 +94,73 @@ impl Parts {
 
     /// The public key holds curve parameters instead of a curve's name.
     pub fn explicit_curve(&self) -> bool {
-        let read = || -> Result<bool, DerError> {
-            let mut algorithm = der::only(&self.spki, 0x30)?.reader().expect(0x30)?.reader();
-            Ok(algorithm.expect(0x06)?.oid()? == "1.2.840.10045.2.1" && algorithm.peek() == Some(0x30))
-        };
-        read().unwrap_or(false)
+        key::curve(&self.spki) != Curve::Named
     }
+
+    /// The public key; see [`key::public_key`].
+    ///
+    /// # Errors
+    /// A curve that is not known, a key that cannot be read.
+    pub fn public_key(&self) -> Result<PKey<Public>, KeyError> {
+        key::public_key(&self.spki)
+    }
+}
+
+/// What a certificate or revocation list is signed over, and how (RFC 5280 4.1.1, 5.1.1).
+#[derive(Debug, Clone, Copy)]
+pub struct Signed<'a> {
+    /// The signed part, header included.
+    pub tbs: &'a [u8],
+    /// The algorithm, the same inside and outside of the signed part; `None` for one that is not known here.
+    pub algorithm: Option<SignatureAlg>,
+    /// The signature.
+    pub signature: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    /// Reads the frame of a certificate or revocation list, DER.
+    ///
+    /// # Errors
+    /// Another structure, or two different algorithms.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, DerError> {
+        let mut outer = der::only(bytes, 0x30)?.reader();
+        let tbs = outer.expect(0x30)?;
+        let algorithm = outer.expect(0x30)?;
+        let bits = outer.expect(0x03)?;
+        outer.end()?;
+        let mut fields = tbs.reader();
+        // Certificate: [0] version and a serial number stand before the algorithm; list: at most a version.
+        fields.optional(0xa0)?;
+        fields.optional(0x02)?;
+        if fields.expect(0x30)?.raw != algorithm.raw {
+            return Err(DerError::Value { at: algorithm.at });
+        }
+        let [0, signature @ ..] = bits.content else { return Err(DerError::Value { at: bits.at }) };
+        Ok(Signed { tbs: tbs.raw, algorithm: SignatureAlg::read(&algorithm, None).ok(), signature })
+    }
+
+    /// The signature holds under this key.
+    pub fn holds(&self, key: &PKeyRef<Public>) -> bool {
+        self.algorithm.is_some_and(|algorithm| algorithm.verify(key, &[self.tbs], self.signature))
+    }
+}
+
+/// The Extensions inside an explicit tag, of a certificate or a revocation list.
+///
+/// # Errors
+/// Another structure, too many of them.
+pub fn extensions(tagged: &Tlv<'_>) -> Result<Vec<Extension>, DerError> {
+    let mut wrapper = tagged.reader();
+    let mut list = wrapper.expect(0x30)?.reader();
+    wrapper.end()?;
+    let mut found = Vec::new();
+    while !list.is_empty() {
+        if found.len() == MOST_EXTENSIONS {
+            return Err(DerError::Limit { what: "items", at: list.at() });
+        }
+        found.push(read_extension(&list.expect(0x30)?)?);
+    }
+    Ok(found)
 }
 
 fn read_extension(extension: &Tlv<'_>) -> Result<Extension, DerError> {
@@ -202,8 +264,18 @@ pub enum KeyFacts {
 impl KeyFacts {
     /// Of a certificate's key.
     pub fn of(certificate: &X509Ref) -> Self {
-        let explicit = Parts::of(certificate).is_ok_and(|p| p.explicit_curve());
-        certificate.public_key().map_or(KeyFacts::Other, |key| KeyFacts::of_key(&key, explicit))
+        Parts::of(certificate).map_or(KeyFacts::Other, |parts| KeyFacts::of_parts(&parts))
+    }
+
+    /// Of a certificate's key.
+    pub fn of_parts(parts: &Parts) -> Self {
+        match parts.public_key() {
+            Ok(key) => KeyFacts::of_key(&key, parts.explicit_curve()),
+            Err(KeyError::Curve) => {
+                KeyFacts::Ec { bits: key::claimed_bits(&parts.spki), curve: None, explicit: true }
+            }
+            Err(KeyError::Unreadable) => KeyFacts::Other,
+        }
     }
 
     /// Of a bare key; whether its curve was written out is known to the caller alone.
@@ -246,6 +318,9 @@ pub fn key_usage_period(parts: &Parts) -> Option<(Option<String>, Option<String>
     let to = fields.optional(0x81).ok()?.and_then(text);
     Some((from, to))
 }
+
+/// Certificates have ten or so.
+const MOST_EXTENSIONS: usize = 64;
 
 #[cfg(test)]
 mod tests {

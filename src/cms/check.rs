@@ -1,6 +1,7 @@
 //! Whether a signature holds (RFC 5652 5.4 and 5.6), told apart check by check.
 
-use super::{Attribute, SignerInfo};
+use super::key::KeyError;
+use super::{Attribute, Parts, SignerInfo};
 use crate::der;
 use openssl::x509::X509Ref;
 use serde::{Deserialize, Serialize};
@@ -77,7 +78,7 @@ impl SignerInfo {
             content_type: None,
             problems: Vec::new(),
         };
-        let key = certificate.public_key();
+        let key = Parts::of(certificate).map_err(|_| KeyError::Unreadable).and_then(|p| p.public_key());
         let verify = |parts: &[&[u8]]| {
             key.as_ref().is_ok_and(|key| self.signature_alg.verify(key, parts, &self.signature))
         };

@@ -1,6 +1,9 @@
 //! Decoded samples on their way into a PDF stream: packed without loss, or CMYK turned to RGB.
 
+use super::archive::NOT_PIXELS;
+use super::g4;
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::page::{Coding, PageImage};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
@@ -94,6 +97,76 @@ pub struct Samples {
     pub height: u32,
     /// 1 grey, 3 RGB.
     pub channels: u8,
+}
+
+impl Samples {
+    /// Turned by quarters clockwise, after mirroring left to right where that is asked.
+    pub fn upright(self, turns: u8, mirrored: bool) -> Self {
+        if turns % 4 == 0 && !mirrored {
+            return self;
+        }
+        let (width, height, channels) =
+            (self.width as usize, self.height as usize, usize::from(self.channels));
+        let (across, down) = if turns % 2 == 1 { (height, width) } else { (width, height) };
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        for y in 0..down {
+            for x in 0..across {
+                // Where the pixel lay before it was turned.
+                let (from_x, from_y) = match turns % 4 {
+                    0 => (x, y),
+                    1 => (y, height - 1 - x),
+                    2 => (width - 1 - x, height - 1 - y),
+                    _ => (width - 1 - y, x),
+                };
+                let from_x = if mirrored { width - 1 - from_x } else { from_x };
+                let at = (from_y * width + from_x) * channels;
+                bytes.extend_from_slice(self.bytes.get(at..at + channels).unwrap_or_default());
+            }
+        }
+        Samples { bytes, width: across as u32, height: down as u32, channels: self.channels }
+    }
+
+    /// With three channels, whatever there were.
+    pub fn in_rgb(self) -> Self {
+        if self.channels == 3 {
+            return self;
+        }
+        let bytes = self.bytes.iter().flat_map(|grey| [*grey; 3]).collect();
+        Samples { bytes, channels: 3, ..self }
+    }
+}
+
+/// Decodes a page as it is stored.
+///
+/// # Errors
+/// [`DECODING`], [`NOT_PIXELS`]; a JBIG2 page is not decoded here.
+pub fn decode(image: &PageImage) -> Outcome<Samples> {
+    let (width, height) = (image.width, image.height);
+    let failed = |why: &str| Fault::new(&DECODING).detail(why);
+    let raw = |bytes: Vec<u8>, channels: u8| Samples { bytes, width, height, channels };
+    let samples = match &image.coding {
+        Coding::Jpeg { bytes, inverted, .. } => decode_jpeg(bytes, *inverted)?,
+        Coding::Jpx { bytes, .. } => decode_jpx(bytes)?,
+        Coding::Grey(bytes) => raw(bytes.clone(), 1),
+        Coding::Rgb(bytes) => raw(bytes.clone(), 3),
+        Coding::G4 { bytes, black_is_1 } => g4::decode(bytes, width, height, *black_is_1)
+            .map(|bytes| raw(bytes, 1))
+            .ok_or_else(|| failed("Group 4"))?,
+        Coding::Bilevel(rows) => {
+            let across = (width as usize).div_ceil(8).max(1);
+            let light = |row: &[u8], x: usize| if row[x / 8] & (0x80 >> (x % 8)) == 0 { 255 } else { 0 };
+            let rows = rows.chunks_exact(across);
+            raw(rows.flat_map(|row| (0..width as usize).map(move |x| light(row, x))).collect(), 1)
+        }
+        Coding::Jbig2 { .. } => return Err(failed("JBIG2")),
+    };
+    let expected = u64::from(width) * u64::from(height) * u64::from(samples.channels);
+    let fits = samples.bytes.len() as u64 == expected && (samples.width, samples.height) == (width, height);
+    if fits {
+        Ok(samples)
+    } else {
+        Err(Fault::new(&NOT_PIXELS).detail(format_args!("expected {expected} bytes of samples")))
+    }
 }
 
 /// Decodes a JPEG to grey or RGB. `inverted` as in [`crate::page::Coding::Jpeg`].
@@ -221,6 +294,23 @@ mod tests {
         let stream = deflate(&samples, 30, 20, 3).unwrap();
         let raw = miniz_oxide::inflate::decompress_to_vec_zlib(&stream).unwrap();
         assert_eq!(raw.len(), 20 * (30 * 3 + 1));
+    }
+
+    #[test]
+    fn pixels_turn_clockwise_after_they_are_mirrored() {
+        let grey =
+            |bytes: &[u8], width, height| Samples { bytes: bytes.to_vec(), width, height, channels: 1 };
+        let turned = |turns, mirrored| {
+            let all = grey(&[1, 2, 3, 4, 5, 6], 3, 2).upright(turns, mirrored);
+            (all.bytes, all.width)
+        };
+        assert_eq!(turned(0, false), (vec![1, 2, 3, 4, 5, 6], 3));
+        assert_eq!(turned(1, false), (vec![4, 1, 5, 2, 6, 3], 2));
+        assert_eq!(turned(2, false), (vec![6, 5, 4, 3, 2, 1], 3));
+        assert_eq!(turned(3, false), (vec![3, 6, 2, 5, 1, 4], 2));
+        assert_eq!(turned(0, true), (vec![3, 2, 1, 6, 5, 4], 3));
+        assert_eq!(turned(1, true), (vec![6, 3, 5, 2, 4, 1], 2));
+        assert_eq!(grey(&[7, 9], 2, 1).in_rgb().bytes, [7, 7, 7, 9, 9, 9]);
     }
 
     #[test]

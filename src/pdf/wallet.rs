@@ -3,7 +3,7 @@
 use super::archive::{self, ArchivePage, Archived, Metadata, Note};
 use super::g4;
 use super::samples::{self, Samples};
-use crate::fault::{Fault, Outcome};
+use crate::fault::Outcome;
 use crate::page::{Coding, Dpi, PageImage, Recoded};
 use image::{GrayImage, RgbImage, imageops};
 use std::borrow::{Borrow, Cow};
@@ -76,43 +76,31 @@ pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
         return Ok(image.clone());
     }
     let (width, height) = (image.width, image.height);
-    let raw = |bytes: &[u8], channels: u8| Samples { bytes: bytes.to_vec(), width, height, channels };
     let samples = match &image.coding {
         Coding::G4 { bytes, .. } if bytes.len() <= PAGE_BYTES => return Ok(image.clone()),
-        Coding::G4 { bytes, black_is_1 } => match g4::decode(bytes, width, height, *black_is_1) {
-            Some(bytes) => Samples { bytes, width, height, channels: 1 },
-            None => return Ok(image.clone()),
+        Coding::G4 { .. } => match samples::decode(image) {
+            Ok(samples) => samples,
+            Err(_) => return Ok(image.clone()),
         },
         Coding::Bilevel(rows) => match g4::encode(rows, width, height) {
-            Some(strip) if strip.len() > PAGE_BYTES => match g4::decode(&strip, width, height, false) {
-                Some(bytes) => Samples { bytes, width, height, channels: 1 },
-                None => return Ok(image.clone()),
-            },
+            Some(strip) if strip.len() > PAGE_BYTES => samples::decode(image)?,
             Some(bytes) => {
                 return Ok(PageImage { coding: Coding::G4 { bytes, black_is_1: false }, ..image.clone() });
             }
             None => return Ok(image.clone()),
         },
         // A CMYK JPEG always leaves its profile behind: half a megabyte for one picture.
-        Coding::Jpeg { bytes, components: 1 | 3, icc, .. }
+        Coding::Jpeg { bytes, components: 1 | 3, icc, .. } | Coding::Jpx { bytes, icc, .. }
             if bytes.len() + icc.as_ref().map_or(0, Vec::len) <= PAGE_BYTES =>
         {
             return Ok(image.clone());
         }
-        Coding::Jpeg { bytes, inverted, .. } => samples::decode_jpeg(bytes, *inverted)?,
         // Smaller than anything it could be turned into.
         Coding::Jbig2 { .. } => return Ok(image.clone()),
-        Coding::Jpx { bytes, icc, .. } if bytes.len() + icc.as_ref().map_or(0, Vec::len) <= PAGE_BYTES => {
-            return Ok(image.clone());
+        Coding::Jpeg { .. } | Coding::Jpx { .. } | Coding::Grey(_) | Coding::Rgb(_) => {
+            samples::decode(image)?
         }
-        Coding::Jpx { bytes, .. } => samples::decode_jpx(bytes)?,
-        Coding::Grey(bytes) => raw(bytes, 1),
-        Coding::Rgb(bytes) => raw(bytes, 3),
     };
-    let expected = u64::from(samples.width) * u64::from(samples.height) * u64::from(samples.channels);
-    if samples.bytes.len() as u64 != expected || (samples.width, samples.height) != (width, height) {
-        return Err(Fault::new(&archive::NOT_PIXELS).detail(format!("expected {expected} bytes of samples")));
-    }
     let mut best: Option<PageImage> = None;
     let coarser = std::iter::successors(Some(100.0 * COARSER), |dpi| Some(dpi * COARSER));
     let coarser = coarser.take_while(|dpi| *dpi >= COARSEST).map(|dpi| (dpi, 25));

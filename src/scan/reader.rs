@@ -11,11 +11,12 @@ pub use judge::Judged;
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
-use crate::page::PageImage;
+use crate::page::{Coding, PageImage};
+use crate::pdf::samples::Samples;
 use crate::sandbox::{self, Jailed, Pool, Request};
 use crate::scan::barcode::Policy;
 use crate::scan::{Kind, Limits, PageInfo, Profile, Source, open, source};
-use message::{Ask, Told, What};
+use message::{Ask, Form, Told, What};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use std::io::Write;
@@ -134,7 +135,7 @@ impl Sheaf {
     /// # Errors
     /// As [`Sheaf::judge`].
     pub fn page_image(&self, page: usize) -> Outcome<PageImage> {
-        self.image(page, false)
+        self.image(page, Form::Archive)
     }
 
     /// The page as the wallet's copy has it; see [`wallet::shrink`](crate::pdf::wallet::shrink).
@@ -142,12 +143,23 @@ impl Sheaf {
     /// # Errors
     /// As [`Sheaf::judge`].
     pub fn wallet_image(&self, page: usize) -> Outcome<PageImage> {
-        self.image(page, true)
+        self.image(page, Form::Wallet)
     }
 
-    fn image(&self, page: usize, small: bool) -> Outcome<PageImage> {
+    /// The page decoded and upright, as RGB samples: to be shown, or to be coded anew without anything that its file
+    /// carried beside the pixels.
+    ///
+    /// # Errors
+    /// As [`Sheaf::judge`].
+    pub fn drawn(&self, page: usize) -> Outcome<Samples> {
+        let image = self.image(page, Form::Drawn)?;
+        let Coding::Rgb(bytes) = image.coding else { return Err(Fault::new(&sandbox::NONSENSE)) };
+        Ok(Samples { bytes, width: image.width, height: image.height, channels: 3 })
+    }
+
+    fn image(&self, page: usize, form: Form) -> Outcome<PageImage> {
         match &self.0 {
-            How::Here(source) => judge::image(source, page, small),
+            How::Here(source) => judge::image(source, page, form),
             How::Boxed(sheaf) => {
                 let most = sheaf.original.len().max(sheaf.limits.pixels.saturating_mul(4)) + MOST_PROFILE;
                 let whole = || sheaf.original.read(0..sheaf.original.len());
@@ -155,7 +167,7 @@ impl Sheaf {
                     Told::Image(head) => head.join(payload, whole),
                     _ => None,
                 };
-                sheaf.of(page, What::Image { page, small }, most, read)?
+                sheaf.of(page, What::Image { page, form }, most, read)?
             }
         }
     }

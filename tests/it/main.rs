@@ -6,6 +6,7 @@
     reason = "a test ends at its first surprise; the exception for tests does not reach their helpers"
 )]
 
+mod anchors;
 mod bad_input;
 mod engine;
 mod house;

@@ -1,249 +1,29 @@
 //! Every reading here is minted by the OpenSSL command line (`scripts/mint-reading`); where a signature must be wrong
 //! in a way that the command line cannot make, the message is put together by hand and OpenSSL signs its bytes.
 
+mod bombs;
+mod chain;
+mod copies;
+mod curves;
+mod data;
+mod flips;
+pub(in crate::chip) mod hand;
+mod privacy;
+mod signatures;
+pub(in crate::chip) mod world;
+
 use super::*;
 use crate::chip::portrait::tests as faces;
-use crate::chip::reading::Challenge;
+use crate::chip::reading::{Challenge, FileId};
+use crate::chip::sod::Sod;
+use crate::chip::{holder, portrait};
 use crate::der;
-use openssl::hash::MessageDigest;
-use openssl::pkey::{PKey, Private};
-use openssl::sign::Signer;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
+use hand::{Hand, How, Made, Signature, Who, by, by_whom, right, with};
+use openssl::pkey::PKey;
+use std::path::Path;
+use world::{dg1, dg13, lately, world};
 
-/// A training world: two countries' authorities, their document signers, an AA key, data groups of one made-up card.
-struct World {
-    dir: tempfile::TempDir,
-}
-
-const SETUP: &str = r#"
-ecparam() { openssl ecparam -name "$1" -param_enc explicit -genkey -noout -out "$2"; }
-csca() { ecparam brainpoolP384r1 "$1.key"
-  openssl req -x509 -new -key "$1.key" -sha384 -days 3650 -subj "$2" -addext keyUsage=critical,keyCertSign,cRLSign -out "$1.pem"; }
-ds() { ecparam brainpoolP256r1 "$2.key"
-  openssl req -new -key "$2.key" -subj "$3" -out "$2.csr"
-  printf '%b' "$4" > "$2.ext"
-  openssl x509 -req -in "$2.csr" -CA "$1.pem" -CAkey "$1.key" -CAcreateserial -sha384 -days 900 -extfile "$2.ext" -out "$2.pem"; }
-profile='keyUsage=critical,digitalSignature\nauthorityKeyIdentifier=keyid\n'
-csca vn '/C=VN/O=TEST ONLY/CN=TEST CSCA'; csca de '/C=DE/O=TEST ONLY/CN=TEST CSCA'
-ds vn ds '/C=VN/O=TEST ONLY/CN=TEST DS 1' "$profile"
-ds vn revoked '/C=VN/O=TEST ONLY/CN=TEST DS 2' "$profile"
-ds vn encipher '/C=VN/O=TEST ONLY/CN=TEST DS 3' 'keyUsage=critical,keyEncipherment\n'
-ds vn authority '/C=VN/O=TEST ONLY/CN=TEST DS 4' 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyCertSign\n'
-ds vn critical '/C=VN/O=TEST ONLY/CN=TEST DS 5' "${profile}1.2.3.4=critical,DER:0500\n"
-ds de german '/C=DE/O=TEST ONLY/CN=TEST DS 1' "$profile"
-ds de stranger '/C=VN/O=TEST ONLY/CN=TEST DS 1' "$profile"
-openssl req -x509 -new -key ds.key -sha256 -days 30 -subj '/C=VN/CN=ALONE' -out alone.pem
-openssl req -new -x509 -newkey rsa:1024 -nodes -keyout rsa.key -sha256 -days 30 -subj '/C=VN/CN=WEAK' -out rsa-own.pem
-openssl req -new -key rsa.key -subj '/C=VN/CN=TEST DS 6' -out rsa.csr
-openssl x509 -req -in rsa.csr -CA vn.pem -CAkey vn.key -CAcreateserial -sha384 -days 900 -out rsa.pem
-openssl ecparam -name prime256v1 -genkey -noout -out aa.key
-openssl ecparam -name prime256v1 -genkey -noout -out other-aa.key
-mkdir anchors both crls db
-cp vn.pem anchors/; cp vn.pem de.pem both/; cp vn.pem crls/
-touch db/index; echo 01 > db/serial; echo 01 > db/crlnumber
-printf '[ca]\ndefault_ca=d\n[d]\ndatabase=db/index\nserial=db/serial\ncrlnumber=db/crlnumber\ndefault_md=sha384\ndefault_crl_days=30\n' > ca.cnf
-openssl ca -config ca.cnf -keyfile vn.key -cert vn.pem -revoke revoked.pem
-openssl ca -config ca.cnf -keyfile vn.key -cert vn.pem -gencrl -out crls/vn.crl
-"#;
-
-fn world() -> &'static World {
-    static WORLD: OnceLock<World> = OnceLock::new();
-    WORLD.get_or_init(|| {
-        let dir = tempfile::tempdir().unwrap();
-        let output = Command::new("bash").args(["-euc", SETUP]).current_dir(dir.path()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let dgs = dir.path().join("dgs");
-        std::fs::create_dir(&dgs).unwrap();
-        std::fs::write(dgs.join("DG1.bin"), dg1("VNM")).unwrap();
-        std::fs::write(dgs.join("DG2.bin"), faces::dg2(&faces::jpeg(413, 531))).unwrap();
-        std::fs::write(dgs.join("DG13.bin"), dg13("Nguyễn Văn An")).unwrap();
-        World { dir }
-    })
-}
-
-impl World {
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn trust(&self, folder: &str) -> Trust {
-        Trust::load(&self.path(folder)).unwrap()
-    }
-
-    /// A reading by the script.
-    fn mint(&self, ds: &str, more: &[&str]) -> Reading {
-        let out = tempfile::NamedTempFile::new().unwrap();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/mint-reading");
-        let output = Command::new("bash")
-            .arg(script)
-            .args(["--dgs", "dgs", "--ds", &format!("{ds}.pem"), "--key"])
-            .arg(self.path(&format!("{}.key", if ds == "alone" { "ds" } else { ds })))
-            .args(more)
-            .arg("-o")
-            .arg(out.path())
-            .current_dir(self.dir.path())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Reading::parse(&std::fs::read(out.path()).unwrap()).unwrap()
-    }
-
-    fn key(&self, name: &str) -> PKey<Private> {
-        PKey::private_key_from_pem(&std::fs::read(self.path(&format!("{name}.key"))).unwrap()).unwrap()
-    }
-
-    fn certificate(&self, name: &str) -> X509 {
-        X509::from_pem(&std::fs::read(self.path(&format!("{name}.pem"))).unwrap()).unwrap()
-    }
-
-    /// A reading whose SOD is put together by hand.
-    fn forge(&self, sod: &Hand) -> Reading {
-        let mut files = BTreeMap::from([(FileId::Sod, sod.build(self))]);
-        for number in [1, 2, 13] {
-            files.insert(
-                FileId::Dg(number),
-                std::fs::read(self.path(&format!("dgs/DG{number}.bin"))).unwrap(),
-            );
-        }
-        Reading::of_files(files).unwrap()
-    }
-}
-
-fn dg1(state: &str) -> Vec<u8> {
-    use crate::chip::mrz::check_digit;
-    let first = format!("ID{state}090123456{}001090123456<<<", check_digit(&["090123456"]));
-    let second =
-        format!("900115{}M350115{}VNM<<<<<<<<<<<", check_digit(&["900115"]), check_digit(&["350115"]));
-    let composite = check_digit(&[&first[5..], &second[..7], &second[8..15], &second[18..]]);
-    let zone = format!("{first}{second}{composite}{:<<30}", "NGUYEN<<VAN<AN");
-    der::tlv(0x61, &[&[0x5f, 0x1f, 90], zone.as_bytes()].concat())
-}
-
-fn dg13(name: &str) -> Vec<u8> {
-    let entry = |id: u8, text: &str| der::sequence(&[&der::integer(&[id]), &der::tlv(0x0c, text.as_bytes())]);
-    let entries = [
-        entry(1, "001090123456"),
-        entry(2, name),
-        entry(3, "15/01/1990"),
-        entry(4, "Nam"),
-        entry(12, "15/01/2035"),
-    ];
-    der::tlv(0x6d, &der::sequence(&[&der::tlv(0x31, &entries.concat())]))
-}
-
-/// A SOD put together by hand, right unless told otherwise.
-struct Hand {
-    signers: Vec<Signature>,
-    hashes: Vec<(u8, Vec<u8>)>,
-    econtent_type: Vec<u8>,
-    crl: Option<Vec<u8>>,
-}
-
-struct Signature {
-    by: &'static str,
-    content_type: Vec<u8>,
-    digest: Option<Vec<u8>>,
-    over: Made,
-    issuer_as_printable: bool,
-}
-
-/// What a hand-made signature is over.
-#[derive(PartialEq)]
-enum Made {
-    Attributes,
-    ImplicitTag,
-    Content,
-    Nothing,
-}
-
-const ICAO: [u64; 6] = [2, 23, 136, 1, 1, 1];
-
-fn right() -> Hand {
-    let world = world();
-    let hash = |n: u8| {
-        (n, openssl::sha::sha256(&std::fs::read(world.path(&format!("dgs/DG{n}.bin"))).unwrap()).to_vec())
-    };
-    Hand {
-        signers: vec![by("ds")],
-        hashes: vec![hash(1), hash(2), hash(13)],
-        econtent_type: der::oid(&ICAO),
-        crl: None,
-    }
-}
-
-fn by(name: &'static str) -> Signature {
-    Signature {
-        by: name,
-        content_type: der::oid(&ICAO),
-        digest: None,
-        over: Made::Attributes,
-        issuer_as_printable: false,
-    }
-}
-
-impl Hand {
-    fn build(&self, world: &World) -> Vec<u8> {
-        let sha256 = der::sequence(&[&der::oid(&[2, 16, 840, 1, 101, 3, 4, 2, 1])]);
-        let entries: Vec<u8> = self
-            .hashes
-            .iter()
-            .flat_map(|(n, h)| der::sequence(&[&der::integer(&[*n]), &der::octet_string(h)]))
-            .collect();
-        let list = der::sequence(&[&der::integer(&[0]), &sha256, &der::tlv(0x30, &entries)]);
-        let content = der::sequence(&[&self.econtent_type, &der::tlv(0xa0, &der::octet_string(&list))]);
-        let (mut certificates, mut signers) = (Vec::new(), Vec::new());
-        for signature in &self.signers {
-            let certificate = world.certificate(signature.by);
-            certificates.extend(certificate.to_der().unwrap());
-            let parts = crate::cms::Parts::of(&certificate).unwrap();
-            let digest = signature.digest.clone().unwrap_or_else(|| openssl::sha::sha256(&list).to_vec());
-            let attribute =
-                |oid: &[u64], value: &[u8]| der::sequence(&[&der::oid(oid), &der::tlv(0x31, value)]);
-            let attributes = [
-                attribute(&[1, 2, 840, 113_549, 1, 9, 3], &signature.content_type),
-                attribute(&[1, 2, 840, 113_549, 1, 9, 4], &der::octet_string(&digest)),
-            ]
-            .concat();
-            let over = match signature.over {
-                Made::Attributes => der::tlv(0x31, &attributes),
-                Made::ImplicitTag => der::tlv(0xa0, &attributes),
-                Made::Content => list.clone(),
-                Made::Nothing => vec![],
-            };
-            let key = world.key(signature.by);
-            let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
-            signer.update(&over).unwrap();
-            let mut issuer = parts.issuer.clone();
-            if signature.issuer_as_printable {
-                issuer.iter_mut().filter(|b| **b == 0x0c).for_each(|b| *b = 0x13);
-            }
-            let algorithm = der::sequence(&[&der::oid(&[1, 2, 840, 10045, 4, 3, 2])]);
-            signers.extend(der::sequence(&[
-                &der::integer(&[1]),
-                &der::sequence(&[&issuer, &der::tlv(0x02, &parts.serial)]),
-                &sha256,
-                &der::tlv(0xa0, &attributes),
-                &algorithm,
-                &der::octet_string(&signer.sign_to_vec().unwrap()),
-            ]));
-        }
-        let crls = self.crl.as_ref().map(|crl| der::tlv(0xa1, crl)).unwrap_or_default();
-        let data = der::sequence(&[
-            &der::integer(&[3]),
-            &der::set_of(&[&sha256]),
-            &content,
-            &der::tlv(0xa0, &certificates),
-            &crls,
-            &der::tlv(0x31, &signers),
-        ]);
-        let info = der::sequence(&[&der::oid(&[1, 2, 840, 113_549, 1, 7, 2]), &der::tlv(0xa0, &data)]);
-        der::tlv(0x77, &info)
-    }
-}
-
-fn judge(reading: &Reading, folder: &str) -> Verdict {
+pub(in crate::chip) fn judge(reading: &Reading, folder: &str) -> Verdict {
     verify(reading, &world().trust(folder), jiff::Timestamp::now(), &Policy::default())
 }
 
@@ -252,6 +32,7 @@ fn flags(verdict: &Verdict) -> Vec<Flag> {
 }
 
 const UNCHECKED: Overall = Overall::GenuineCloneUnchecked;
+const WEAK: Overall = Overall::Unverifiable(Unproven::WeakAlgorithm);
 const NO_ANCHOR: Overall = Overall::Unverifiable(Unproven::NoAnchor);
 const CHAIN: Overall = Overall::Unverifiable(Unproven::ChainPolicy);
 
@@ -442,7 +223,7 @@ fn a_list_on_the_card_is_not_believed_and_one_at_the_station_is() {
     let reading = world().forge(&hand);
     let verdict = judge(&reading, "anchors");
     assert_eq!((verdict.overall, verdict.revocation), (UNCHECKED, Some(Revocation::Unknown)));
-    assert_eq!(flags(&verdict), [Flag::CrlInSodIgnored]);
+    assert_eq!(flags(&verdict), [Flag::CrlInSodIgnored, Flag::SodFrameUnusual]);
     let verdict = judge(&reading, "crls");
     assert_eq!(verdict.overall, Overall::Unverifiable(Unproven::DscRevoked));
     assert_eq!(verdict.revocation, Some(Revocation::Revoked));
@@ -620,11 +401,16 @@ fn the_published_specimen_is_intact_and_of_unknown_origin() {
     reading.active_authentication = Some(Challenge { challenge: vec![0; 8], response: vec![0; 128] });
     let verdict = judge(&reading, "anchors");
     assert_eq!((verdict.overall, verdict.short), (NO_ANCHOR, Short::IntegrityOnly));
-    use DgState::{Missing, NotInSod, Ok};
-    assert_eq!(verdict.dg, BTreeMap::from([(1, Ok), (2, Ok), (3, Missing), (14, Ok), (15, NotInSod)]));
+    assert_eq!(verdict.unproven, [Unproven::NoAnchor, Unproven::WeakAlgorithm]);
+    assert_eq!(verdict.sod.weak, ["SHA-1", "ECDSA 224 bit (brainpoolP224r1)"]);
+    assert_eq!(verdict.sod.algorithm.as_deref(), Some("ecdsa-with-SHA1"));
+    assert!(verdict.issuer.as_deref().is_some_and(|name| name.contains("CSCA BDR TEST")));
+    use DgState::{NotInSod, Ok, Protected};
+    assert_eq!(verdict.dg, BTreeMap::from([(1, Ok), (2, Ok), (3, Protected), (14, Ok), (15, NotInSod)]));
     assert_eq!(flags(&verdict), [Flag::WeakAlgorithm, Flag::DscExpired, Flag::AaKeyUnsigned]);
     let portrait = portrait::find(reading.dg(2).unwrap()).unwrap();
     assert_eq!((portrait.width, portrait.height, portrait.range.start), (413, 531, 84));
+    assert!(!portrait.trailing);
     for number in [1, 2, 14] {
         let mut flipped = reading.clone();
         let file = flipped.files.get_mut(&FileId::Dg(number)).unwrap();

@@ -148,7 +148,7 @@ fn longest_runs(patch: &Patch, rows: bool) -> usize {
 
 /// The guards 8:1:1:1:1:1:1:3 or 7:1:1:3:1:1:1:2:1 of a PDF417 along rows or columns, either way round, one above
 /// the other.
-fn has_guard(patch: &Patch) -> bool {
+pub(crate) fn has_guard(patch: &Patch) -> bool {
     const START: [f32; 8] = [8.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 3.0];
     const STOP: [f32; 9] = [7.0, 1.0, 1.0, 3.0, 1.0, 1.0, 1.0, 2.0, 1.0];
     [true, false].iter().any(|rows| {

@@ -1,7 +1,7 @@
 //! The child's side: keeps the last file open and answers questions about its pages.
 
 use super::judge;
-use super::message::{Ask, Crossed, ImageHead, Told, What};
+use super::message::{Ask, Crossed, Form, ImageHead, Told, What};
 use crate::fault::{Fault, Outcome};
 use crate::original::Original;
 use crate::sandbox::{Answer, NONSENSE};
@@ -41,9 +41,9 @@ impl Answering {
                 let judged = judge::judge(source, *page, profile, codes.as_ref())?;
                 Ok((Told::Judged(Box::new(judged)), Vec::new()))
             }
-            What::Image { page, small } => {
-                let image = judge::image(source, *page, *small)?;
-                let whole = source.kind() == Kind::Jpeg && image.recoded.is_none();
+            What::Image { page, form } => {
+                let image = judge::image(source, *page, *form)?;
+                let whole = source.kind() == Kind::Jpeg && image.recoded.is_none() && *form != Form::Drawn;
                 let (head, payload) = ImageHead::split(image, whole);
                 Ok((Told::Image(head), payload))
             }

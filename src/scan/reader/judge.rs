@@ -1,7 +1,9 @@
 //! A page decoded once and looked at from all sides.
 
+use super::message::Form;
 use crate::fault::Outcome;
-use crate::page::{Dpi, DpiSource, PageImage};
+use crate::page::{Coding, Dpi, DpiSource, PageImage};
+use crate::pdf::samples::{self, Samples};
 use crate::pdf::{archive, wallet};
 use crate::scan::barcode::{self, PageCodes, Policy};
 use crate::scan::{Profile, Quality, Source, quality};
@@ -45,11 +47,19 @@ pub(super) fn judge(
     })
 }
 
-/// A page as the archive writes it, or as the wallet's copy does.
+/// A page in the form that is wanted.
 ///
 /// # Errors
-/// As [`Source::page_image`], [`wallet::shrink`] and [`archive::in_rgb`].
-pub(super) fn image(source: &Source, page: usize, small: bool) -> Outcome<PageImage> {
+/// As [`Source::page_image`], [`wallet::shrink`], [`archive::in_rgb`] and [`samples::decode`].
+pub(super) fn image(source: &Source, page: usize, form: Form) -> Outcome<PageImage> {
     let image = source.page_image(page)?;
-    if small { wallet::shrink(&image) } else { archive::in_rgb(&image).map(Cow::into_owned) }
+    match form {
+        Form::Archive => archive::in_rgb(&image).map(Cow::into_owned),
+        Form::Wallet => wallet::shrink(&image),
+        Form::Drawn => {
+            let drawn = samples::decode(&image)?.upright(image.turns, image.mirrored).in_rgb();
+            let Samples { bytes, width, height, .. } = drawn;
+            Ok(PageImage { width, height, turns: 0, mirrored: false, coding: Coding::Rgb(bytes), ..image })
+        }
+    }
 }

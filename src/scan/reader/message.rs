@@ -22,16 +22,19 @@ pub(super) struct Ask {
 #[derive(Serialize, Deserialize)]
 pub(super) enum What {
     Open,
-    Judge {
-        page: usize,
-        profile: Profile,
-        codes: Option<Policy>,
-    },
-    /// `small`: as the wallet's copy has it.
-    Image {
-        page: usize,
-        small: bool,
-    },
+    Judge { page: usize, profile: Profile, codes: Option<Policy> },
+    Image { page: usize, form: Form },
+}
+
+/// In which form a page's picture is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Form {
+    /// As the archive writes it.
+    Archive,
+    /// As the wallet's copy has it.
+    Wallet,
+    /// Decoded and upright, RGB.
+    Drawn,
 }
 
 /// An answer.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::page::{Coding, Dpi, DpiSource, Recoded};
+use crate::page::{Dpi, DpiSource, Recoded};
 use crate::pdf::archive;
 use crate::sandbox::Answer;
 use base64::Engine as _;
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 fn jpeg() -> Vec<u8> {
     let bytes = (0..200 * 300).map(|i| if i % 7 < 3 { 20 } else { 240 }).collect();
-    let samples = crate::pdf::samples::Samples { bytes, width: 200, height: 300, channels: 1 };
+    let samples = Samples { bytes, width: 200, height: 300, channels: 1 };
     crate::pdf::samples::encode_jpeg(&samples, 80).unwrap()
 }
 
@@ -41,7 +41,7 @@ fn a_child_lists_and_judges_as_this_process_does() {
 #[test]
 fn a_page_comes_back_byte_for_byte_and_a_whole_original_is_not_sent() {
     let bytes = jpeg();
-    let answer = through_the_pipe(&bytes, What::Image { page: 1, small: false });
+    let answer = through_the_pipe(&bytes, What::Image { page: 1, form: Form::Archive });
     assert!(answer.payload.is_empty());
     let Told::Image(head) = told(&answer) else { panic!() };
     let back = head.join(answer.payload, || Ok(bytes.clone())).unwrap().unwrap();
@@ -98,6 +98,19 @@ fn every_fault_of_a_page_comes_back_as_the_one_it_was() {
 }
 
 #[test]
+fn a_drawn_page_is_upright_rgb_and_carries_nothing_of_its_file() {
+    let mut bytes = jpeg();
+    bytes.extend_from_slice(b"something that is no picture");
+    let answer = through_the_pipe(&bytes, What::Image { page: 1, form: Form::Drawn });
+    let Told::Image(head) = told(&answer) else { panic!() };
+    let image = head.join(answer.payload, || panic!("not the original")).unwrap().unwrap();
+    let Coding::Rgb(rgb) = &image.coding else { panic!("{:?}", image.coding) };
+    assert_eq!((image.width, image.height, rgb.len()), (200, 300, 200 * 300 * 3));
+    let here = Reader::here().open(bytes, &Limits::default()).unwrap();
+    assert_eq!(&here.drawn(1).unwrap().bytes, rgb);
+}
+
+#[test]
 fn a_refused_file_and_a_request_of_another_version_are_answered_with_their_fault() {
     let answer = through_the_pipe(b"PK\x03\x04 an archive", What::Open);
     let Told::Refused(fault) = told(&answer) else { panic!() };
@@ -126,7 +139,7 @@ fn cmyk_comes_out_of_the_box_in_rgb_and_the_archive_decodes_nothing_more() {
     let bytes = STANDARD.decode(CMYK.replace(char::is_whitespace, "")).unwrap();
     let luma = open(bytes.clone(), &Limits::default()).unwrap().luma(1).unwrap();
     assert!(luma.row(8)[2] < 20 && luma.row(8)[13] > 235, "{:?}", luma.row(8));
-    let answer = through_the_pipe(&bytes, What::Image { page: 1, small: false });
+    let answer = through_the_pipe(&bytes, What::Image { page: 1, form: Form::Archive });
     let Told::Image(head) = told(&answer) else { panic!() };
     let image = head.join(answer.payload, || panic!("not the original")).unwrap().unwrap();
     assert_eq!(image.recoded, Some(Recoded::FromCmyk));

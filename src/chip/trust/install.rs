@@ -1,0 +1,231 @@
+//! A master list made part of a folder of anchors: verified, indexed, and put in place of the last one of its
+//! publisher in one step, so that a crash leaves the old or the new.
+//!
+//! In the folder stand `ml-<country>-<publisher>.anchors`, which is loaded, and beside it the list as received
+//! (`.ml`), which is kept for whoever wants to verify it once more.
+
+use super::bundle::{self, Provenance, Refused};
+use super::{Anchor, BUNDLE_DAMAGED, Revocation, Trust, may_sign_certificates};
+use crate::chip::master_list::{self, LIST_SIGNER, MasterList};
+use crate::cms::certificate::{Parts, name_part};
+use crate::digest::Sha256;
+use crate::fault::{Class, Code, Fault, Outcome};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+/// The ending of an imported list's file.
+pub const ENDING: &str = "anchors";
+
+/// What an import did.
+#[derive(Debug)]
+pub struct Installed {
+    /// Where the list came from.
+    pub provenance: Provenance,
+    /// The file that it became.
+    pub file: String,
+    /// Its countries, upper case.
+    pub countries: BTreeSet<String>,
+    /// Certificates that the last list of this publisher did not have.
+    pub added: Vec<Listed>,
+    /// Certificates that only the last list of this publisher had.
+    pub removed: Vec<Listed>,
+    /// When the last list of this publisher was signed.
+    pub replaced: Option<jiff::Timestamp>,
+    /// This very list was there already; nothing was written.
+    pub unchanged: bool,
+}
+
+/// A certificate of a list, for people.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Listed {
+    /// SHA-256 of its DER.
+    pub sha256: Sha256,
+    /// Its country.
+    pub country: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+}
+
+/// Verifies a list under the pinned roots and installs it in the folder, which is made where it is missing.
+///
+/// # Errors
+/// Those of [`master_list::verify`] and [`Trust::load`]; `CHIP-016` for a list that is older than the one installed,
+/// `CHIP-017` where the folder cannot be written. The folder is unchanged.
+pub fn install(
+    folder: &Path,
+    list: &[u8],
+    roots: &[Anchor],
+    now: jiff::Timestamp,
+    curves: &[String],
+    command: &str,
+) -> Outcome<Installed> {
+    let verified = master_list::verify(list, roots, now, curves)?;
+    let failed = |e: std::io::Error| Fault::new(&NOT_INSTALLED).at(folder.display()).detail(e.kind());
+    fs::create_dir_all(folder).map_err(failed)?;
+    // Held until the end: two imports at once would each judge by a list that the other replaces.
+    let lock = File::create(folder.join(".import.lock")).map_err(failed)?;
+    lock.lock().map_err(failed)?;
+    let root = roots.iter().find(|root| root.sha256 == verified.root_sha256);
+    let root = root.ok_or(Fault::new(&LIST_SIGNER))?;
+    if Trust::load(folder)?.revocation(root, &verified.signer, now) == Revocation::Revoked {
+        return Err(Fault::new(&LIST_SIGNER).detail("its certificate is revoked"));
+    }
+    let (usable, refused) = sift(&verified);
+    let stem = stem(root);
+    let file = format!("{stem}.{ENDING}");
+    let last = last(&folder.join(&file))?;
+    let mut provenance = Provenance {
+        list_sha256: verified.sha256,
+        signed_at: verified.signed_at,
+        publisher: said(&root.parts),
+        signer: said(&verified.signer),
+        signer_sha256: verified.signer_sha256,
+        root_sha256: verified.root_sha256,
+        imported_at: now,
+        command: command.to_owned(),
+        certificates: usable.len(),
+        refused,
+        index_sha256: Sha256([0; 32]),
+    };
+    let mut unchanged = false;
+    if let Some((installed, _)) = &last {
+        unchanged = installed.list_sha256 == verified.sha256;
+        if !unchanged && verified.signed_at <= installed.signed_at {
+            let times = format_args!("signed {}, installed {}", verified.signed_at, installed.signed_at);
+            return Err(Fault::new(&LIST_OLDER).detail(times));
+        }
+    }
+    if unchanged {
+        provenance = last.as_ref().map_or(provenance, |(installed, _)| installed.clone());
+    } else {
+        let bytes = bundle::write(provenance.clone(), &usable).ok_or(Fault::new(&NOT_INSTALLED))?;
+        // The list first: a bundle is never without the list it was made of.
+        let kept = format!("{stem}-{}.ml", &verified.sha256.to_string()[..16]);
+        lay(folder, &kept, list).and_then(|()| lay(folder, &file, &bytes)).map_err(failed)?;
+        forget(folder, &stem, &kept);
+    }
+    let before = last.as_ref().map_or_else(BTreeMap::new, |(_, listed)| listed.clone());
+    let after: BTreeMap<Sha256, Listed> = usable.iter().map(|(a, _)| (a.sha256, listed(a))).collect();
+    let only = |these: &BTreeMap<Sha256, Listed>, those: &BTreeMap<Sha256, Listed>| {
+        these.values().filter(|one| !those.contains_key(&one.sha256)).cloned().collect()
+    };
+    Ok(Installed {
+        provenance,
+        file,
+        countries: after.values().filter_map(|l| Some(l.country.as_ref()?.to_ascii_uppercase())).collect(),
+        added: only(&after, &before),
+        removed: only(&before, &after),
+        replaced: last.map(|(installed, _)| installed.signed_at),
+        unchanged,
+    })
+}
+
+/// The certificates that can be anchors, each once, and those that cannot.
+fn sift(list: &MasterList) -> (Vec<(Anchor, &[u8])>, Vec<Refused>) {
+    let (mut usable, mut refused, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for bytes in &list.certificates {
+        let sha256 = Sha256::of(bytes);
+        if !seen.insert(sha256) {
+            continue;
+        }
+        let why = match Anchor::read("", bytes) {
+            Ok(anchor) if may_sign_certificates(&anchor.parts) => {
+                usable.push((anchor, bytes.as_slice()));
+                continue;
+            }
+            Ok(_) => "its extensions do not say that it may sign certificates".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let parts = Parts::read(bytes).ok();
+        let part = |oid| parts.as_ref().and_then(|p| name_part(&p.subject, oid));
+        refused.push(Refused { sha256, country: part(super::COUNTRY), name: part(COMMON_NAME), why });
+    }
+    (usable, refused)
+}
+
+/// The last list of the same publisher: its provenance and certificates.
+fn last(path: &Path) -> Outcome<Option<(Provenance, BTreeMap<Sha256, Listed>)>> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Fault::new(&NOT_INSTALLED).at(path.display()).detail(e.kind())),
+    };
+    // Nothing can be told from a damaged one, not even its age.
+    let (provenance, rows) =
+        bundle::read(bytes).map_err(|why| Fault::new(&BUNDLE_DAMAGED).at(path.display()).detail(why))?;
+    let listed = rows.iter().map(|row| {
+        let parts = Parts::read(row.bytes.get()).ok();
+        let part = |oid| parts.as_ref().and_then(|p| name_part(&p.subject, oid));
+        (row.sha256, Listed { sha256: row.sha256, country: part(super::COUNTRY), name: part(COMMON_NAME) })
+    });
+    Ok(Some((provenance, listed.collect())))
+}
+
+fn listed(anchor: &Anchor) -> Listed {
+    let part = |oid| name_part(&anchor.parts.subject, oid);
+    Listed { sha256: anchor.sha256, country: part(super::COUNTRY), name: part(COMMON_NAME) }
+}
+
+/// A subject for people: country and name.
+fn said(parts: &Parts) -> String {
+    let part = |oid| name_part(&parts.subject, oid);
+    let name = part(COMMON_NAME).or_else(|| part(ORGANISATION)).unwrap_or_else(|| "?".to_owned());
+    part(super::COUNTRY).map_or(name.clone(), |country| format!("{country}, {name}"))
+}
+
+/// A file name that stays the same while a publisher changes its keys.
+fn stem(root: &Anchor) -> String {
+    let country: String =
+        root.country().unwrap_or_default().chars().filter(char::is_ascii_alphabetic).collect();
+    let mark = super::name_mark(&root.parts.subject).unwrap_or_default();
+    format!("ml-{}-{}", country.to_ascii_lowercase(), hex::encode(&mark[..4]))
+}
+
+/// Whole and durable, or not at all.
+fn lay(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let staged = folder.join(format!(".{name}.staged"));
+    let mut file = File::create(&staged)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&staged, folder.join(name))?;
+    File::open(folder)?.sync_all()
+}
+
+/// Takes away the lists that the bundle was made of before; one that stays is only room lost.
+fn forget(folder: &Path, stem: &str, kept: &str) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+        let ours = name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".ml"));
+        if ours && name != kept {
+            let _ = fs::remove_file(folder.join(name));
+        }
+    }
+}
+
+const COMMON_NAME: &str = "2.5.4.3";
+const ORGANISATION: &str = "2.5.4.10";
+
+/// A list that is older than the one installed.
+pub const LIST_OLDER: Code = Code {
+    id: "CHIP-016",
+    class: Class::Input,
+    vi: "Danh sách chứng thư gốc không mới hơn danh sách đang dùng; không nhập gì",
+    en: "the master list is not newer than the one installed; nothing was imported",
+    remedy_vi: "Tải danh sách mới nhất từ cơ quan công bố",
+    remedy_en: "fetch the newest list from its publisher",
+};
+
+/// The folder of anchors cannot be written.
+pub const NOT_INSTALLED: Code = Code {
+    id: "CHIP-017",
+    class: Class::Setup,
+    vi: "Không ghi được vào thư mục chứng thư gốc; danh sách cũ vẫn còn nguyên",
+    en: "the folder of card authorities cannot be written; what was there is unchanged",
+    remedy_vi: "Kiểm tra quyền ghi và dung lượng trống",
+    remedy_en: "check the permission to write and the free space",
+};
+
+#[cfg(test)]
+mod tests;

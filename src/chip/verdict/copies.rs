@@ -1,0 +1,71 @@
+//! Whether the chip is a copy. A proof counts only with a key whose data group is in a list whose signature and chain
+//! hold, and only where the question may have been this station's own.
+
+use super::judge::Judge;
+use super::{Check, Flag, Trial};
+use crate::chip::clone::{self, Answer};
+use crate::chip::lds;
+use crate::chip::sod::Sod;
+use crate::digest::Sha256;
+
+impl Judge<'_> {
+    /// With the key of DG15.
+    pub(super) fn active_authentication(&mut self, sod: &Sod) -> Trial {
+        let Some(exchange) = &self.reading.active_authentication else { return Trial::NotDone };
+        let Some(file) = self.intact(15) else {
+            self.flag(Flag::AaKeyUnsigned);
+            return Trial::UntrustedKey;
+        };
+        if self.verdict.pa_chain != Check::Ok {
+            return Trial::UntrustedKey;
+        }
+        match &self.policy.challenge {
+            Some(challenge) if *challenge != exchange.challenge => {
+                self.flag(Flag::AaReplay);
+                return Trial::NotDone;
+            }
+            Some(_) => {}
+            None => self.flag(Flag::AaChallengeUnproven),
+        }
+        let listed = sod.list.hashes.contains_key(&14);
+        let infos = self.intact(14).filter(|_| listed).and_then(|f| lds::security_infos(f).ok());
+        let said = infos.and_then(|i| i.active_authentication);
+        match clone::check(lds::open(file, 15).unwrap_or_default(), said, exchange) {
+            Answer::Holds => Trial::Passed,
+            Answer::Wrong => Trial::Failed,
+            Answer::Unusable => {
+                self.flag(Flag::AaKeyWeak);
+                Trial::UntrustedKey
+            }
+        }
+    }
+
+    /// With the key of DG14. CardSecurity (PACE with chip authentication mapping) is not evidence: its own signature is
+    /// not checked.
+    pub(super) fn chip_authentication(&mut self) -> Trial {
+        let Some(evidence) = &self.reading.chip_authentication else { return Trial::NotDone };
+        let Some(file) = self.intact(14) else {
+            self.flag(Flag::CaKeyUnsigned);
+            return Trial::UntrustedKey;
+        };
+        if self.verdict.pa_chain != Check::Ok {
+            return Trial::UntrustedKey;
+        }
+        match self.policy.terminal_key {
+            Some(ours) if ours != Sha256::of(&evidence.terminal_key) => {
+                self.flag(Flag::CaReplay);
+                return Trial::NotDone;
+            }
+            Some(_) => {}
+            None => self.flag(Flag::CaKeyUnproven),
+        }
+        match (self.chip_authentication)(lds::open(file, 14).unwrap_or_default(), evidence) {
+            Answer::Holds => Trial::Passed,
+            Answer::Wrong => Trial::Failed,
+            Answer::Unusable => {
+                self.flag(Flag::CaKeyInvalid);
+                Trial::UntrustedKey
+            }
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! A judged reading for the clerk at the desk: what it comes to, what to do next, then check by check. Vietnamese first.
+
+use crate::chip::compare::{Agreement, Comparison, Field, Source};
+use crate::chip::number::Note;
+use crate::chip::reading::Access;
+use crate::chip::report::{ChainState, Conclusion, GroupState, HolderReport, Method, Report, SignatureState};
+use crate::chip::trust::Revocation;
+use crate::chip::verdict::{Trial, Validity};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The whole table, ending in a line feed.
+pub(super) fn describe(path: &Path, report: &Report, table: &[Comparison], notes: &[Note]) -> String {
+    let mut out = Table::default();
+    let (vi, en) = match report.overall {
+        Conclusion::Genuine => ("THẬT", "genuine"),
+        Conclusion::GenuineCloneUnchecked => ("THẬT, CHƯA KIỂM TRA SAO CHÉP", "genuine, clone not checked"),
+        Conclusion::Unverifiable => ("CHƯA XÁC MINH ĐƯỢC", "could not be verified"),
+        Conclusion::Forged => ("GIẢ MẠO", "forged"),
+    };
+    out.line(&format!("{}: {vi} / {en}", path.display()));
+    summary(&mut out, report);
+    out.heading("Kiểm tra", "checks");
+    checks(&mut out, report);
+    if let Some(holder) = &report.holder {
+        let (vi, en) = match (holder.verified, holder.signed) {
+            (true, _) => ("Người mang thẻ, đã xác minh", "holder, verified"),
+            (false, true) => ("Người mang thẻ, dữ liệu có ký, chưa loại trừ sao chép", "holder, signed, copy not ruled out"),
+            (false, false) => ("Người mang thẻ, CHƯA XÁC MINH", "holder, UNVERIFIED"),
+        };
+        out.heading(vi, en);
+        person(&mut out, holder);
+    }
+    if !table.is_empty() || !notes.is_empty() {
+        out.heading("Đối chiếu", "cross-check");
+        crosses(&mut out, table, notes);
+    }
+    out.text
+}
+
+#[derive(Default)]
+struct Table {
+    text: String,
+}
+
+impl Table {
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn heading(&mut self, vi: &str, en: &str) {
+        let _ = writeln!(self.text, "  {vi} / {en}");
+    }
+
+    /// A row whose values stand below each other, whatever the letters.
+    fn row(&mut self, vi: &str, en: &str, value: &str) {
+        let name = format!("{vi} / {en}");
+        let pad = NAME_WIDTH.saturating_sub(name.chars().count());
+        let _ = writeln!(self.text, "    {name}{:pad$} {value}", "");
+    }
+}
+
+fn summary(out: &mut Table, report: &Report) {
+    match (report.overall, report.reasons.is_empty()) {
+        (Conclusion::Genuine, _) => {
+            out.line("  Dữ liệu chip là thật, còn nguyên vẹn, và chip không phải bản sao.");
+            out.line("  The chip's data are genuine and unchanged, and the chip is no copy.");
+        }
+        (Conclusion::GenuineCloneUnchecked, _) => {
+            out.line("  Dữ liệu chip là thật và còn nguyên vẹn; chưa chứng minh được chip không phải bản sao.");
+            out.line("  The chip's data are genuine and unchanged; that the chip is no copy is not proven.");
+            for reason in report.reasons.iter().filter(|r| r.code != "clone_not_checked") {
+                out.line(&format!("  - {} / {}", reason.vi, reason.en));
+            }
+        }
+        _ => {
+            for reason in &report.reasons {
+                out.line(&format!("  {}\n  {}", reason.vi, reason.en));
+            }
+        }
+    }
+    out.line("  Cần làm / what to do:");
+    let mut told: Vec<&str> = Vec::new();
+    let remedies = report.reasons.iter().map(|r| (r.remedy_vi.as_str(), r.remedy_en.as_str()));
+    for (vi, en) in remedies.chain([(report.next.vi.as_str(), report.next.en.as_str())]) {
+        if !told.contains(&vi) {
+            out.line(&format!("    → {vi}\n      {en}"));
+            told.push(vi);
+        }
+    }
+}
+
+fn checks(out: &mut Table, report: &Report) {
+    let signature = match report.sod.signature {
+        SignatureState::Valid => "đúng / holds",
+        SignatureState::Invalid => "SAI / fails",
+        SignatureState::Unsupported => "chưa kiểm tra được / not checked",
+    };
+    let algorithm = report.sod.algorithm.as_deref().map(|a| format!(" ({a})")).unwrap_or_default();
+    out.row("Chữ ký", "signature", &format!("{signature}{algorithm}"));
+    if report.sod.weak {
+        out.row("Thuật toán yếu", "weak", &report.sod.weak_algorithms.join(", "));
+    }
+    let chain = match report.chain.status {
+        ChainState::Trusted => "tin cậy / trusted",
+        ChainState::NoAnchor => "không có chứng thư gốc / no anchor",
+        ChainState::Untrusted => "KHÔNG tin cậy / not trusted",
+        ChainState::Expired => "tin cậy, chứng thư đã hết hạn / trusted, a certificate has expired",
+    };
+    out.row("Cơ quan cấp", "issuer", chain);
+    if let Some(issuer) = &report.chain.issuer {
+        out.row("Tên cơ quan ký", "its name", issuer);
+    }
+    if let Some(anchor) = &report.chain.anchor {
+        out.row("Chứng thư gốc", "anchor", anchor);
+    }
+    out.row("Nhóm dữ liệu", "data groups", &groups(report));
+    let method = match report.clone_check.method {
+        Method::ActiveAuthentication => "AA ",
+        Method::ChipAuthentication => "CA ",
+        Method::None => "",
+    };
+    let clone = match report.clone_check.status {
+        Trial::NotDone => "chưa làm / not done",
+        Trial::Passed => "đúng, không phải bản sao / holds, no copy",
+        Trial::Failed => "SAI, có thể là bản sao / FAILS, it may be a copy",
+        Trial::UntrustedKey => "không tính: khóa không được tin cậy / does not count: its key is not trusted",
+    };
+    out.row("Chống sao chép", "clone check", &format!("{method}{clone}"));
+    let validity = match report.validity {
+        Validity::Valid => "còn hạn / valid",
+        Validity::Expired => "HẾT HẠN / expired",
+        Validity::Unknown => "không rõ / unknown",
+    };
+    out.row("Thời hạn thẻ", "validity", validity);
+    let revocation = match report.revocation {
+        Revocation::Fresh => "không bị thu hồi / not revoked",
+        Revocation::Stale => "danh sách thu hồi đã cũ / list out of date",
+        Revocation::Revoked => "ĐÃ BỊ THU HỒI / revoked",
+        Revocation::Unknown => "không rõ, không có danh sách / unknown, no list",
+    };
+    out.row("Thu hồi", "revocation", revocation);
+    let access = match report.access {
+        Access::PaceCan => "PACE, số CAN / with CAN",
+        Access::PaceMrz => "PACE, vùng MRZ / with the zone",
+        Access::Bac => "BAC",
+        Access::Unknown => "không rõ / unknown",
+    };
+    out.row("Cách mở chip", "access", access);
+    if report.pace_downgrade {
+        out.row("Lưu ý", "note", "mở bằng BAC dù thẻ có PACE / opened with BAC although the card offers PACE");
+    }
+    for flag in &report.flags {
+        let (vi, en) = flag.sentence();
+        out.row("Lưu ý", "note", &format!("{vi} / {en}"));
+    }
+}
+
+/// `DG1 DG2 đúng/match; DG3 cần quyền/protected`.
+fn groups(report: &Report) -> String {
+    let mut by_state: Vec<(GroupState, Vec<&str>)> = Vec::new();
+    let mut names: Vec<(&String, &GroupState)> = report.groups.iter().collect();
+    names.sort_by_key(|(name, _)| name.trim_start_matches("DG").parse::<u8>().unwrap_or(0));
+    for (name, state) in names {
+        match by_state.iter_mut().find(|(s, _)| s == state) {
+            Some((_, names)) => names.push(name),
+            None => by_state.push((*state, vec![name])),
+        }
+    }
+    let word = |state: GroupState| match state {
+        GroupState::Match => "đúng/match",
+        GroupState::Mismatch => "SAI/mismatch",
+        GroupState::Missing => "thiếu/missing",
+        GroupState::Unlisted => "không được ký/not signed",
+        GroupState::Protected => "được bảo vệ, không đọc/protected, not read",
+    };
+    let parts: Vec<String> =
+        by_state.iter().map(|(state, names)| format!("{} {}", names.join(" "), word(*state))).collect();
+    if parts.is_empty() { "-".to_owned() } else { parts.join("; ") }
+}
+
+fn person(out: &mut Table, holder: &HolderReport) {
+    let date = |date: Option<jiff::civil::Date>| date.map(|d| d.strftime("%d/%m/%Y").to_string());
+    let sex = holder.sex.map(|sex| match sex {
+        crate::chip::holder::Sex::Male => "Nam".to_owned(),
+        crate::chip::holder::Sex::Female => "Nữ".to_owned(),
+    });
+    let rows = [
+        ("Số định danh", "number", "number", holder.number.clone()),
+        ("Họ tên", "name", "name", holder.name.clone()),
+        ("Ngày sinh", "birth", "birth", date(holder.birth)),
+        ("Giới tính", "sex", "sex", sex),
+        ("Quốc tịch", "nationality", "nationality", holder.nationality.clone()),
+        ("Quê quán", "origin", "origin", holder.origin.clone()),
+        ("Nơi cư trú", "residence", "residence", holder.residence.clone()),
+        ("Ngày cấp", "issued", "issued", date(holder.issued)),
+        ("Ngày hết hạn", "expiry", "expiry", date(holder.expiry)),
+    ];
+    for (vi, en, key, value) in rows {
+        let Some(value) = value else { continue };
+        // What a chip says goes to a terminal: no control characters.
+        let value: String = value.chars().filter(|c| !c.is_control()).collect();
+        let group = holder.from.get(key).map(|g| format!("  [{g}]")).unwrap_or_default();
+        out.row(vi, en, &format!("{value}{group}"));
+    }
+}
+
+fn crosses(out: &mut Table, table: &[Comparison], notes: &[Note]) {
+    let source = |source: Source| match source {
+        Source::Chip => "chip",
+        Source::Qr => "QR",
+        Source::Typed => "khai/typed",
+    };
+    let fields = if table.is_empty() { [].as_slice() } else { FIELDS.as_slice() };
+    for name in fields.iter().copied() {
+        let pairs: Vec<String> = table
+            .iter()
+            .filter(|c| c.field == name && c.outcome != Agreement::Absent)
+            .map(|c| {
+                let word = if c.outcome == Agreement::Agree { "khớp/agree" } else { "KHÁC/differ" };
+                format!("{}–{} {word}", source(c.left), source(c.right))
+            })
+            .collect();
+        let (vi, en) = field(name);
+        out.row(vi, en, &if pairs.is_empty() { "chỉ một nguồn/one source".to_owned() } else { pairs.join("; ") });
+    }
+    for note in notes {
+        let (vi, en) = note.sentence();
+        out.row("Lưu ý", "note", &format!("{}: {vi} / {en}", source(note.source)));
+    }
+    let differ = |left: Source, right: Source| {
+        let mut pairs = table.iter().filter(|c| c.outcome == Agreement::Differ);
+        pairs.any(|c| c.left == left && c.right == right)
+    };
+    if differ(Source::Chip, Source::Typed) {
+        out.line("    → Phần khai khác chip: nhìn thẻ trước mặt, hỏi lại người nộp và sửa phần khai.");
+        out.line("      What was typed differs from the chip: look at the card, ask the applicant, mend what was typed.");
+    }
+    if differ(Source::Chip, Source::Qr) {
+        out.line("    → Mã QR khác chip: quét lại; nếu vẫn khác, mặt thẻ có thể bị sửa hoặc không cùng một thẻ. Tin chip, không tin mã QR.");
+        out.line("      The QR code differs from the chip: scan again; then the card's face may be altered or be another card's. Believe the chip.");
+    }
+    if differ(Source::Qr, Source::Typed) && !differ(Source::Chip, Source::Typed) && !differ(Source::Chip, Source::Qr) {
+        out.line("    → Phần khai khác mã QR (mã QR không có chữ ký): nhìn thẻ trước mặt và sửa phần khai.");
+        out.line("      What was typed differs from the QR code, which nobody signed: look at the card and mend what was typed.");
+    }
+}
+
+fn field(field: Field) -> (&'static str, &'static str) {
+    match field {
+        Field::Number => ("Số định danh", "number"),
+        Field::Name => ("Họ tên", "name"),
+        Field::Birth => ("Ngày sinh", "birth"),
+        Field::Sex => ("Giới tính", "sex"),
+        Field::Expiry => ("Ngày hết hạn", "expiry"),
+        Field::Issued => ("Ngày cấp", "issued"),
+    }
+}
+
+const FIELDS: [Field; 6] =
+    [Field::Number, Field::Name, Field::Birth, Field::Sex, Field::Expiry, Field::Issued];
+const NAME_WIDTH: usize = 30;

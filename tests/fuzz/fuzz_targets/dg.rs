@@ -1,0 +1,20 @@
+#![no_main]
+//! Any data group or EF.COM; each reader gets the same bytes and knows its own by the tag.
+
+use hoso::chip::dg13::Dg13;
+use hoso::chip::mrz::Mrz;
+use hoso::chip::{lds, portrait};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    for number in 1..=16 {
+        let _ = lds::open(data, number);
+    }
+    let _ = (lds::com_list(data), lds::security_infos(data), Dg13::parse(data));
+    let today = jiff::civil::date(2026, 6, 1);
+    for mrz in Mrz::of_dg1(data).into_iter().chain(Mrz::parse(data)) {
+        let _ = (mrz.birth_date(today), mrz.expiry_date(today));
+    }
+    if let Ok(found) = portrait::find(data) {
+        assert!(found.range.end <= data.len() && found.range.start < found.range.end);
+    }
+});
