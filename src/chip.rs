@@ -12,6 +12,7 @@ pub mod dg11;
 pub mod dg12;
 pub mod dg13;
 pub mod dg7;
+pub mod face;
 pub mod holder;
 pub mod lds;
 pub mod master_list;
@@ -47,4 +48,7 @@ pub const CODES: &[&Code] = &[
     &master_list::LIST_SIGNATURE,
     &master_list::LIST_SIGNER,
     &card_qr::NOT_A_CARD_QR,
+    &face::MODEL_ABSENT,
+    &face::MODEL_CHANGED,
+    &face::MODEL_BROKEN,
 ];
