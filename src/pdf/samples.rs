@@ -102,7 +102,7 @@ pub struct Samples {
 impl Samples {
     /// Turned by quarters clockwise, after mirroring left to right where that is asked.
     pub fn upright(self, turns: u8, mirrored: bool) -> Self {
-        if turns % 4 == 0 && !mirrored {
+        if turns.is_multiple_of(4) && !mirrored {
             return self;
         }
         let (width, height, channels) =

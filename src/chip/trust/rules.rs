@@ -73,7 +73,7 @@ pub(super) fn judge(
     rule(!curve_allowed(&anchor.facts, curves), Broken::AnchorCurve);
     let issued = signer.not_before;
     rule(!issued.is_some_and(|issued| Validity::of(parts).holds(issued)), Broken::AnchorValidity);
-    rule(!issued.is_some_and(|from| from <= now), Broken::SignerNotYetValid);
+    rule(issued.is_none_or(|from| from > now), Broken::SignerNotYetValid);
     let country = |parts: &Parts| name_part(&parts.subject, COUNTRY).map(|c| c.trim().to_ascii_uppercase());
     let (ours, theirs) = (country(parts), country(signer));
     rule(theirs.is_some() && theirs != ours, Broken::Country);
