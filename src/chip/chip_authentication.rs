@@ -97,7 +97,11 @@ pub fn offers(dg14: &[u8]) -> Result<Vec<Offer>, DerError> {
             keys.push((info.optional(0x02)?.map(|t| t.content.to_vec()), spki));
         } else if let Some(suite) = oid.strip_prefix(CA_ECDH).and_then(Suite::of_arc) {
             info.expect(0x02)?;
-            protocols.push((protocol.content.to_vec(), suite, info.optional(0x02)?.map(|t| t.content.to_vec())));
+            protocols.push((
+                protocol.content.to_vec(),
+                suite,
+                info.optional(0x02)?.map(|t| t.content.to_vec()),
+            ));
         }
     }
     let mut offers = Vec::new();
