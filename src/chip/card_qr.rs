@@ -182,7 +182,10 @@ mod tests {
         assert!(parse(labelled).unwrap() == parse(OLD).unwrap());
         let address = labelled.replace("Phường X", "Nơi thường trú: Phường X");
         assert!(parse(&address).unwrap() == parse(OLD).unwrap());
-        assert_eq!(parse(&OLD.replace("Phường X", "Hẻm 3: Phường X")).unwrap().address, "Hẻm 3: Phường X, Tỉnh Y");
+        assert_eq!(
+            parse(&OLD.replace("Phường X", "Hẻm 3: Phường X")).unwrap().address,
+            "Hẻm 3: Phường X, Tỉnh Y"
+        );
     }
 
     #[test]

@@ -111,7 +111,8 @@ pub(super) mod tests {
 
     #[test]
     fn details_are_read_and_dates_in_both_forms() {
-        let others = tlv(0xa0, &[&[2, 1, 2][..], &wide(0x5f0f, b"A<<B"), &wide(0x5f0f, "Bé".as_bytes())].concat());
+        let others =
+            tlv(0xa0, &[&[2, 1, 2][..], &wide(0x5f0f, b"A<<B"), &wide(0x5f0f, "Bé".as_bytes())].concat());
         let fields = [
             wide(0x5f0e, "NGUYỄN<<VĂN<AN".as_bytes()),
             others,
@@ -123,7 +124,10 @@ pub(super) mod tests {
         ];
         let file = tlv(0x6b, &fields.concat());
         let Ok(dg11) = Dg11::parse(&file) else { panic!() };
-        assert_eq!((dg11.name.as_deref(), dg11.number.as_deref()), (Some("NGUYỄN VĂN AN"), Some("001090123456")));
+        assert_eq!(
+            (dg11.name.as_deref(), dg11.number.as_deref()),
+            (Some("NGUYỄN VĂN AN"), Some("001090123456"))
+        );
         assert_eq!(dg11.other_names, ["A B", "Bé"]);
         assert_eq!(dg11.birth, Some(jiff::civil::date(1990, 1, 15)));
         assert_eq!(dg11.birth_place.as_deref(), Some("Hà Nội, Việt Nam"));

@@ -51,7 +51,10 @@ mod tests {
         ];
         let Ok(dg12) = Dg12::parse(&tlv(0x6c, &fields.concat())) else { panic!() };
         assert_eq!(dg12.authority.as_deref(), Some("CỤC CẢNH SÁT QLHC"));
-        assert_eq!((dg12.issued, dg12.others), (Some(jiff::civil::date(2021, 4, 15)), vec!["A B".to_owned()]));
+        assert_eq!(
+            (dg12.issued, dg12.others),
+            (Some(jiff::civil::date(2021, 4, 15)), vec!["A B".to_owned()])
+        );
         assert!(Dg12::parse(&tlv(0x6c, &wide(0x5f19, &[0xff]))).is_err());
         assert!(Dg12::parse(&tlv(0x6b, &[])).is_err());
     }

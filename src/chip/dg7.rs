@@ -41,7 +41,10 @@ mod tests {
         };
         let file = body(2, 2);
         let found = pictures(&file).unwrap();
-        assert_eq!(found.iter().map(|r| file[r.clone()].to_vec()).collect::<Vec<_>>(), [[0xff, 0xd8, 0xff]; 2]);
+        assert_eq!(
+            found.iter().map(|r| file[r.clone()].to_vec()).collect::<Vec<_>>(),
+            [[0xff, 0xd8, 0xff]; 2]
+        );
         assert!(pictures(&body(1, 2)).is_err());
         assert!(matches!(pictures(&body(10, 10)), Err(DerError::Limit { .. })));
         for length in 0..file.len() {

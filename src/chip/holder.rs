@@ -58,7 +58,7 @@ impl Holder {
         let stated = [
             (13, intact(13).and_then(|file| Dg13::parse(file).ok()).map(|dg13| of_dg13(&dg13))),
             (11, intact(11).and_then(|file| Dg11::parse(file).ok()).map(of_dg11)),
-            (12, intact(12).and_then(|file| Dg12::parse(file).ok()).map(of_dg12)),
+            (12, intact(12).and_then(|file| Dg12::parse(file).ok()).map(|dg12| of_dg12(&dg12))),
             (1, intact(1).and_then(|file| Mrz::of_dg1(file).ok()).map(|mrz| of_zone(&mrz, today))),
         ];
         let mut found = None;
@@ -126,6 +126,16 @@ pub(crate) fn conflict(mrz: &Mrz, dg13: &Dg13, today: Date) -> bool {
         || differ(zone.expiry, texts.expiry)
 }
 
+/// The same of DG1 and DG11, whose personal number need not be the document's.
+pub(crate) fn details_conflict(mrz: &Mrz, dg11: &Dg11, today: Date) -> bool {
+    let zone = of_zone(mrz, today);
+    let name = match (&zone.name, &dg11.name) {
+        (Some(a), Some(b)) => !same_name(a, zone.name_cut, b, false),
+        _ => false,
+    };
+    name || matches!((zone.birth, dg11.birth), (Some(a), Some(b)) if a != b)
+}
+
 fn of_zone(mrz: &Mrz, today: Date) -> Holder {
     let twelve = mrz.optional.split(' ').next().filter(|o| is_personal(o) && o.ends_with(&mrz.number));
     let number = twelve.unwrap_or(&mrz.number);
@@ -152,7 +162,7 @@ fn of_dg11(dg11: Dg11) -> Holder {
     }
 }
 
-fn of_dg12(dg12: Dg12) -> Holder {
+fn of_dg12(dg12: &Dg12) -> Holder {
     Holder { issued: dg12.issued, ..Holder::default() }
 }
 

@@ -89,21 +89,26 @@ impl Mrz {
     }
 }
 
-fn td1(zone: &str) -> Mrz {
-    let (number, optional, number_ok) = if &zone[14..15] == "<" {
-        // Long number: the rest and the check digit stand in the optional data (Doc 9303-5, 4.2.4).
-        let overflow = zone[15..30].split('<').next().unwrap_or_default();
-        match overflow.char_indices().last() {
-            Some((at, digit)) => {
-                let number = format!("{}{}", &zone[5..14], &overflow[..at]);
-                let ok = check_digit(&[&number]) == digit;
-                (number, zone[15 + overflow.len()..30].to_owned(), ok)
-            }
-            None => (zone[5..14].to_owned(), zone[15..30].to_owned(), false),
+/// A document number, what is left of the optional data behind it, and whether its check digit is right. A filler in the
+/// check digit's place means that the number runs on into the optional data, up to its check digit (Doc 9303-5, 4.2.4;
+/// 9303-6, 4.2.2.1).
+fn numbered(number: &str, digit: &str, optional: &str) -> (String, String, bool) {
+    if digit != "<" {
+        return (number.to_owned(), optional.to_owned(), digit == check_digit(&[number]).to_string());
+    }
+    let overflow = optional.split('<').next().unwrap_or_default();
+    match overflow.char_indices().last() {
+        Some((at, digit)) => {
+            let number = format!("{number}{}", &overflow[..at]);
+            let right = check_digit(&[&number]) == digit;
+            (number, optional[overflow.len()..].to_owned(), right)
         }
-    } else {
-        (zone[5..14].to_owned(), zone[15..30].to_owned(), checked(zone, 5..14))
-    };
+        None => (number.to_owned(), optional.to_owned(), false),
+    }
+}
+
+fn td1(zone: &str) -> Mrz {
+    let (number, optional, number_ok) = numbered(&zone[5..14], &zone[14..15], &zone[15..30]);
     let composite = [&zone[5..30], &zone[30..37], &zone[38..45], &zone[48..59]];
     let checks = number_ok
         && checked(zone, 30..36)
@@ -127,12 +132,17 @@ fn td1(zone: &str) -> Mrz {
 
 fn two_lines(zone: &str, width: usize, layout: Layout) -> Mrz {
     let (first, second) = zone.split_at(width);
-    let optional = if layout == Layout::Td3 { 28..42 } else { 28..35 };
+    // Only the smaller layout has numbers that run on.
+    let (number, optional, number_ok) = if layout == Layout::Td3 {
+        (second[0..9].to_owned(), second[28..42].to_owned(), checked(second, 0..9))
+    } else {
+        numbered(&second[0..9], &second[9..10], &second[28..35])
+    };
     let optional_ok = layout == Layout::Td2
         || checked(second, 28..42)
         || (second[28..42].bytes().all(|b| b == b'<') && &second[42..43] == "<");
     let composite = [&second[0..10], &second[13..20], &second[21..width - 1]];
-    let checks = checked(second, 0..9)
+    let checks = number_ok
         && checked(second, 13..19)
         && checked(second, 21..27)
         && optional_ok
@@ -141,8 +151,8 @@ fn two_lines(zone: &str, width: usize, layout: Layout) -> Mrz {
         layout,
         document_code: trim(&first[0..2]),
         issuing_state: trim(&first[2..5]),
-        number: trim(&second[0..9]),
-        optional: trim(&second[optional]),
+        number: trim(&number),
+        optional: trim(&optional),
         name: name(&first[5..]),
         name_cut: !first.ends_with('<'),
         birth: second[13..19].to_owned(),
@@ -218,11 +228,36 @@ mod tests {
     }
 
     #[test]
+    fn a_long_number_of_two_lines_of_36_runs_on_too_and_one_of_44_never_does() {
+        let number = "D23145890734";
+        let digit = check_digit(&[number]);
+        let second = format!("{}<UTO7408122F1204159{}{digit}{:<<3}", &number[..9], &number[9..], "");
+        let composite = check_digit(&[&second[..10], &second[13..20], &second[21..35]]);
+        let zone = |second: &str, composite: char| format!("{}{second}{composite}", &TD2[..36]);
+        let mrz = Mrz::parse(zone(&second, composite).as_bytes()).unwrap();
+        assert!(mrz.checks && mrz.number == number && mrz.optional.is_empty());
+        let other = second.replace(&format!("734{digit}"), &format!("735{digit}"));
+        let composite = check_digit(&[&other[..10], &other[13..20], &other[21..35]]);
+        assert!(!Mrz::parse(zone(&other, composite).as_bytes()).unwrap().checks);
+        let mut passport = TD3.as_bytes().to_vec();
+        passport[53] = b'<';
+        let mrz = Mrz::parse(&passport).unwrap();
+        assert!(!mrz.checks && mrz.number == "L898902C3");
+    }
+
+    #[test]
     fn every_changed_character_in_a_checked_field_shows() {
-        for at in (5..30).chain(30..37).chain(38..45) {
-            let mut zone = TD1.as_bytes().to_vec();
-            zone[at] = if zone[at] == b'5' { b'6' } else { b'5' };
-            assert!(!Mrz::parse(&zone).unwrap().checks, "{at}");
+        let td1: Vec<usize> = (5..30).chain(30..37).chain(38..45).chain(48..60).collect();
+        let td2: Vec<usize> = (36..46).chain(49..56).chain(57..72).collect();
+        let td3: Vec<usize> = (44..54).chain(57..64).chain(65..88).collect();
+        for (sample, places) in [(TD1, td1), (TD2, td2), (TD3, td3)] {
+            for at in places {
+                let mut zone = sample.as_bytes().to_vec();
+                // Another letter whose value is the same modulo 10 would not show, by the standard's own design.
+                let value = char::from(zone[at]).to_digit(36).unwrap_or(0) % 10;
+                zone[at] = if value == 5 { b'6' } else { b'5' };
+                assert!(!Mrz::parse(&zone).unwrap().checks, "{at} of {}", zone.len());
+            }
         }
     }
 

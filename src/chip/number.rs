@@ -2,7 +2,7 @@
 //! rules of the number are not published in full, so that nothing here refuses: a person looks again.
 
 use super::card_qr::{CardQr, Layout};
-use super::compare::{Source, Typed, sex_of};
+use super::compare::{Source, Typed, fold, sex_of};
 use super::holder::{Holder, Sex};
 use crate::codes::{self, NationalId};
 use jiff::civil::Date;
@@ -40,8 +40,15 @@ pub enum Kind {
 /// Everything worth a second look. The number is each source's own.
 pub fn notes(chip: Option<&Holder>, qr: Option<&CardQr>, typed: Option<&Typed>) -> Vec<Note> {
     let mut out = Vec::new();
+    // Another country's document has a number of another kind.
+    let foreign = chip
+        .and_then(|h| h.nationality.as_deref())
+        .is_some_and(|n| !matches!(fold(n).as_str(), "VNM" | "VIET NAM"));
     let mut about = |source, number: Option<&str>, sex: Option<Sex>, birth: Option<Date>| {
-        out.extend(number.into_iter().flat_map(|n| of_number(n, sex, birth)).map(|kind| Note { source, kind }));
+        let number = number.filter(|_| !foreign);
+        out.extend(
+            number.into_iter().flat_map(|n| of_number(n, sex, birth)).map(|kind| Note { source, kind }),
+        );
     };
     if let Some(h) = chip {
         about(Source::Chip, h.number.as_deref(), h.sex, h.birth);
@@ -58,7 +65,9 @@ pub fn notes(chip: Option<&Holder>, qr: Option<&CardQr>, typed: Option<&Typed>) 
             (qr.unread_sex, Kind::QrSex),
             (qr.layout() == Layout::Of2024, Kind::QrLayout2024),
         ];
-        out.extend(unread.iter().filter(|(is, _)| *is).map(|(_, kind)| Note { source: Source::Qr, kind: *kind }));
+        out.extend(
+            unread.iter().filter(|(is, _)| *is).map(|(_, kind)| Note { source: Source::Qr, kind: *kind }),
+        );
     }
     out
 }
@@ -131,6 +140,19 @@ mod tests {
         assert_eq!(kinds("001305123456", "Nữ", (2005, 1, 15)), []);
         assert_eq!(kinds("999090123456", "Nam", (1990, 1, 15)), [Kind::BirthPlace]);
         assert_eq!(kinds("C01X00T47", "Nam", (1990, 1, 15)), [Kind::NotPersonal]);
+    }
+
+    #[test]
+    fn a_foreign_documents_number_is_not_held_against_the_rules_of_ours() {
+        let card = |nationality: &str| Holder {
+            number: Some("C01X00T47".to_owned()),
+            nationality: Some(nationality.to_owned()),
+            ..Holder::default()
+        };
+        assert!(notes(Some(&card("D")), None, None).is_empty());
+        for ours in ["VNM", "Việt Nam"] {
+            assert_eq!(notes(Some(&card(ours)), None, None).len(), 1);
+        }
     }
 
     #[test]

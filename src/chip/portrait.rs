@@ -245,7 +245,10 @@ pub(crate) mod tests {
             let template = wide([0x7f, 0x60], &wide([0x7f, 0x2e], content));
             der::tlv(0x75, &wide([0x7f, 0x61], &[&[2, 1, 1], &template[..]].concat()))
         };
-        assert_eq!(find(&around(&der::tlv(0x65, &der::tlv(0x80, &jpeg(300, 400))))), Err(PortraitError::NoImage));
+        assert_eq!(
+            find(&around(&der::tlv(0x65, &der::tlv(0x80, &jpeg(300, 400))))),
+            Err(PortraitError::NoImage)
+        );
         assert_eq!(find(&around(&jpeg(300, 400))), Err(PortraitError::NoImage));
         for length in 0..file.len() {
             assert!(find(&file[..length]).is_err());

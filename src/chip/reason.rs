@@ -157,7 +157,7 @@ pub enum Flag {
     AssertedByReader,
     /// A check digit of the machine readable zone is wrong.
     MrzCheck,
-    /// DG1 and DG13 disagree about the holder.
+    /// DG1 and DG13, or DG11, disagree about the holder.
     DataConflict,
     /// DG1 has another form than expected.
     Dg1Unreadable,

@@ -1,7 +1,9 @@
 //! A verdict as `hoso identity verify --json` prints it: one object whose words stay the same whatever the program's own
 //! types become. The holder is in it, so it is for the desk that asked and for nobody's log.
 
+use super::compare::Comparison;
 use super::holder::{Holder, Sex};
+use super::number::Note;
 use super::reading::{Access, Reading};
 use super::reason::{Flag, Overall};
 use super::trust::Revocation;
@@ -9,12 +11,16 @@ use super::verdict::{Check, CloneCheck, DgState, Trial, Validity, Verdict};
 use crate::cms::{Hash, Over};
 use crate::digest::Sha256;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// A judged reading.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
+    /// The file that was judged, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The conclusion.
     pub overall: Conclusion,
     /// Why it is no better one, the weightiest first.
@@ -24,7 +30,7 @@ pub struct Report {
     /// The authority behind it.
     pub chain: ChainReport,
     /// Every data group that is listed or supplied, `DG1` to `DG16`.
-    pub groups: BTreeMap<String, GroupState>,
+    pub groups: BTreeMap<GroupName, GroupState>,
     /// Whether the chip is a copy.
     pub clone_check: CloneReport,
     /// What revocation lists say about the signer.
@@ -45,6 +51,26 @@ pub struct Report {
     pub judged_at: jiff::Timestamp,
     /// The set of demands it was judged by.
     pub policy: String,
+    /// Chip, QR code and what was typed, field by field; without values.
+    pub comparison: Vec<Comparison>,
+    /// What should be looked at twice in them.
+    pub notes: Vec<Note>,
+}
+
+/// A data group's name: `DG13`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupName(pub u8);
+
+impl fmt::Display for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DG{}", self.0)
+    }
+}
+
+impl Serialize for GroupName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// The conclusion in one word.
@@ -127,6 +153,8 @@ pub struct ChainReport {
     pub anchor_sha256: Option<Sha256>,
     /// The file of that anchor.
     pub anchor: Option<String>,
+    /// Rules of the chain that are broken.
+    pub broken: Vec<String>,
 }
 
 /// Whether the authority is trusted.
@@ -214,7 +242,7 @@ pub struct HolderReport {
     /// Issue date.
     pub issued: Option<Date>,
     /// The data group of each field: `{"name":"DG13"}`.
-    pub from: BTreeMap<String, String>,
+    pub from: BTreeMap<String, GroupName>,
 }
 
 impl Report {
@@ -223,6 +251,7 @@ impl Report {
         let overall = verdict.overall;
         let (vi, en) = overall.remedy();
         Report {
+            file: None,
             overall: conclusion(overall),
             reasons: reasons(verdict),
             sod: SodReport {
@@ -243,8 +272,9 @@ impl Report {
                 issuer: verdict.issuer.clone(),
                 anchor_sha256: verdict.anchor.as_ref().map(|a| a.sha256),
                 anchor: verdict.anchor.as_ref().map(|a| a.file.clone()),
+                broken: verdict.broken.clone(),
             },
-            groups: verdict.dg.iter().map(|(n, state)| (format!("DG{n}"), group_state(*state))).collect(),
+            groups: verdict.dg.iter().map(|(n, state)| (GroupName(*n), group_state(*state))).collect(),
             clone_check: clone_report(verdict),
             revocation: verdict.revocation.unwrap_or(Revocation::Unknown),
             access: verdict.access,
@@ -255,6 +285,8 @@ impl Report {
             next: Sentence { vi: vi.to_owned(), en: en.to_owned() },
             judged_at: verdict.judged_at,
             policy: verdict.policy_version.clone(),
+            comparison: Vec::new(),
+            notes: Vec::new(),
         }
     }
 }
@@ -293,7 +325,9 @@ fn reasons(verdict: &Verdict) -> Vec<Reason> {
             }
             found
         }
-        Overall::Unverifiable(_) => verdict.unproven.iter().map(|r| named(Overall::Unverifiable(*r), verdict)).collect(),
+        Overall::Unverifiable(_) => {
+            verdict.unproven.iter().map(|r| named(Overall::Unverifiable(*r), verdict)).collect()
+        }
         overall => vec![named(overall, verdict)],
     }
 }
@@ -359,12 +393,7 @@ fn clone_report(verdict: &Verdict) -> CloneReport {
         .copied()
         .or_else(|| verdict.clone_check.map(earlier))
         .unwrap_or((Method::None, Trial::NotDone));
-    CloneReport {
-        method,
-        status,
-        active_authentication: trials.active,
-        chip_authentication: trials.chip,
-    }
+    CloneReport { method, status, active_authentication: trials.active, chip_authentication: trials.chip }
 }
 
 /// Of a record in which the trials are not told apart yet.
@@ -390,7 +419,7 @@ fn holder_report(holder: Holder, verdict: &Verdict) -> HolderReport {
         origin: holder.origin,
         residence: holder.residence,
         issued: holder.issued,
-        from: holder.from.into_iter().map(|(field, group)| (field.to_owned(), format!("DG{group}"))).collect(),
+        from: holder.from.into_iter().map(|(field, group)| (field.to_owned(), GroupName(group))).collect(),
     }
 }
 

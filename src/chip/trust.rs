@@ -30,7 +30,7 @@ use crl::Crl;
 use openssl::x509::X509Ref;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// A folder of anchors, indexed.
@@ -86,13 +86,13 @@ impl Trust {
     /// imported list that is damaged.
     pub fn load(folder: &Path) -> Outcome<Self> {
         let mut trust = Trust::default();
-        for (name, path, bytes) in files(folder, &["pem", "crt", "cer", "der", "crl", install::ENDING])? {
+        for (name, path) in files(folder, &["pem", "crt", "cer", "der", "crl", install::ENDING])? {
             let added = if name.ends_with(install::ENDING) {
-                trust.add_import(&name, bytes)
+                trust.open_import(&name, &path)
             } else {
-                trust.add_file(&name, &bytes)
+                whole(&path).and_then(|bytes| trust.add_file(&name, &bytes))
             };
-            added.map_err(|fault| fault.at(&path))?;
+            added.map_err(|fault| fault.at(path.display()))?;
         }
         Ok(trust)
     }
@@ -103,8 +103,8 @@ impl Trust {
     /// # Errors
     /// `CHIP-010`, `CHIP-011`.
     pub fn add_folder(&mut self, folder: &Path) -> Outcome<()> {
-        for (_, path, bytes) in files(folder, &["pem", "crt", "cer", "der", "crl"])? {
-            let (_, lists) = sort(&bytes).map_err(|fault| fault.at(&path))?;
+        for (_, path) in files(folder, &["pem", "crt", "cer", "der", "crl"])? {
+            let (_, lists) = sort(&whole(&path)?).map_err(|fault| fault.at(path.display()))?;
             self.crls.extend(lists);
         }
         Ok(())
@@ -119,9 +119,7 @@ impl Trust {
         let file: Arc<str> = name.into();
         for der in certificates {
             let anchor = Anchor::read(name, &der).map_err(|e| Fault::new(&NOT_AN_ANCHOR).detail(e))?;
-            let length = der.len();
-            let slice = Slice { all: Arc::new(der), at: 0, length };
-            let row = Row::of(&anchor, slice).ok_or(Fault::new(&NOT_AN_ANCHOR))?;
+            let row = Row::of(&anchor, Slice::of(der)).ok_or(Fault::new(&NOT_AN_ANCHOR))?;
             self.add(Entry { file: Arc::clone(&file), row, anchor: OnceLock::from(Some(Box::new(anchor))) });
         }
         self.crls.extend(lists);
@@ -199,11 +197,25 @@ impl Trust {
     /// # Errors
     /// `CHIP-012` where it is not as it was written.
     pub fn add_import(&mut self, name: &str, bytes: Vec<u8>) -> Outcome<()> {
-        let (provenance, rows) =
-            bundle::read(bytes).map_err(|why| Fault::new(&BUNDLE_DAMAGED).detail(why))?;
+        self.take_import(name, bundle::read(bytes))
+    }
+
+    fn open_import(&mut self, name: &str, path: &Path) -> Outcome<()> {
+        let size = size_of(path)?;
+        let file = std::fs::File::open(path).map_err(|e| unreadable(path, &e))?;
+        self.take_import(name, bundle::open(file, size))
+    }
+
+    fn take_import(&mut self, name: &str, read: Result<(Provenance, Vec<Row>), &'static str>) -> Outcome<()> {
+        let (provenance, rows) = read.map_err(|why| Fault::new(&BUNDLE_DAMAGED).detail(why))?;
         let file: Arc<str> = name.into();
-        rows.into_iter()
-            .for_each(|row| self.add(Entry { file: Arc::clone(&file), row, anchor: OnceLock::new() }));
+        self.entries.reserve(rows.len());
+        self.by_digest.reserve(rows.len());
+        self.by_name.reserve(rows.len());
+        self.by_key_id.reserve(rows.len());
+        for row in rows {
+            self.add(Entry { file: Arc::clone(&file), row, anchor: OnceLock::new() });
+        }
         self.imports.push((name.to_owned(), provenance));
         Ok(())
     }
@@ -278,31 +290,36 @@ impl Entry {
     }
 }
 
-/// The files of a folder with these endings: name, path as told to people, bytes. In name order.
-fn files(folder: &Path, endings: &[&str]) -> Outcome<Vec<(String, String, Vec<u8>)>> {
-    let unreadable = |place: &Path, error: &std::io::Error| {
-        Fault::new(&ANCHORS_UNREADABLE).at(place.display()).detail(error.kind())
-    };
-    let mut paths = Vec::new();
+/// The files of a folder with these endings, name and path, in name order.
+fn files(folder: &Path, endings: &[&str]) -> Outcome<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
         let path = entry.map_err(|e| unreadable(folder, &e))?.path();
         let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
         if ending.is_some_and(|ending| endings.contains(&ending.as_str())) {
-            paths.push(path);
+            found.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path));
         }
     }
-    paths.sort();
-    let mut found = Vec::new();
-    for path in paths {
-        let size = std::fs::metadata(&path).map_err(|e| unreadable(&path, &e))?.len();
-        if size > LARGEST_FILE {
-            return Err(Fault::new(&NOT_AN_ANCHOR).at(path.display()).detail(format_args!("{size} bytes")));
-        }
-        let bytes = std::fs::read(&path).map_err(|e| unreadable(&path, &e))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        found.push((name, path.display().to_string(), bytes));
-    }
+    found.sort();
     Ok(found)
+}
+
+fn whole(path: &Path) -> Outcome<Vec<u8>> {
+    size_of(path)?;
+    std::fs::read(path).map_err(|e| unreadable(path, &e))
+}
+
+/// Refuses what is too large before memory is taken for it.
+fn size_of(path: &Path) -> Outcome<usize> {
+    let size = std::fs::metadata(path).map_err(|e| unreadable(path, &e))?.len();
+    match usize::try_from(size) {
+        Ok(fits) if size <= LARGEST_FILE => Ok(fits),
+        _ => Err(Fault::new(&NOT_AN_ANCHOR).at(path.display()).detail(format_args!("{size} bytes"))),
+    }
+}
+
+fn unreadable(place: &Path, error: &std::io::Error) -> Fault {
+    Fault::new(&ANCHORS_UNREADABLE).at(place.display()).detail(error.kind())
 }
 
 /// The certificates (DER) and revocation lists in a file's bytes.

@@ -90,6 +90,9 @@ pub struct Verdict {
     /// The authority that the document signer's certificate names.
     #[serde(default)]
     pub issuer: Option<String>,
+    /// Rules of the chain that are broken, by name.
+    #[serde(default)]
+    pub broken: Vec<String>,
     /// When it was judged.
     pub judged_at: jiff::Timestamp,
     /// [`Policy::version`].
@@ -235,6 +238,7 @@ impl Verdict {
             unproven: Vec::new(),
             sod: SodFacts::default(),
             issuer: None,
+            broken: Vec::new(),
             judged_at: now,
             policy_version: policy.version.clone(),
         }
@@ -275,4 +279,4 @@ const CURVES: [&str; 13] = [
 ];
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

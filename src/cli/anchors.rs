@@ -237,7 +237,7 @@ pub const CODES: &[&Code] = &[&ANCHOR_DAMAGED];
 
 /// A certificate of an imported list is not as it was written.
 pub const ANCHOR_DAMAGED: Code = Code {
-    id: "CHIP-034",
+    id: "CHIP-040",
     class: Class::Setup,
     vi: "Có chứng thư trong tệp đã nhập bị hỏng",
     en: "a certificate of an imported list is damaged",

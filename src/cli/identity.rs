@@ -3,9 +3,9 @@
 mod table;
 
 use crate::chip::card_qr::CardQr;
-use crate::chip::compare::{Comparison, Typed, compare};
+use crate::chip::compare::{Typed, compare};
 use crate::chip::holder::Holder;
-use crate::chip::number::{self, Note};
+use crate::chip::number;
 use crate::chip::reading::{Access, FileId, LARGEST_READING, Reading};
 use crate::chip::report::{Conclusion, Report};
 use crate::chip::verdict::{Overall, Policy, Refusal, Unproven, Verdict};
@@ -20,9 +20,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Say what chip readings prove: signature, issuer, data groups, copy protection.
-    #[command(after_help = "Exit code: 0 genuine, 3 genuine but the clone check was not made, 4 unverifiable, 5 forged,\n\
+    #[command(
+        after_help = "Exit code: 0 genuine, 3 genuine but the clone check was not made, 4 unverifiable, 5 forged,\n\
         2 written wrongly, 1 a file cannot be read. Of several readings the worst counts. The face is never written.\n\n\
-        Example:\n  hoso identity verify citizen.reading.json --anchors anchors/csca --qr card-qr.txt")]
+        Example:\n  hoso identity verify citizen.reading.json --anchors anchors/csca --qr card-qr.txt"
+    )]
     Verify(VerifyArgs),
     /// Make a reading file from a folder of raw chip files (EF_SOD.bin, DG1.bin, Datagroup2.bin, ...).
     #[command(after_help = "Example:\n  hoso identity reading --from dump/ -o citizen.reading.json")]
@@ -127,15 +129,16 @@ fn judge_all(args: &VerifyArgs) -> Outcome<u8> {
     for path in &args.readings {
         match judge(path, &trust, now, &policy) {
             Ok((reading, verdict)) => {
-                let report = Report::of(reading.as_ref(), &verdict);
+                let mut report = Report::of(reading.as_ref(), &verdict);
                 let holder = reading.as_ref().and_then(|reading| Holder::of(reading, &verdict));
-                let table = compare(holder.as_ref(), qr.as_ref(), typed.as_ref());
-                let notes = number::notes(holder.as_ref(), qr.as_ref(), typed.as_ref());
+                report.comparison = compare(holder.as_ref(), qr.as_ref(), typed.as_ref());
+                report.notes = number::notes(holder.as_ref(), qr.as_ref(), typed.as_ref());
                 codes.push(report.overall.exit_code());
+                report.file = Some(path.display().to_string());
                 if args.json {
-                    println!("{}", line(path, &report, &table, &notes));
+                    println!("{}", serde_json::to_string(&report).unwrap_or_default());
                 } else {
-                    print!("{}", table::describe(path, &report, &table, &notes));
+                    print!("{}", table::describe(&report));
                 }
             }
             Err(fault) => {
@@ -200,17 +203,6 @@ fn add_lists(trust: &mut Trust, folder: &Path) -> Outcome<()> {
         trust.add_file(&name, &bytes).map_err(|fault| fault.at(path.display()))?;
     }
     Ok(())
-}
-
-/// The line of one reading: the report's own keys, the file before and the comparison after them.
-fn line(path: &Path, report: &Report, table: &[Comparison], notes: &[Note]) -> String {
-    let mut value = serde_json::to_value(report).unwrap_or_default();
-    if let Some(object) = value.as_object_mut() {
-        object.insert("file".to_owned(), serde_json::json!(path));
-        object.insert("comparison".to_owned(), serde_json::json!(table));
-        object.insert("notes".to_owned(), serde_json::json!(notes));
-    }
-    value.to_string()
 }
 
 /// A disproved reading is worse than one that cannot be read, and that one worse than an unproven one.
@@ -334,31 +326,4 @@ pub const NOT_A_LIST: Code = Code {
 };
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_several_readings_the_worst_counts() {
-        for (codes, expected) in
-            [(&[0u8, 0][..], 0), (&[0, 3], 3), (&[3, 4, 0], 4), (&[4, 1, 0], 1), (&[1, 5, 4], 5), (&[], 0)]
-        {
-            assert_eq!(worst(codes), expected);
-        }
-    }
-
-    #[test]
-    fn chip_files_are_known_by_the_names_that_readers_give_them() {
-        for (name, id) in [
-            ("EF_SOD.bin", FileId::Sod),
-            ("SOD", FileId::Sod),
-            ("EF.COM", FileId::Com),
-            ("Datagroup15.bin", FileId::Dg(15)),
-            ("DG1.bin", FileId::Dg(1)),
-            ("EF_DG13.bin", FileId::Dg(13)),
-            ("ef.cardaccess", FileId::CardAccess),
-        ] {
-            assert_eq!(file_id(name), Some(id), "{name}");
-        }
-        assert_eq!((file_id("DG17.bin"), file_id("notes.txt"), file_id("DG.bin")), (None, None, None));
-    }
-}
+mod tests;

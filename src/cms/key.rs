@@ -5,8 +5,9 @@
 use crate::der::{self, DerError, Tlv};
 use openssl::asn1::Asn1Object;
 use openssl::bn::{BigNum, BigNumContext};
-use openssl::ec::EcGroup;
+use openssl::ec::{EcGroup, EcKey, EcPoint};
 use openssl::pkey::{PKey, Public};
+use openssl::rsa::Rsa;
 use std::sync::OnceLock;
 
 /// The curve of a SubjectPublicKeyInfo.
@@ -59,16 +60,72 @@ pub fn curve(spki: &[u8]) -> Curve {
 /// # Errors
 /// See [`KeyError`].
 pub fn public_key(spki: &[u8]) -> Result<PKey<Public>, KeyError> {
-    let named;
-    let spki = match curve(spki) {
-        Curve::Named => spki,
+    let written_out = match curve(spki) {
+        Curve::Named => None,
+        Curve::WrittenOut(name) => Some(name),
         Curve::Unknown => return Err(KeyError::Curve),
-        Curve::WrittenOut(name) => {
-            named = under_its_name(spki, name).ok_or(KeyError::Unreadable)?;
-            &named
-        }
     };
-    PKey::public_key_from_der(spki).map_err(|_| KeyError::Unreadable)
+    // What is met in chips is put together here: OpenSSL's own decoder takes ten times as long.
+    let parts = Parts::read(spki).map_err(|_| KeyError::Unreadable)?;
+    let named = |name: &str| KNOWN.iter().position(|(known, _, _)| *known == name);
+    let found = match parts.algorithm {
+        RSA => parts.rsa(),
+        EC => match written_out {
+            Some(name) => named(name).and_then(|index| parts.ec(index)),
+            None => {
+                KNOWN.iter().position(|(_, oid, _)| *oid == parts.curve).and_then(|index| parts.ec(index))
+            }
+        },
+        _ => None,
+    };
+    // Other kinds and curves; what is malformed is refused there too.
+    let other = || PKey::public_key_from_der(spki).ok().filter(|_| written_out.is_none());
+    found.or_else(other).ok_or(KeyError::Unreadable)
+}
+
+/// A SubjectPublicKeyInfo taken apart.
+struct Parts<'a> {
+    /// Contents of the OBJECT IDENTIFIER.
+    algorithm: &'a [u8],
+    /// Contents of the curve's OBJECT IDENTIFIER, nothing where there is none.
+    curve: &'a [u8],
+    key: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn read(spki: &'a [u8]) -> Result<Self, DerError> {
+        let mut fields = der::only(spki, 0x30)?.reader();
+        let mut algorithm = fields.expect(0x30)?.reader();
+        let oid = algorithm.expect(0x06)?.content;
+        let curve = algorithm.optional(0x06)?.map_or(&[][..], |t| t.content);
+        let bits = fields.expect(0x03)?;
+        fields.end()?;
+        let [0, key @ ..] = bits.content else { return Err(DerError::Value { at: bits.at }) };
+        Ok(Parts { algorithm: oid, curve, key })
+    }
+
+    fn rsa(&self) -> Option<PKey<Public>> {
+        let mut fields = der::only(self.key, 0x30).ok()?.reader();
+        let mut number = || {
+            let digits = fields.expect(0x02).ok()?.content;
+            let positive = digits.first().is_some_and(|first| first & 0x80 == 0);
+            BigNum::from_slice(digits).ok().filter(|n| positive && n.num_bits() <= LARGEST_MODULUS)
+        };
+        let (n, e) = (number()?, number()?);
+        fields.end().ok()?;
+        PKey::from_rsa(Rsa::from_public_components(n, e).ok()?).ok()
+    }
+
+    fn ec(&self, index: usize) -> Option<PKey<Public>> {
+        let group = &known(index)?.group;
+        let mut context = BigNumContext::new().ok()?;
+        // Refuses a point that is not on the curve.
+        let point = EcPoint::from_bytes(group, self.key, &mut context).ok()?;
+        if point.is_infinity(group) {
+            return None;
+        }
+        PKey::from_ec_key(EcKey::from_public_key(group, &point).ok()?).ok()
+    }
 }
 
 /// The bits of the field that a written-out curve claims; for reports.
@@ -102,8 +159,8 @@ struct Written<'a> {
 /// The name of the curve with exactly these parameters.
 fn same_as(parameters: &Tlv<'_>) -> Option<&'static str> {
     let written = read(parameters).ok()??;
-    let at = KNOWN.iter().enumerate().filter(|(_, (_, octets))| *octets == written.p.len());
-    at.filter_map(|(index, (name, _))| Some((name, known(index)?)))
+    let at = KNOWN.iter().enumerate().filter(|(_, (_, _, octets))| *octets == written.p.len());
+    at.filter_map(|(index, (name, _, _))| Some((name, known(index)?)))
         .find(|(_, known)| known.is(&written))
         .map(|(name, _)| *name)
 }
@@ -141,8 +198,7 @@ fn trimmed(number: &[u8]) -> &[u8] {
 
 /// A named curve's parameters, leading zeros left out except in `x` and `y`, which are as long as the field.
 struct Known {
-    /// Contents of the name's OBJECT IDENTIFIER.
-    oid: Vec<u8>,
+    group: EcGroup,
     p: Vec<u8>,
     a: Vec<u8>,
     b: Vec<u8>,
@@ -177,7 +233,7 @@ impl Known {
 /// Loaded when first compared with: most runs meet one or two curves.
 fn known(index: usize) -> Option<&'static Known> {
     static LOADED: [OnceLock<Option<Known>>; KNOWN.len()] = [const { OnceLock::new() }; KNOWN.len()];
-    LOADED.get(index)?.get_or_init(|| KNOWN.get(index).and_then(|(name, _)| load(name))).as_ref()
+    LOADED.get(index)?.get_or_init(|| KNOWN.get(index).and_then(|(name, _, _)| load(name))).as_ref()
 }
 
 fn load(name: &str) -> Option<Known> {
@@ -197,46 +253,39 @@ fn load(name: &str) -> Option<Known> {
     }
     let width = p.num_bytes();
     let (x, y) = (x.to_vec_padded(width).ok()?, y.to_vec_padded(width).ok()?);
-    let oid = object.as_slice().to_vec();
-    Some(Known { oid, p: p.to_vec(), a: a.to_vec(), b: b.to_vec(), x, y, order: order.to_vec() })
-}
-
-/// The same SubjectPublicKeyInfo with the curve's name in place of its parameters.
-fn under_its_name(spki: &[u8], name: &str) -> Option<Vec<u8>> {
-    let mut fields = der::only(spki, 0x30).ok()?.reader();
-    let algorithm = fields.expect(0x30).ok()?.reader().expect(0x06).ok()?.raw;
-    let point = fields.expect(0x03).ok()?.raw;
-    fields.end().ok()?;
-    let index = KNOWN.iter().position(|(known, _)| *known == name)?;
-    let oid = der::tlv(0x06, &known(index)?.oid);
-    Some(der::sequence(&[&der::sequence(&[algorithm, &oid]), point]))
+    Some(Known { group, p: p.to_vec(), a: a.to_vec(), b: b.to_vec(), x, y, order: order.to_vec() })
 }
 
 const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
 const PRIME_FIELD: &str = "1.2.840.10045.1.1";
-/// Prime curves of FIPS 186-4, SEC 2 and RFC 5639 by OpenSSL's short names, with the octets of their field. Which of
-/// them may be used is for policy to say.
-const KNOWN: [(&str, usize); 20] = [
-    ("prime192v1", 24),
-    ("secp224r1", 28),
-    ("prime256v1", 32),
-    ("secp256k1", 32),
-    ("secp384r1", 48),
-    ("secp521r1", 66),
-    ("brainpoolP160r1", 20),
-    ("brainpoolP160t1", 20),
-    ("brainpoolP192r1", 24),
-    ("brainpoolP192t1", 24),
-    ("brainpoolP224r1", 28),
-    ("brainpoolP224t1", 28),
-    ("brainpoolP256r1", 32),
-    ("brainpoolP256t1", 32),
-    ("brainpoolP320r1", 40),
-    ("brainpoolP320t1", 40),
-    ("brainpoolP384r1", 48),
-    ("brainpoolP384t1", 48),
-    ("brainpoolP512r1", 64),
-    ("brainpoolP512t1", 64),
+/// Contents of rsaEncryption's and id-ecPublicKey's OBJECT IDENTIFIERs.
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+/// Bits; OpenSSL verifies nothing under larger ones either.
+const LARGEST_MODULUS: i32 = 16_384;
+/// Prime curves of FIPS 186-4, SEC 2 and RFC 5639: OpenSSL's short name, contents of the OBJECT IDENTIFIER, octets of the
+/// field. Which of them may be used is for policy to say.
+const KNOWN: [(&str, &[u8], usize); 20] = [
+    ("prime192v1", &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x01], 24),
+    ("secp224r1", &[0x2b, 0x81, 0x04, 0x00, 0x21], 28),
+    ("prime256v1", &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07], 32),
+    ("secp256k1", &[0x2b, 0x81, 0x04, 0x00, 0x0a], 32),
+    ("secp384r1", &[0x2b, 0x81, 0x04, 0x00, 0x22], 48),
+    ("secp521r1", &[0x2b, 0x81, 0x04, 0x00, 0x23], 66),
+    ("brainpoolP160r1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x01], 20),
+    ("brainpoolP160t1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x02], 20),
+    ("brainpoolP192r1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x03], 24),
+    ("brainpoolP192t1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x04], 24),
+    ("brainpoolP224r1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x05], 28),
+    ("brainpoolP224t1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x06], 28),
+    ("brainpoolP256r1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07], 32),
+    ("brainpoolP256t1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x08], 32),
+    ("brainpoolP320r1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x09], 40),
+    ("brainpoolP320t1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0a], 40),
+    ("brainpoolP384r1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0b], 48),
+    ("brainpoolP384t1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0c], 48),
+    ("brainpoolP512r1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0d], 64),
+    ("brainpoolP512t1", &[0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x0e], 64),
 ];
 
 #[cfg(test)]

@@ -8,6 +8,12 @@
 
 mod anchors;
 mod bad_input;
+#[cfg(feature = "pcsc")]
+mod card;
+#[allow(dead_code, reason = "the card can do more than these tests ask for")]
+#[path = "../card/mod.rs"]
+mod chip_card;
+mod chip_reading;
 mod engine;
 mod house;
 mod http_signature_judge;

@@ -16,7 +16,7 @@ use crate::chip::reading::{Access, Challenge, FileId, Reading};
 use crate::chip::sod::Sod;
 use crate::fault::{Fault, Outcome};
 use std::collections::BTreeMap;
-use zeroize::Zeroize as _;
+use zeroize::Zeroize;
 
 /// The reading of one card, over as many approaches as it takes.
 pub struct Session {
@@ -379,7 +379,7 @@ impl Session {
 /// What was read is the holder's.
 impl Drop for Session {
     fn drop(&mut self) {
-        self.files.values_mut().for_each(|file| file.zeroize());
+        self.files.values_mut().for_each(Zeroize::zeroize);
         self.partial.iter_mut().for_each(|partial| partial.bytes.zeroize());
     }
 }

@@ -81,10 +81,9 @@ impl Forgery {
                 "Không tiếp nhận; báo công an và ghi lại cơ quan ký nêu ở dòng Cơ quan cấp.",
                 "Do not accept it; tell the police and note the signer named in the issuer's line.",
             ),
-            Forgery::NoSigner | Forgery::MessageDigest | Forgery::ContentType | Forgery::DgList => (
-                "Không tiếp nhận bằng thẻ này; báo công an.",
-                "Do not accept this card; tell the police.",
-            ),
+            Forgery::NoSigner | Forgery::MessageDigest | Forgery::ContentType | Forgery::DgList => {
+                ("Không tiếp nhận bằng thẻ này; báo công an.", "Do not accept this card; tell the police.")
+            }
         }
     }
 }

@@ -210,9 +210,10 @@ impl Flag {
                 ("có thông tin do đầu đọc tự khai", "the reader makes claims that are not judged")
             }
             Flag::MrzCheck => ("số kiểm tra của vùng MRZ sai", "a check digit of the zone is wrong"),
-            Flag::DataConflict => {
-                ("DG1 và DG13 không khớp, cần người xem lại", "DG1 and DG13 disagree; a person must look")
-            }
+            Flag::DataConflict => (
+                "DG1 và DG13 (hoặc DG11) không khớp, cần người xem lại",
+                "DG1 and DG13 (or DG11) disagree; a person must look",
+            ),
             Flag::Dg1Unreadable => ("không đọc được DG1", "DG1 cannot be read"),
             Flag::Dg13Unreadable => ("không đọc được DG13", "DG13 cannot be read"),
             Flag::Dg11Unreadable => ("không đọc được DG11", "DG11 cannot be read"),

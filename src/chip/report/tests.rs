@@ -28,7 +28,7 @@ fn a_genuine_reading_in_all_its_words() {
     );
     assert_eq!(
         report["chain"],
-        json!({"status": "trusted", "issuer": "C=VN, O=TEST ONLY, CN=TEST CSCA", "anchor_sha256": null, "anchor": "vn.pem"})
+        json!({"status": "trusted", "issuer": "C=VN, O=TEST ONLY, CN=TEST CSCA", "anchor_sha256": null, "anchor": "vn.pem", "broken": []})
     );
     assert_eq!(report["groups"], json!({"DG1": "match", "DG2": "match", "DG13": "match", "DG15": "match"}));
     assert_eq!(
@@ -38,7 +38,10 @@ fn a_genuine_reading_in_all_its_words() {
     assert_eq!((&report["revocation"], &report["access"]), (&json!("fresh"), &json!("PACE-CAN")));
     let holder = &report["holder"];
     assert_eq!((&holder["verified"], &holder["signed"]), (&json!(true), &json!(true)));
-    assert_eq!((&holder["name"], &holder["birth"], &holder["sex"]), (&json!("Nguyễn Văn An"), &json!("1990-01-15"), &json!("male")));
+    assert_eq!(
+        (&holder["name"], &holder["birth"], &holder["sex"]),
+        (&json!("Nguyễn Văn An"), &json!("1990-01-15"), &json!("male"))
+    );
     assert_eq!(holder["from"]["name"], "DG13");
     assert_eq!(holder["from"]["nationality"], "DG1");
 }
@@ -62,19 +65,35 @@ fn every_conclusion_has_its_word_its_reasons_and_its_exit_code() {
     let tampered = world().mint("ds", &["--tamper", "2"]);
     let value = report(&tampered, &judge(&tampered, "anchors"));
     assert_eq!((&value["overall"], &value["groups"]["DG2"]), (&json!("forged"), &json!("mismatch")));
-    assert_eq!((&value["chain"]["status"], &value["reasons"][0]["code"]), (&json!("trusted"), &json!("dg_hash")));
+    assert_eq!(
+        (&value["chain"]["status"], &value["reasons"][0]["code"]),
+        (&json!("trusted"), &json!("dg_hash"))
+    );
 
     let mut broken = unchecked.clone();
     broken.files.insert(FileId::Sod, vec![0x77, 2, 0x30, 0x80]);
     let value = report(&broken, &judge(&broken, "anchors"));
-    assert_eq!((&value["overall"], &value["reasons"][0]["code"]), (&json!("unverifiable"), &json!("malformed")));
+    assert_eq!(
+        (&value["overall"], &value["reasons"][0]["code"]),
+        (&json!("unverifiable"), &json!("malformed"))
+    );
     assert_eq!((&value["sod"]["signature"], &value["holder"]), (&json!("unsupported"), &Value::Null));
 
-    let limit = Verdict::refused(Overall::Rejected(Refusal::Limit), Access::Unknown, jiff::Timestamp::now(), &Policy::default());
+    let limit = Verdict::refused(
+        Overall::Rejected(Refusal::Limit),
+        Access::Unknown,
+        jiff::Timestamp::now(),
+        &Policy::default(),
+    );
     let value = serde_json::to_value(Report::of(None, &limit)).unwrap();
     assert_eq!((&value["overall"], &value["reasons"][0]["code"]), (&json!("unverifiable"), &json!("limit")));
 
-    let codes = [Conclusion::Genuine, Conclusion::GenuineCloneUnchecked, Conclusion::Unverifiable, Conclusion::Forged];
+    let codes = [
+        Conclusion::Genuine,
+        Conclusion::GenuineCloneUnchecked,
+        Conclusion::Unverifiable,
+        Conclusion::Forged,
+    ];
     assert_eq!(codes.map(Conclusion::exit_code), [0, 3, 4, 5]);
 }
 
@@ -96,16 +115,23 @@ fn expired_untrusted_and_revoked_chains_are_told_apart() {
     let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 1000);
     let verdict = verify(&reading, &world().trust("anchors"), later, &Policy::default());
     let value = report(&reading, &verdict);
-    assert_eq!((&value["overall"], &value["chain"]["status"]), (&json!("genuine_clone_unchecked"), &json!("expired")));
+    assert_eq!(
+        (&value["overall"], &value["chain"]["status"]),
+        (&json!("genuine_clone_unchecked"), &json!("expired"))
+    );
     let earlier = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 10);
     let verdict = verify(&reading, &world().trust("anchors"), earlier, &Policy::default());
     let value = report(&reading, &verdict);
     assert_eq!((&value["overall"], &value["chain"]["status"]), (&json!("unverifiable"), &json!("untrusted")));
+    assert_eq!(value["chain"]["broken"], json!(["signer_not_yet_valid"]));
     let mut revoked = right();
     revoked.signers = vec![by("revoked")];
     let reading = world().forge(&revoked);
     let value = report(&reading, &judge(&reading, "crls"));
-    assert_eq!((&value["revocation"], &value["reasons"][0]["code"]), (&json!("revoked"), &json!("dsc_revoked")));
+    assert_eq!(
+        (&value["revocation"], &value["reasons"][0]["code"]),
+        (&json!("revoked"), &json!("dsc_revoked"))
+    );
     let stale = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 60);
     let reading = world().forge(&right());
     let verdict = verify(&reading, &world().trust("crls"), stale, &Policy::default());
@@ -125,8 +151,14 @@ fn stripped_protected_and_unlisted_groups_are_told_apart() {
     let mut reading = world().forge(&hand);
     reading.files.insert(FileId::Dg(15), dg15);
     let value = report(&reading, &judge(&reading, "anchors"));
-    assert_eq!((&value["groups"]["DG3"], &value["groups"]["DG15"]), (&json!("protected"), &json!("unlisted")));
-    assert_eq!((&value["clone_check"]["method"], &value["clone_check"]["status"]), (&json!("none"), &json!("not_done")));
+    assert_eq!(
+        (&value["groups"]["DG3"], &value["groups"]["DG15"]),
+        (&json!("protected"), &json!("unlisted"))
+    );
+    assert_eq!(
+        (&value["clone_check"]["method"], &value["clone_check"]["status"]),
+        (&json!("none"), &json!("not_done"))
+    );
 }
 
 #[test]
@@ -134,10 +166,13 @@ fn records_of_earlier_versions_are_still_read() {
     let reading = world().mint("ds", &["--aa-key", "aa.key"]);
     let verdict = judge(&reading, "anchors");
     let mut record = serde_json::to_value(&verdict).unwrap();
-    for key in ["trials", "unproven", "sod", "issuer"] {
+    for key in ["trials", "unproven", "sod", "issuer", "broken"] {
         assert!(record.as_object_mut().unwrap().remove(key).is_some());
     }
     let old: Verdict = serde_json::from_value(record).unwrap();
     let value = report(&reading, &old);
-    assert_eq!((&value["clone_check"]["method"], &value["clone_check"]["status"]), (&json!("AA"), &json!("passed")));
+    assert_eq!(
+        (&value["clone_check"]["method"], &value["clone_check"]["status"]),
+        (&json!("AA"), &json!("passed"))
+    );
 }

@@ -6,7 +6,6 @@
 
 use crate::cms::{Hash, Parts, SignatureAlg};
 use crate::der::{self, DerError, Reader, Tlv};
-use openssl::x509::X509;
 use std::collections::BTreeSet;
 
 /// Nothing outside the signatures is other than prescribed. `normal` is the SignedData in its ContentInfo as DER.
@@ -51,9 +50,9 @@ fn signer(signer: &Tlv<'_>, certificates: &[&[u8]]) -> Result<(Option<Hash>, Opt
     let mut fields = signer.reader();
     let version = fields.expect(0x02)?.content;
     let found = match fields.optional(0x80)? {
-        Some(id) => certificates.iter().position(|c| {
-            version == [3] && parts(c).is_some_and(|p| p.subject_key_id() == Some(id.content))
-        }),
+        Some(id) => certificates
+            .iter()
+            .position(|c| version == [3] && parts(c).is_some_and(|p| p.subject_key_id() == Some(id.content))),
         None => {
             let mut pair = fields.expect(0x30)?.reader();
             let (issuer, serial) = (pair.expect(0x30)?.raw, pair.expect(0x02)?.content);
@@ -74,9 +73,7 @@ fn signer(signer: &Tlv<'_>, certificates: &[&[u8]]) -> Result<(Option<Hash>, Opt
 }
 
 fn parts(certificate: &[u8]) -> Option<Parts> {
-    // As OpenSSL reads it, which is what the authority's signature was checked over.
-    let certificate = X509::from_der(certificate).ok()?;
-    Parts::of(&certificate).ok()
+    Parts::read(certificate).ok()
 }
 
 /// A hash whose parameters are absent or NULL (RFC 5754, 2).
@@ -97,7 +94,9 @@ fn without_parameters(mut fields: Reader<'_>) -> bool {
 
 fn plain_algorithm(algorithm: &Tlv<'_>, digest: Option<Hash>) -> bool {
     match SignatureAlg::read(algorithm, digest) {
-        Ok(SignatureAlg::RsaPss { hash, mgf, salt }) => pss_forms(hash, mgf, salt).any(|f| f == algorithm.raw),
+        Ok(SignatureAlg::RsaPss { hash, mgf, salt }) => {
+            pss_forms(hash, mgf, salt).any(|f| f == algorithm.raw)
+        }
         Ok(_) => without_parameters(algorithm.reader()),
         Err(_) => false,
     }

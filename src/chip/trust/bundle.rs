@@ -14,6 +14,9 @@
 use super::anchor::{Anchor, Mark, mark, name_mark};
 use crate::digest::Sha256;
 use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _};
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 /// Where an imported list came from.
@@ -66,16 +69,38 @@ pub(super) struct Row {
     pub(super) bytes: Slice,
 }
 
-/// A part of bytes that many share.
+/// Where a certificate's bytes are.
 pub(super) struct Slice {
-    pub(super) all: Arc<Vec<u8>>,
-    pub(super) at: usize,
-    pub(super) length: usize,
+    store: Store,
+    at: usize,
+    length: usize,
+}
+
+#[derive(Clone)]
+enum Store {
+    Memory(Arc<Vec<u8>>),
+    /// Stays the one that was opened when another takes its name.
+    File(Arc<File>),
 }
 
 impl Slice {
-    pub(super) fn get(&self) -> &[u8] {
-        self.all.get(self.at..self.at.saturating_add(self.length)).unwrap_or_default()
+    /// A whole certificate in memory.
+    pub(super) fn of(bytes: Vec<u8>) -> Self {
+        Slice { at: 0, length: bytes.len(), store: Store::Memory(Arc::new(bytes)) }
+    }
+
+    /// The bytes; none where the file no longer has them.
+    pub(super) fn get(&self) -> Vec<u8> {
+        match &self.store {
+            Store::Memory(all) => {
+                all.get(self.at..self.at.saturating_add(self.length)).unwrap_or_default().to_vec()
+            }
+            Store::File(file) => {
+                let mut bytes = vec![0; self.length];
+                let read = file.read_exact_at(&mut bytes, self.at as u64);
+                read.map_or_else(|_| Vec::new(), |()| bytes)
+            }
+        }
     }
 }
 
@@ -90,11 +115,11 @@ impl Row {
     /// The certificate, where its bytes are those that the row tells of.
     pub(super) fn read(&self, file: &str) -> Option<Anchor> {
         let bytes = self.bytes.get();
-        if Sha256::of(bytes) != self.sha256 {
+        if Sha256::of(&bytes) != self.sha256 {
             return None;
         }
-        let anchor = Anchor::read(file, bytes).ok()?;
-        let said = Row::of(&anchor, Slice { all: Arc::default(), at: 0, length: 0 })?;
+        let anchor = Anchor::read(file, &bytes).ok()?;
+        let said = Row::of(&anchor, Slice::of(Vec::new()))?;
         ((said.name, said.key_id, said.key) == (self.name, self.key_id, self.key)).then_some(anchor)
     }
 }
@@ -105,7 +130,7 @@ pub(super) fn write(mut provenance: Provenance, anchors: &[(Anchor, &[u8])]) -> 
     sorted.sort_by_key(|(anchor, _)| anchor.sha256);
     let (mut index, mut certificates) = (Vec::new(), Vec::new());
     for (anchor, bytes) in sorted {
-        let row = Row::of(anchor, Slice { all: Arc::default(), at: 0, length: 0 })?;
+        let row = Row::of(anchor, Slice::of(Vec::new()))?;
         index.extend_from_slice(&row.sha256.0);
         for mark in [row.name, row.key_id, row.key] {
             index.extend_from_slice(&mark);
@@ -120,26 +145,42 @@ pub(super) fn write(mut provenance: Provenance, anchors: &[(Anchor, &[u8])]) -> 
     Some([FORMAT, line.as_bytes(), b"\n", &index, &certificates].concat())
 }
 
-/// The provenance and the rows of a bundle; an English reason where it is damaged.
+/// The provenance and the rows of a bundle in memory; an English reason where it is damaged.
 pub(super) fn read(bytes: Vec<u8>) -> Result<(Provenance, Vec<Row>), &'static str> {
-    let rest = bytes.strip_prefix(FORMAT).ok_or("another format")?;
-    let end = rest.iter().position(|b| *b == b'\n').ok_or("no provenance")?;
-    let provenance: Provenance = serde_json::from_slice(&rest[..end]).map_err(|_| "no provenance")?;
-    let rest = &rest[end + 1..];
-    let size =
-        provenance.certificates.checked_mul(ROW).filter(|size| *size <= rest.len()).ok_or("cut off")?;
-    let (index, certificates) = rest.split_at(size);
-    if Sha256::of(index) != provenance.index_sha256 {
+    let bytes = Arc::new(bytes);
+    read_index(&mut bytes.as_slice(), bytes.len(), &Store::Memory(Arc::clone(&bytes)))
+}
+
+/// The same of a file, which is read no further than its index: its certificates when they are asked for.
+pub(super) fn open(file: File, size: usize) -> Result<(Provenance, Vec<Row>), &'static str> {
+    let file = Arc::new(file);
+    read_index(&mut BufReader::with_capacity(BUFFER, &*file), size, &Store::File(Arc::clone(&file)))
+}
+
+fn read_index(
+    from: &mut impl BufRead,
+    size: usize,
+    store: &Store,
+) -> Result<(Provenance, Vec<Row>), &'static str> {
+    let mut format = [0; FORMAT.len()];
+    from.read_exact(&mut format).ok().filter(|()| format == FORMAT).ok_or("another format")?;
+    let mut line = Vec::new();
+    from.take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(|_| "cut off")?;
+    let provenance: Provenance = serde_json::from_slice(&line).map_err(|_| "no provenance")?;
+    let head = FORMAT.len() + line.len();
+    let base = provenance.certificates.checked_mul(ROW).and_then(|rows| rows.checked_add(head));
+    let base = base.filter(|base| *base <= size && line.ends_with(b"\n")).ok_or("cut off")?;
+    let mut index = vec![0; base - head];
+    from.read_exact(&mut index).map_err(|_| "cut off")?;
+    if Sha256::of(&index) != provenance.index_sha256 {
         return Err("the index is not the one that was written");
     }
-    let base = bytes.len() - certificates.len();
-    let all = Arc::new(bytes);
     let mut rows = Vec::with_capacity(provenance.certificates);
-    for row in all[base - size..base].as_chunks::<ROW>().0 {
+    for row in index.as_chunks::<ROW>().0 {
         let part = |at: usize| -> Mark { row[at..at + 16].try_into().unwrap_or_default() };
         let number = |at: usize| row[at..at + 4].iter().fold(0usize, |n, b| (n << 8) | usize::from(*b));
         let (at, length) = (base.saturating_add(number(80)), number(84));
-        if at.checked_add(length).is_none_or(|end| end > all.len()) {
+        if at.checked_add(length).is_none_or(|end| end > size) {
             return Err("cut off");
         }
         rows.push(Row {
@@ -147,12 +188,15 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<(Provenance, Vec<Row>), &'static st
             name: part(32),
             key_id: part(48),
             key: part(64),
-            bytes: Slice { all: Arc::clone(&all), at, length },
+            bytes: Slice { store: store.clone(), at, length },
         });
     }
     Ok((provenance, rows))
 }
 
+/// More than the line and half of a large index need.
+const BUFFER: usize = 32 << 10;
+const LONGEST_LINE: u64 = 1 << 20;
 const FORMAT: &[u8] = b"hoso anchors 1\n";
 /// Three marks, a digest, two numbers of 32 bits.
 const ROW: usize = 32 + 3 * 16 + 8;

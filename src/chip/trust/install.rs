@@ -156,7 +156,7 @@ fn last(path: &Path) -> Outcome<Option<(Provenance, BTreeMap<Sha256, Listed>)>> 
     let (provenance, rows) =
         bundle::read(bytes).map_err(|why| Fault::new(&BUNDLE_DAMAGED).at(path.display()).detail(why))?;
     let listed = rows.iter().map(|row| {
-        let parts = Parts::read(row.bytes.get()).ok();
+        let parts = Parts::read(&row.bytes.get()).ok();
         let part = |oid| parts.as_ref().and_then(|p| name_part(&p.subject, oid));
         (row.sha256, Listed { sha256: row.sha256, country: part(super::COUNTRY), name: part(COMMON_NAME) })
     });

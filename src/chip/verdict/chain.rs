@@ -76,6 +76,7 @@ impl Judge<'_> {
 
     fn note_chain(&mut self, chain: &Chain<'_>, certificate: &X509) {
         self.verdict.anchor = Some(AnchorId { file: chain.anchor.file.clone(), sha256: chain.anchor.sha256 });
+        self.verdict.broken.extend(chain.broken.iter().map(|rule| name_of(*rule)));
         // Of several signers the worst counts.
         self.verdict.revocation = self.verdict.revocation.max(Some(chain.revocation));
         for odd in &chain.odd {
@@ -83,6 +84,7 @@ impl Judge<'_> {
                 Odd::SignerExpired => self.flag(Flag::DscExpired),
                 Odd::AnchorExpired => self.flag(Flag::CscaExpired),
                 Odd::SignerProfile => self.flag(Flag::DscProfile),
+                Odd::IssuedOutsideKeyPeriod => self.flag(Flag::SignedOutsideValidity),
                 Odd::Weak => {
                     let hash = signed_with(certificate).filter(|h| h.is_weak());
                     let name = hash.map_or("CSCA".to_owned(), |h| format!("{h:?} (CSCA)").to_uppercase());
@@ -121,6 +123,18 @@ impl Judge<'_> {
         }
         outside
     }
+}
+
+/// `SignerNotYetValid` as `signer_not_yet_valid`.
+fn name_of(rule: Broken) -> String {
+    let mut name = String::new();
+    for c in format!("{rule:?}").chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
 
 fn x509_time(text: &str) -> Option<Asn1Time> {

@@ -87,8 +87,9 @@ impl<'a> Judge<'a> {
         if let Some(reason) = self.verdict.unproven.first() {
             return Err(Overall::Unverifiable(*reason));
         }
-        // What nobody signed and is not as prescribed, and what is allowed although weak, is never called genuine.
-        let capped = [Flag::SodFrameUnusual, Flag::WeakAlgorithm];
+        // Never called genuine: a frame that nobody signed and that is not as prescribed, what is allowed although weak,
+        // and a reading that leaves out one of the keys that could show a copy.
+        let capped = [Flag::SodFrameUnusual, Flag::WeakAlgorithm, Flag::CloneCheckStripped];
         match proof {
             Some(proof) if !capped.iter().any(|flag| self.verdict.flags.contains(flag)) => {
                 self.verdict.clone_check = Some(proof);
@@ -186,8 +187,15 @@ impl<'a> Judge<'a> {
     }
 
     fn read_details(&mut self) {
-        if self.intact(11).is_some_and(|file| dg11::Dg11::parse(file).is_err()) {
+        let today = self.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let dg11 = self.intact(11).map(dg11::Dg11::parse);
+        if matches!(dg11, Some(Err(_))) {
             self.flag(Flag::Dg11Unreadable);
+        }
+        if let (Some(Ok(dg11)), Some(mrz)) = (&dg11, &self.mrz)
+            && holder::details_conflict(mrz, dg11, today)
+        {
+            self.flag(Flag::DataConflict);
         }
         if self.intact(12).is_some_and(|file| dg12::Dg12::parse(file).is_err()) {
             self.flag(Flag::Dg12Unreadable);

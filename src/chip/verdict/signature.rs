@@ -63,12 +63,15 @@ impl Judge<'_> {
 
     /// A curve of the sender's own making is refused before any arithmetic on it.
     fn check_curve(&self, certificate: &X509, facts: &KeyFacts) -> Early<()> {
-        let no_cofactor = Parts::of(certificate).is_ok_and(|parts| parts.explicit_curve() && !has_cofactor(&parts));
+        let no_cofactor =
+            Parts::of(certificate).is_ok_and(|parts| parts.explicit_curve() && !has_cofactor(&parts));
         if curve_allowed(facts, &self.policy.curves) && !no_cofactor {
             return Ok(());
         }
         Err(match facts {
-            KeyFacts::Ec { curve: Some(_), .. } if !no_cofactor => Overall::Unverifiable(Unproven::ChainPolicy),
+            KeyFacts::Ec { curve: Some(_), .. } if !no_cofactor => {
+                Overall::Unverifiable(Unproven::ChainPolicy)
+            }
             KeyFacts::Other if point_of_another_curve(certificate, &self.policy.curves) => {
                 Overall::Unverifiable(Unproven::IssuerDefect)
             }
@@ -114,7 +117,8 @@ fn wrong(check: &SignerCheck) -> Option<Forgery> {
 /// other curve is tried.
 fn unsigned(signer: &SignerInfo, facts: &KeyFacts, curves: &[String]) -> Overall {
     let forged = Overall::Forged(Forgery::Signature);
-    let (SignatureAlg::Ecdsa(_), KeyFacts::Ec { curve: Some(curve), .. }) = (signer.signature_alg, facts) else {
+    let (SignatureAlg::Ecdsa(_), KeyFacts::Ec { curve: Some(curve), .. }) = (signer.signature_alg, facts)
+    else {
         return forged;
     };
     let Some((r, s)) = numbers(&signer.signature) else { return forged };
@@ -130,9 +134,11 @@ fn unsigned(signer: &SignerInfo, facts: &KeyFacts, curves: &[String]) -> Overall
     if !too_large(&order).0 {
         return forged;
     }
-    let fits = curves.iter().filter_map(|name| group(name)).filter(|g| g.degree() == own.degree()).any(|g| {
-        order_of_another(&g, &order).is_some_and(|other| !too_large(&other).0)
-    });
+    let fits = curves
+        .iter()
+        .filter_map(|name| group(name))
+        .filter(|g| g.degree() == own.degree())
+        .any(|g| order_of_another(&g, &order).is_some_and(|other| !too_large(&other).0));
     if fits { Overall::Unverifiable(Unproven::IssuerDefect) } else { forged }
 }
 

@@ -1,5 +1,44 @@
 //! Every reading here is minted by the OpenSSL command line (`scripts/mint-reading`); where a signature must be wrong
 //! in a way that the command line cannot make, the message is put together by hand and OpenSSL signs its bytes.
+//!
+//! The known ways in which verifiers were fooled or tripped, and where each is tried:
+//!
+//! | | case | tried in |
+//! |---|---|---|
+//! | 1 | messageDigest is not the list's | here: `a_digest_that_is_not_that_of_the_list_is_forged` |
+//! | 2 | signed over the list though there are attributes | here: `a_signature_over_other_bytes_than_the_attributes_is_forged` |
+//! | 3 | contentType, old content types | here: `another_type_of_contents_is_forged_and_an_old_one_is_flagged` |
+//! | 4 | signed over the bytes with the implicit tag | here: as 2 |
+//! | 5 | two signers, no signer | here: `of_two_signers_both_must_be_right_and_one_there_must_be` |
+//! | 6 | a data group that is not listed | here: `an_answer_by_another_key_...`; `copies`: `chip_authentication_with_a_key_that_nobody_signed_...`; `data`: `an_injected_dg1_is_not_believed` |
+//! | 7 | a listed data group is not there | here: `a_missing_required_group_...`; `data`: `fingers_that_only_the_police_...`, `a_vietnamese_card_needs_...` |
+//! | 8 | a number twice, 0 or 17 | here: `a_list_with_a_number_twice_or_out_of_range_is_forged` |
+//! | 9 | EF.COM differs, version 1 of the list | `data`: `both_versions_of_the_list_are_judged_and_com_is_only_a_hint` |
+//! | 10 | swapped or lengthened files | here: `swapped_and_lengthened_files_are_forged_...` |
+//! | 11 | a signer of its own, an authority that is not trusted | here: `without_an_authority_nothing_is_proven_...` |
+//! | 12 | another country's authority | here: `another_countrys_authority_is_forged`; `chain`: `a_german_card_...`, `a_state_that_is_in_no_list_...` |
+//! | 13 | an authority as signer, a signer as authority | here: `certificates_that_break_a_rule_...`; `chain`: `a_document_signer_may_sign_no_certificates` |
+//! | 14 | link certificates, several of one name | `chain`: `certificates_of_one_name_are_told_apart_whatever_their_order` |
+//! | 15 | expiry, time of signing | here: `an_expired_signer_is_flagged_...`; `chain`: `a_claimed_time_outside_...`, `signing_outside_the_keys_own_period_...` |
+//! | 16 | revocation, lists on the card and of others | here: `a_list_on_the_card_is_not_believed_...`; `chain`: `a_list_of_another_authority_...` |
+//! | 17 | weak hashes, keys, exponents | here: `a_short_key_proves_nothing_...`; `signatures`: `every_curve_...`, `small_exponents_...`, `what_is_weak_and_allowed_...` |
+//! | 18 | curves written out | `curves`, all |
+//! | 19 | parameters of RSA-PSS, bare algorithm names | `signatures`: `rsa_signatures_hold_...`, `absent_parameters_of_pss_...` |
+//! | 20 | impossible numbers, two curves mixed up | `signatures`: `impossible_numbers_...`, `an_elliptic_signature_that_is_not_der_...`, `a_key_on_one_curve_...` |
+//! | 21 | structures made to cost | `bombs`, all; `reading/file.rs` |
+//! | 22 | the issuer in another string type | here: `an_issuer_written_in_another_string_type_...`; `signatures`: `what_nobody_signed_and_is_odd_...` |
+//! | 23 | attributes out of order | `signatures`: `attributes_out_of_order_...` |
+//! | 24 | full copies, replayed answers, kinds of answers | here: `a_full_copy_...`, `a_minted_card_...`; `copies`: `an_rsa_answer_...`; `clone.rs` |
+//! | 25 | chip authentication, stripped keys | `copies`: `an_invalid_key_...`, `a_reading_that_leaves_out_either_key_...`; `chip_authentication.rs` |
+//! | 26 | a downgrade from PACE to BAC | here: `a_chip_opened_the_older_way_...`; the reader's own tests |
+//! | 27 | PACE with chip authentication mapping | `copies`: `card_security_is_no_evidence` |
+//! | 28 | secure messaging that lies | the reader's own tests |
+//! | 29 | check digits, two files that disagree | `data`: `wrong_check_digits_...`, `dg1_and_dg13_that_disagree_...`; `mrz.rs` |
+//! | 30 | secrets in traces | `privacy`, all |
+//! | 31 | portraits made to cost, hidden tails, both encodings | `data`: `bombs_and_hidden_tails_of_portraits_...`; `portrait.rs` |
+//! | 32 | master lists | `master_list.rs` |
+//!
+//! And of all together: `flips`, no changed byte of a data group or of EF.SOD is ever genuine.
 
 mod bombs;
 mod chain;
@@ -7,10 +46,11 @@ mod copies;
 mod curves;
 mod data;
 mod flips;
-pub(in crate::chip) mod hand;
+pub(crate) mod hand;
 mod privacy;
 mod signatures;
-pub(in crate::chip) mod world;
+mod specimen;
+pub(crate) mod world;
 
 use super::*;
 use crate::chip::portrait::tests as faces;
@@ -20,10 +60,9 @@ use crate::chip::{holder, portrait};
 use crate::der;
 use hand::{Hand, How, Made, Signature, Who, by, by_whom, right, with};
 use openssl::pkey::PKey;
-use std::path::Path;
 use world::{dg1, dg13, lately, world};
 
-pub(in crate::chip) fn judge(reading: &Reading, folder: &str) -> Verdict {
+pub(crate) fn judge(reading: &Reading, folder: &str) -> Verdict {
     verify(reading, &world().trust(folder), jiff::Timestamp::now(), &Policy::default())
 }
 
@@ -365,61 +404,4 @@ fn the_holder_comes_from_signed_groups_only_and_no_verdict_holds_a_value() {
     let tampered = world().mint("ds", &["--tamper", "13"]);
     let holder = holder::Holder::of(&tampered, &judge(&tampered, "anchors")).unwrap();
     assert_eq!(holder.name.as_deref(), Some("NGUYEN VAN AN"));
-}
-
-#[test]
-fn an_odd_file_in_the_anchor_folder_is_named_and_a_note_is_passed_over() {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("README.txt"), "who gave us this, and when").unwrap();
-    assert!(Trust::load(dir.path()).unwrap().is_empty());
-    std::fs::write(dir.path().join("odd.pem"), "odd").unwrap();
-    let fault = Trust::load(dir.path()).err().unwrap();
-    assert_eq!(fault.code.id, "CHIP-011");
-    assert!(fault.place.unwrap().ends_with("odd.pem"));
-    assert_eq!(Trust::load(Path::new("/no/such/folder")).err().unwrap().code.id, "CHIP-010");
-}
-
-#[test]
-fn the_published_specimen_is_intact_and_of_unknown_origin() {
-    let shared = std::env::var("HOSO_SHARED_DATA")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data").to_owned());
-    let folder = Path::new(&shared).join("identity/specimen-bsi-2008");
-    if !folder.exists() {
-        eprintln!("skipped: no specimen in {}", folder.display());
-        return;
-    }
-    let names = [
-        (FileId::Com, "EF_COM"),
-        (FileId::Sod, "EF_SOD"),
-        (FileId::Dg(1), "Datagroup1"),
-        (FileId::Dg(2), "Datagroup2"),
-        (FileId::Dg(14), "Datagroup14"),
-        (FileId::Dg(15), "Datagroup15"),
-    ];
-    let files = names.map(|(id, name)| (id, std::fs::read(folder.join(name).with_extension("bin")).unwrap()));
-    let mut reading = Reading::of_files(files.into()).unwrap();
-    reading.active_authentication = Some(Challenge { challenge: vec![0; 8], response: vec![0; 128] });
-    let verdict = judge(&reading, "anchors");
-    assert_eq!((verdict.overall, verdict.short), (NO_ANCHOR, Short::IntegrityOnly));
-    assert_eq!(verdict.unproven, [Unproven::NoAnchor, Unproven::WeakAlgorithm]);
-    assert_eq!(verdict.sod.weak, ["SHA-1", "ECDSA 224 bit (brainpoolP224r1)"]);
-    assert_eq!(verdict.sod.algorithm.as_deref(), Some("ecdsa-with-SHA1"));
-    assert!(verdict.issuer.as_deref().is_some_and(|name| name.contains("CSCA BDR TEST")));
-    use DgState::{NotInSod, Ok, Protected};
-    assert_eq!(verdict.dg, BTreeMap::from([(1, Ok), (2, Ok), (3, Protected), (14, Ok), (15, NotInSod)]));
-    assert_eq!(flags(&verdict), [Flag::WeakAlgorithm, Flag::DscExpired, Flag::AaKeyUnsigned]);
-    let portrait = portrait::find(reading.dg(2).unwrap()).unwrap();
-    assert_eq!((portrait.width, portrait.height, portrait.range.start), (413, 531, 84));
-    assert!(!portrait.trailing);
-    for number in [1, 2, 14] {
-        let mut flipped = reading.clone();
-        let file = flipped.files.get_mut(&FileId::Dg(number)).unwrap();
-        let last = file.len() - 1;
-        file[last] ^= 1;
-        let verdict = judge(&flipped, "anchors");
-        assert_eq!(
-            (verdict.overall, verdict.dg[&number]),
-            (Overall::Forged(Forgery::DgHash), DgState::Mismatch)
-        );
-    }
 }

@@ -7,10 +7,10 @@ use crate::chip::report::{ChainState, Conclusion, GroupState, HolderReport, Meth
 use crate::chip::trust::Revocation;
 use crate::chip::verdict::{Trial, Validity};
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// The whole table, ending in a line feed.
-pub(super) fn describe(path: &Path, report: &Report, table: &[Comparison], notes: &[Note]) -> String {
+pub(super) fn describe(report: &Report) -> String {
+    let (table, notes) = (&report.comparison, &report.notes);
     let mut out = Table::default();
     let (vi, en) = match report.overall {
         Conclusion::Genuine => ("THẬT", "genuine"),
@@ -18,14 +18,17 @@ pub(super) fn describe(path: &Path, report: &Report, table: &[Comparison], notes
         Conclusion::Unverifiable => ("CHƯA XÁC MINH ĐƯỢC", "could not be verified"),
         Conclusion::Forged => ("GIẢ MẠO", "forged"),
     };
-    out.line(&format!("{}: {vi} / {en}", path.display()));
+    out.line(&format!("{}: {vi} / {en}", report.file.as_deref().unwrap_or("-")));
     summary(&mut out, report);
     out.heading("Kiểm tra", "checks");
     checks(&mut out, report);
     if let Some(holder) = &report.holder {
         let (vi, en) = match (holder.verified, holder.signed) {
             (true, _) => ("Người mang thẻ, đã xác minh", "holder, verified"),
-            (false, true) => ("Người mang thẻ, dữ liệu có ký, chưa loại trừ sao chép", "holder, signed, copy not ruled out"),
+            (false, true) => (
+                "Người mang thẻ, dữ liệu có ký, chưa loại trừ sao chép",
+                "holder, signed, copy not ruled out",
+            ),
             (false, false) => ("Người mang thẻ, CHƯA XÁC MINH", "holder, UNVERIFIED"),
         };
         out.heading(vi, en);
@@ -68,7 +71,9 @@ fn summary(out: &mut Table, report: &Report) {
             out.line("  The chip's data are genuine and unchanged, and the chip is no copy.");
         }
         (Conclusion::GenuineCloneUnchecked, _) => {
-            out.line("  Dữ liệu chip là thật và còn nguyên vẹn; chưa chứng minh được chip không phải bản sao.");
+            out.line(
+                "  Dữ liệu chip là thật và còn nguyên vẹn; chưa chứng minh được chip không phải bản sao.",
+            );
             out.line("  The chip's data are genuine and unchanged; that the chip is no copy is not proven.");
             for reason in report.reasons.iter().filter(|r| r.code != "clone_not_checked") {
                 out.line(&format!("  - {} / {}", reason.vi, reason.en));
@@ -109,6 +114,9 @@ fn checks(out: &mut Table, report: &Report) {
         ChainState::Expired => "tin cậy, chứng thư đã hết hạn / trusted, a certificate has expired",
     };
     out.row("Cơ quan cấp", "issuer", chain);
+    if !report.chain.broken.is_empty() {
+        out.row("Quy định bị vi phạm", "broken rules", &report.chain.broken.join(", "));
+    }
     if let Some(issuer) = &report.chain.issuer {
         out.row("Tên cơ quan ký", "its name", issuer);
     }
@@ -149,7 +157,11 @@ fn checks(out: &mut Table, report: &Report) {
     };
     out.row("Cách mở chip", "access", access);
     if report.pace_downgrade {
-        out.row("Lưu ý", "note", "mở bằng BAC dù thẻ có PACE / opened with BAC although the card offers PACE");
+        out.row(
+            "Lưu ý",
+            "note",
+            "mở bằng BAC dù thẻ có PACE / opened with BAC although the card offers PACE",
+        );
     }
     for flag in &report.flags {
         let (vi, en) = flag.sentence();
@@ -159,13 +171,11 @@ fn checks(out: &mut Table, report: &Report) {
 
 /// `DG1 DG2 đúng/match; DG3 cần quyền/protected`.
 fn groups(report: &Report) -> String {
-    let mut by_state: Vec<(GroupState, Vec<&str>)> = Vec::new();
-    let mut names: Vec<(&String, &GroupState)> = report.groups.iter().collect();
-    names.sort_by_key(|(name, _)| name.trim_start_matches("DG").parse::<u8>().unwrap_or(0));
-    for (name, state) in names {
+    let mut by_state: Vec<(GroupState, Vec<String>)> = Vec::new();
+    for (name, state) in &report.groups {
         match by_state.iter_mut().find(|(s, _)| s == state) {
-            Some((_, names)) => names.push(name),
-            None => by_state.push((*state, vec![name])),
+            Some((_, names)) => names.push(name.to_string()),
+            None => by_state.push((*state, vec![name.to_string()])),
         }
     }
     let word = |state: GroupState| match state {
@@ -199,8 +209,12 @@ fn person(out: &mut Table, holder: &HolderReport) {
     ];
     for (vi, en, key, value) in rows {
         let Some(value) = value else { continue };
-        // What a chip says goes to a terminal: no control characters.
-        let value: String = value.chars().filter(|c| !c.is_control()).collect();
+        // What a chip says goes to a terminal: nothing that moves the cursor or turns the line around.
+        let steers = |c: &char| {
+            c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        };
+        let value: String = value.chars().filter(|c| !steers(c)).collect();
         let group = holder.from.get(key).map(|g| format!("  [{g}]")).unwrap_or_default();
         out.row(vi, en, &format!("{value}{group}"));
     }
@@ -223,7 +237,11 @@ fn crosses(out: &mut Table, table: &[Comparison], notes: &[Note]) {
             })
             .collect();
         let (vi, en) = field(name);
-        out.row(vi, en, &if pairs.is_empty() { "chỉ một nguồn/one source".to_owned() } else { pairs.join("; ") });
+        out.row(
+            vi,
+            en,
+            &if pairs.is_empty() { "chỉ một nguồn/one source".to_owned() } else { pairs.join("; ") },
+        );
     }
     for note in notes {
         let (vi, en) = note.sentence();
@@ -241,7 +259,10 @@ fn crosses(out: &mut Table, table: &[Comparison], notes: &[Note]) {
         out.line("    → Mã QR khác chip: quét lại; nếu vẫn khác, mặt thẻ có thể bị sửa hoặc không cùng một thẻ. Tin chip, không tin mã QR.");
         out.line("      The QR code differs from the chip: scan again; then the card's face may be altered or be another card's. Believe the chip.");
     }
-    if differ(Source::Qr, Source::Typed) && !differ(Source::Chip, Source::Typed) && !differ(Source::Chip, Source::Qr) {
+    if differ(Source::Qr, Source::Typed)
+        && !differ(Source::Chip, Source::Typed)
+        && !differ(Source::Chip, Source::Qr)
+    {
         out.line("    → Phần khai khác mã QR (mã QR không có chữ ký): nhìn thẻ trước mặt và sửa phần khai.");
         out.line("      What was typed differs from the QR code, which nobody signed: look at the card and mend what was typed.");
     }
@@ -261,3 +282,104 @@ fn field(field: Field) -> (&'static str, &'static str) {
 const FIELDS: [Field; 6] =
     [Field::Number, Field::Name, Field::Birth, Field::Sex, Field::Expiry, Field::Issued];
 const NAME_WIDTH: usize = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chip::reading::Reading;
+    use crate::chip::verdict::{Flag, Forgery, Overall, Policy, Refusal, Unproven, Verdict};
+
+    fn told(overall: Overall) -> String {
+        let verdict =
+            Verdict::refused(overall, Access::Unknown, jiff::Timestamp::UNIX_EPOCH, &Policy::default());
+        describe(&Report::of(None::<&Reading>, &verdict))
+    }
+
+    #[test]
+    fn every_conclusion_says_what_it_is_and_what_to_do_in_both_languages() {
+        use Forgery::*;
+        use Unproven::*;
+        let all = [Overall::Genuine, Overall::GenuineCloneUnchecked]
+            .into_iter()
+            .chain(
+                [
+                    NoAnchor,
+                    NoRawFiles,
+                    SignerMissing,
+                    DscRevoked,
+                    ChainPolicy,
+                    WeakAlgorithm,
+                    UnknownAlgorithm,
+                    DgMissing,
+                    IssuerDefect,
+                ]
+                .map(Overall::Unverifiable),
+            )
+            .chain(
+                [
+                    Signature,
+                    NoSigner,
+                    MessageDigest,
+                    ContentType,
+                    DgHash,
+                    DgList,
+                    DgTag,
+                    Country,
+                    ActiveAuthentication,
+                    ChipAuthentication,
+                ]
+                .map(Overall::Forged),
+            )
+            .chain(
+                [Refusal::Malformed, Refusal::Limit, Refusal::EcParams, Refusal::ImageLimit]
+                    .map(Overall::Rejected),
+            );
+        let mut seen = std::collections::BTreeSet::new();
+        for overall in all {
+            let text = told(overall);
+            let (vi, en) = overall.remedy();
+            assert!(text.contains(&format!("→ {vi}\n")) && text.contains(en), "{text}");
+            let proven = matches!(overall, Overall::Genuine | Overall::GenuineCloneUnchecked);
+            let (vi, en) = overall.sentence();
+            assert!(proven || (text.contains(vi) && text.contains(en)), "{text}");
+            assert!(seen.insert(text.lines().skip(1).take(2).map(str::to_owned).collect::<Vec<_>>()));
+        }
+    }
+
+    #[test]
+    fn a_forged_card_is_never_called_genuine_in_any_line() {
+        let text = told(Overall::Forged(Forgery::DgHash));
+        assert!(text.starts_with("-: GIẢ MẠO / forged\n"));
+        assert!(!text.contains("genuine") && !text.contains("là thật"));
+    }
+
+    #[test]
+    fn control_characters_of_a_chip_do_not_reach_the_terminal() {
+        let verdict = Verdict::refused(
+            Overall::GenuineCloneUnchecked,
+            Access::Bac,
+            jiff::Timestamp::UNIX_EPOCH,
+            &Policy::default(),
+        );
+        let mut report = Report::of(None::<&Reading>, &verdict);
+        report.flags.insert(Flag::DataConflict);
+        let made = HolderReport {
+            verified: false,
+            signed: true,
+            number: None,
+            name: Some("A\u{1b}[2JB\nC".to_owned()),
+            name_cut: false,
+            birth: None,
+            sex: None,
+            expiry: None,
+            nationality: None,
+            origin: None,
+            residence: Some("X\u{202e}Y".to_owned()),
+            issued: None,
+            from: std::collections::BTreeMap::new(),
+        };
+        report.holder = Some(made);
+        let text = describe(&report);
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}') && text.contains("A[2JBC"));
+    }
+}

@@ -180,9 +180,9 @@ fn the_published_german_list_becomes_one_indexed_file() {
         let anchor = anchor.unwrap();
         // What the command line's library reads of the same bytes.
         let bytes = trust.entries[trust.by_digest[&anchor.sha256]].row.bytes.get();
-        let theirs = X509::from_der(bytes).unwrap();
+        let theirs = X509::from_der(&bytes).unwrap();
         assert!(theirs.public_key().unwrap().public_eq(&anchor.key) || anchor.parts.explicit_curve());
-        let ours = anchor.signed(&crate::cms::certificate::Signed::read(bytes).unwrap());
+        let ours = anchor.signed(&crate::cms::certificate::Signed::read(&bytes).unwrap());
         assert_eq!(theirs.verify(&theirs.public_key().unwrap()).unwrap_or(false), ours);
         signed_themselves += usize::from(ours);
     }

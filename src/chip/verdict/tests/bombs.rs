@@ -43,7 +43,11 @@ fn bombs_in_the_sod_end_at_a_limit() {
     ];
     for (name, sod, expected) in bombs {
         let verdict = judge(&around(sod), "anchors");
-        assert_eq!((verdict.overall, verdict.short, flags(&verdict)), (expected, Short::Unverified, vec![]), "{name}");
+        assert_eq!(
+            (verdict.overall, verdict.short, flags(&verdict)),
+            (expected, Short::Unverified, vec![]),
+            "{name}"
+        );
     }
 }
 
@@ -82,7 +86,9 @@ fn bombs_in_signed_data_groups_are_flagged_and_do_no_harm() {
         vec![],
     ];
     for content in &inner {
-        for (number, tag) in [(1u8, 0x61u8), (2, 0x75), (7, 0x67), (11, 0x6b), (12, 0x6c), (13, 0x6d), (14, 0x6e), (15, 0x6f)] {
+        for (number, tag) in
+            [(1u8, 0x61u8), (2, 0x75), (7, 0x67), (11, 0x6b), (12, 0x6c), (13, 0x6d), (14, 0x6e), (15, 0x6f)]
+        {
             let mut reading = world().forge(&with(number, &der::tlv(tag, content)));
             reading.active_authentication = Some(Challenge { challenge: vec![1; 8], response: vec![2; 64] });
             let verdict = judge(&reading, "anchors");
@@ -104,4 +110,33 @@ fn files_over_their_caps_are_no_reading() {
     assert_eq!(files(FileId::Dg(13), 64 * 1024 + 1).unwrap_err().code.id, "CHIP-002");
     assert_eq!(files(FileId::Dg(2), 512 * 1024 + 1).unwrap_err().code.id, "CHIP-002");
     assert!(files(FileId::Dg(2), 512 * 1024).is_ok());
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused_without_a_panic(bytes: Vec<u8>, number in 1u8..=16, wrap: bool) {
+        let tag = crate::chip::lds::tag_of(number).and_then(|t| u8::try_from(t).ok()).unwrap();
+        let file = if wrap { der::tlv(tag, &bytes) } else { bytes.clone() };
+        let _ = crate::chip::mrz::Mrz::of_dg1(&file);
+        let _ = portrait::find(&file);
+        let _ = crate::chip::dg7::pictures(&file);
+        let _ = crate::chip::dg11::Dg11::parse(&file);
+        let _ = crate::chip::dg12::Dg12::parse(&file);
+        let _ = crate::chip::dg13::Dg13::parse(&file);
+        let _ = crate::chip::lds::security_infos(&file);
+        let _ = Sod::parse(&der::tlv(0x77, &bytes));
+        let _ = crate::chip::card_qr::CardQr::parse(&bytes);
+        let _ = Reading::parse(&bytes);
+    }
+
+    #[test]
+    fn any_changed_portrait_is_found_or_refused_without_a_panic(at: proptest::sample::Index, to: u8, newer: bool) {
+        let image = [&faces::jpeg(413, 531)[..21], &[0xff, 0xda, 0, 2, 7, 0xff, 0, 0xff, 0xd9]].concat();
+        let mut file = if newer { faces::newer_dg2(&image) } else { faces::dg2(&image) };
+        let at = at.index(file.len());
+        file[at] = to;
+        if let Ok(found) = portrait::find(&file) {
+            proptest::prop_assert!(found.range.end <= file.len());
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Cases 11 to 16: who stands behind the signer.
 
 use super::*;
+use std::path::Path;
 
 #[test]
 fn certificates_of_one_name_are_told_apart_whatever_their_order() {
@@ -39,7 +40,10 @@ fn a_german_card_under_a_german_authority_is_as_good_as_any() {
 
 #[test]
 fn a_state_that_is_in_no_list_is_forged_under_any_countrys_authority() {
-    assert_eq!(judge(&world().forge(&with(1, &dg1("XXX"))), "anchors").overall, Overall::Forged(Forgery::Country));
+    assert_eq!(
+        judge(&world().forge(&with(1, &dg1("XXX"))), "anchors").overall,
+        Overall::Forged(Forgery::Country)
+    );
 }
 
 fn signed_at(time: &str, validity: &(String, String)) -> Verdict {
@@ -69,7 +73,10 @@ fn a_claimed_time_outside_the_signers_validity_proves_nothing() {
     assert_eq!((within.overall, flags(&within)), (UNCHECKED, vec![Flag::SigningTimeSelfAsserted]));
     // Expired since, valid when it signed, by its own account.
     let expired = judged(2, 30);
-    assert_eq!((expired.overall, flags(&expired)), (UNCHECKED, vec![Flag::DscExpired, Flag::SigningTimeSelfAsserted]));
+    assert_eq!(
+        (expired.overall, flags(&expired)),
+        (UNCHECKED, vec![Flag::DscExpired, Flag::SigningTimeSelfAsserted])
+    );
     for (signed, until) in [(0, 90), (35, 30)] {
         let outside = judged(signed, until);
         assert_eq!(outside.overall, CHAIN);
@@ -108,4 +115,16 @@ fn every_reason_is_told_and_the_weightiest_first() {
     let verdict = verify(&reading, &Trust::default(), jiff::Timestamp::now(), &Policy::default());
     assert_eq!(verdict.unproven, [Unproven::NoAnchor, Unproven::WeakAlgorithm, Unproven::DgMissing]);
     assert_eq!(verdict.overall, NO_ANCHOR);
+}
+
+#[test]
+fn an_odd_file_in_the_anchor_folder_is_named_and_a_note_is_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("README.txt"), "who gave us this, and when").unwrap();
+    assert!(Trust::load(dir.path()).unwrap().is_empty());
+    std::fs::write(dir.path().join("odd.pem"), "odd").unwrap();
+    let fault = Trust::load(dir.path()).err().unwrap();
+    assert_eq!(fault.code.id, "CHIP-011");
+    assert!(fault.place.unwrap().ends_with("odd.pem"));
+    assert_eq!(Trust::load(Path::new("/no/such/folder")).err().unwrap().code.id, "CHIP-010");
 }

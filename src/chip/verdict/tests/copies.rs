@@ -37,7 +37,10 @@ fn judged(reading: &Reading, policy: &Policy, answer: fn(&[u8], &ChipAuthenticat
 #[test]
 fn chip_authentication_with_a_signed_key_is_proof() {
     let verdict = judged(&with_evidence(), &Policy::default(), |_, _| Answer::Holds);
-    assert_eq!((verdict.overall, verdict.clone_check), (Overall::Genuine, Some(CloneCheck::ChipAuthentication)));
+    assert_eq!(
+        (verdict.overall, verdict.clone_check),
+        (Overall::Genuine, Some(CloneCheck::ChipAuthentication))
+    );
     assert_eq!(flags(&verdict), [Flag::CaKeyUnproven]);
     let ours = Policy { terminal_key: Some(Sha256::of(&[7; 32])), ..Policy::default() };
     let verdict = judged(&with_evidence(), &ours, |_, _| Answer::Holds);
@@ -51,7 +54,10 @@ fn chip_authentication_with_a_signed_key_is_proof() {
 #[test]
 fn a_chip_that_does_not_hold_the_key_of_dg14_is_a_copy() {
     let verdict = judged(&with_evidence(), &Policy::default(), |_, _| Answer::Wrong);
-    assert_eq!((verdict.overall, verdict.trials.chip), (Overall::Forged(Forgery::ChipAuthentication), Trial::Failed));
+    assert_eq!(
+        (verdict.overall, verdict.trials.chip),
+        (Overall::Forged(Forgery::ChipAuthentication), Trial::Failed)
+    );
 }
 
 #[test]
@@ -98,18 +104,34 @@ fn of_two_proofs_the_method_is_told_and_either_failure_is_a_copy() {
     assert_eq!((both.overall, both.clone_check), (Overall::Genuine, Some(CloneCheck::ChipAuthentication)));
     assert_eq!((both.trials.active, both.trials.chip), (Trial::Passed, Trial::Passed));
     let active = judged(&reading, &policy, |_, _| Answer::Unusable);
-    assert_eq!((active.overall, active.clone_check), (Overall::Genuine, Some(CloneCheck::ActiveAuthentication)));
+    assert_eq!(
+        (active.overall, active.clone_check),
+        (Overall::Genuine, Some(CloneCheck::ActiveAuthentication))
+    );
     let copy = judged(&reading, &policy, |_, _| Answer::Wrong);
     assert_eq!((copy.overall, copy.clone_check), (Overall::Forged(Forgery::ChipAuthentication), None));
 }
 
 #[test]
-fn a_stripped_key_is_never_genuine_though_the_other_proof_may_be() {
+fn a_reading_that_leaves_out_either_key_is_never_genuine() {
     let mut reading = world().mint("ds", &["--aa-key", "aa.key"]);
+    let dg15 = reading.dg(15).unwrap().to_vec();
     reading.files.remove(&FileId::Dg(15));
     let verdict = judge(&reading, "anchors");
     assert_eq!(verdict.overall, UNCHECKED);
-    assert!(verdict.flags.contains(&Flag::CloneCheckStripped) && verdict.flags.contains(&Flag::AaKeyUnsigned));
+    assert!(
+        verdict.flags.contains(&Flag::CloneCheckStripped) && verdict.flags.contains(&Flag::AaKeyUnsigned)
+    );
+    // Though the other proof holds.
+    let mut hand = with(14, &dg14());
+    hand.hashes.push((15, openssl::sha::sha256(&dg15).to_vec()));
+    reading.files.insert(FileId::Sod, hand.build(world()));
+    reading.files.insert(FileId::Dg(15), dg15);
+    let verdict = judge(&reading, "anchors");
+    assert_eq!((verdict.overall, verdict.trials.active), (UNCHECKED, Trial::Passed));
+    assert!(verdict.flags.contains(&Flag::CloneCheckStripped));
+    reading.files.insert(FileId::Dg(14), dg14());
+    assert_eq!(judge(&reading, "anchors").overall, Overall::Genuine);
 }
 
 fn rsa_answer(size: u32) -> Reading {
@@ -142,6 +164,9 @@ fn card_security_is_no_evidence() {
     for security in [reading.files[&FileId::Sod].clone(), vec![0x30, 0], vec![]] {
         reading.files.insert(FileId::CardSecurity, security);
         let verdict = judge(&reading, "anchors");
-        assert_eq!((verdict.overall, verdict.clone_check, verdict.trials), (UNCHECKED, None, Trials::default()));
+        assert_eq!(
+            (verdict.overall, verdict.clone_check, verdict.trials),
+            (UNCHECKED, None, Trials::default())
+        );
     }
 }

@@ -115,7 +115,14 @@ fn composite_and_huge_moduli_are_rejected_and_the_work_ends() {
         let big = vec![0xff; size];
         rejected(&Curve { p: big.clone(), a: big.clone(), b: big.clone(), ..brainpool() });
         let generator = [&[2], &big[..]].concat();
-        rejected(&Curve { p: big.clone(), a: big.clone(), b: big.clone(), order: big, generator, cofactor: Some(1) });
+        rejected(&Curve {
+            p: big.clone(),
+            a: big.clone(),
+            b: big.clone(),
+            order: big,
+            generator,
+            cofactor: Some(1),
+        });
     }
 }
 

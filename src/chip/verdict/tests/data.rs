@@ -17,7 +17,10 @@ fn a_vietnamese_card_needs_the_dg13_that_it_lists_and_another_card_does_not() {
     let mut reading = world().forge(&right());
     reading.files.remove(&FileId::Dg(13));
     let verdict = judge(&reading, "anchors");
-    assert_eq!((verdict.overall, verdict.dg[&13]), (Overall::Unverifiable(Unproven::DgMissing), DgState::Missing));
+    assert_eq!(
+        (verdict.overall, verdict.dg[&13]),
+        (Overall::Unverifiable(Unproven::DgMissing), DgState::Missing)
+    );
     let mut unlisted = right();
     unlisted.hashes.retain(|(n, _)| *n != 13);
     let mut reading = world().forge(&unlisted);
@@ -35,7 +38,10 @@ fn an_injected_dg1_is_not_believed() {
     let mut unlisted = right();
     unlisted.hashes.retain(|(n, _)| *n != 1);
     let verdict = judge(&world().forge(&unlisted), "anchors");
-    assert_eq!((verdict.overall, verdict.dg[&1]), (Overall::Unverifiable(Unproven::DgMissing), DgState::NotInSod));
+    assert_eq!(
+        (verdict.overall, verdict.dg[&1]),
+        (Overall::Unverifiable(Unproven::DgMissing), DgState::NotInSod)
+    );
     assert_eq!((verdict.validity, flags(&verdict)), (Validity::Unknown, vec![Flag::CountryUnchecked]));
 }
 
@@ -121,7 +127,9 @@ fn bombs_and_hidden_tails_of_portraits_show_in_both_encodings() {
         let mut image = b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x16ihdr".to_vec();
         image.extend([531u32.to_be_bytes(), width.to_be_bytes()].concat());
         image.extend([0, 3, 7, 7, 0, 0]);
-        let mut stream = [&[0xff, 0x4f, 0xff, 0x51, 0, 0x2f, 0, 0][..], &width.to_be_bytes(), &531u32.to_be_bytes()].concat();
+        let mut stream =
+            [&[0xff, 0x4f, 0xff, 0x51, 0, 0x2f, 0, 0][..], &width.to_be_bytes(), &531u32.to_be_bytes()]
+                .concat();
         stream.extend([0xff, 0xd9]);
         image.extend((8 + stream.len() as u32).to_be_bytes());
         image.extend(b"jp2c");
@@ -165,6 +173,7 @@ fn a_holder_without_dg13_comes_from_dg11_and_dg12_and_says_so() {
     let holder = holder::Holder::of(&reading, &verdict).unwrap();
     assert_eq!((holder.name.as_deref(), holder.residence.as_deref()), (Some("MÜLLER ANNA"), Some("Bonn")));
     assert_eq!(holder.issued, Some(jiff::civil::date(2021, 4, 15)));
+    assert!(verdict.flags.contains(&Flag::DataConflict), "DG1 says another name");
     let from: Vec<(&str, u8)> = holder.from.iter().map(|(k, v)| (*k, *v)).collect();
     assert!(from.contains(&("name", 11)) && from.contains(&("issued", 12)) && from.contains(&("birth", 1)));
 }

@@ -2,8 +2,10 @@
 
 use super::*;
 
-/// The lowest and highest bit, all bits, and what turns one letter or string type into another.
-const MASKS: [u8; 5] = [0x01, 0x80, 0xff, 0x20, 0x1f];
+/// The lowest bit, all bits, the highest, and what turns one letter or string type into another.
+const MASKS: [u8; 5] = [0x01, 0xff, 0x80, 0x20, 0x1f];
+/// For files that differ little from one that is tried under all of them.
+const FEW: usize = 2;
 
 fn genuine(ds: &'static str, options: &[&str]) -> Reading {
     let reading = world().mint(ds, &[&["--aa-key", "aa.key"], options].concat());
@@ -11,10 +13,16 @@ fn genuine(ds: &'static str, options: &[&str]) -> Reading {
     reading
 }
 
-/// Every byte of a file under every mask; `HOSO_EXHAUSTIVE` tries all 255.
-fn never_genuine(reading: &Reading, id: FileId, places: impl Iterator<Item = usize>, allowed: &[(usize, u8)]) {
+/// Every byte of a file under every mask; with `HOSO_EXHAUSTIVE` set, all 255 of them.
+fn never_genuine(
+    reading: &Reading,
+    id: FileId,
+    places: impl Iterator<Item = usize>,
+    masks: &[u8],
+    allowed: &[(usize, u8)],
+) {
     let all: Vec<u8> = (1..=255).collect();
-    let masks = if std::env::var_os("HOSO_EXHAUSTIVE").is_some() { &all[..] } else { &MASKS };
+    let masks = if std::env::var_os("HOSO_EXHAUSTIVE").is_some() { &all[..] } else { masks };
     let (trust, policy, now) = (world().trust("anchors"), Policy::default(), jiff::Timestamp::now());
     let mut changed = reading.clone();
     for at in places {
@@ -31,23 +39,27 @@ fn never_genuine(reading: &Reading, id: FileId, places: impl Iterator<Item = usi
     assert!(changed == *reading);
 }
 
-fn whole(reading: &Reading, id: FileId) {
-    never_genuine(reading, id, 0..reading.files[&id].len(), &[]);
+fn whole(reading: &Reading, id: FileId, masks: &[u8]) {
+    never_genuine(reading, id, 0..reading.files[&id].len(), masks, &[]);
 }
 
 #[test]
 fn no_flipped_byte_of_the_sod_is_genuine() {
-    whole(&genuine("ds", &[]), FileId::Sod);
+    whole(&genuine("ds", &[]), FileId::Sod, &MASKS);
 }
 
 #[test]
 fn no_flipped_byte_of_a_sod_with_indefinite_lengths_is_genuine() {
-    whole(&genuine("ds", &["--cms", "-stream"]), FileId::Sod);
+    whole(&genuine("ds", &["--cms", "-stream"]), FileId::Sod, &MASKS[..FEW]);
 }
 
 #[test]
 fn no_flipped_byte_of_a_sod_with_pss_is_genuine() {
-    whole(&genuine("rsa2048", &["--cms", "-keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:32"]), FileId::Sod);
+    whole(
+        &genuine("rsa2048", &["--cms", "-keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:32"]),
+        FileId::Sod,
+        &MASKS[..FEW],
+    );
 }
 
 #[test]
@@ -57,7 +69,7 @@ fn of_a_sod_with_rsa_only_the_other_prescribed_name_of_the_same_algorithm_is_gen
     // rsaEncryption, whose last arc 1 may as well be 11 (with SHA-256): RFC 5754, 3.2 names both.
     let oid = der::oid(&[1, 2, 840, 113_549, 1, 1, 1]);
     let at = sod.windows(oid.len()).rposition(|w| w == oid).unwrap() + oid.len() - 1;
-    never_genuine(&reading, FileId::Sod, 0..sod.len(), &[(at, 11)]);
+    never_genuine(&reading, FileId::Sod, 0..sod.len(), &MASKS[..FEW], &[(at, 11)]);
 }
 
 #[test]
@@ -67,7 +79,8 @@ fn no_flipped_byte_of_a_data_group_is_genuine() {
     let mut hand = with(14, &dg14);
     hand.hashes.push((15, openssl::sha::sha256(reading.dg(15).unwrap()).to_vec()));
     let (portrait, noise) = (faces::jpeg(413, 531), vec![7u8; 6000]);
-    let face = faces::dg2(&[&portrait[..portrait.len() - 2], &[0xff, 0xda, 0, 2], &noise, &[0xff, 0xd9]].concat());
+    let face =
+        faces::dg2(&[&portrait[..portrait.len() - 2], &[0xff, 0xda, 0, 2], &noise, &[0xff, 0xd9]].concat());
     hand.hashes.retain(|(n, _)| *n != 2);
     hand.hashes.push((2, openssl::sha::sha256(&face).to_vec()));
     reading.files.insert(FileId::Dg(2), face);
@@ -75,8 +88,14 @@ fn no_flipped_byte_of_a_data_group_is_genuine() {
     reading.files.insert(FileId::Sod, hand.build(world()));
     assert_eq!(judge(&reading, "anchors").overall, Overall::Genuine);
     for number in [1, 13, 14, 15] {
-        whole(&reading, FileId::Dg(number));
+        whole(&reading, FileId::Dg(number), &MASKS);
     }
     let size = reading.dg(2).unwrap().len();
-    never_genuine(&reading, FileId::Dg(2), (0..100).chain((100..size).step_by(61)).chain([size - 1]), &[]);
+    never_genuine(
+        &reading,
+        FileId::Dg(2),
+        (0..100).chain((100..size).step_by(61)).chain([size - 1]),
+        &MASKS[..FEW],
+        &[],
+    );
 }

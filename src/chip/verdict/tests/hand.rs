@@ -10,40 +10,40 @@ use openssl::x509::X509;
 use std::collections::BTreeMap;
 
 /// A SOD put together by hand, right unless told otherwise.
-pub(in crate::chip) struct Hand {
-    pub(in crate::chip) signers: Vec<Signature>,
-    pub(in crate::chip) hashes: Vec<(u8, Vec<u8>)>,
-    pub(in crate::chip) econtent_type: Vec<u8>,
-    pub(in crate::chip) crl: Option<Vec<u8>>,
+pub(crate) struct Hand {
+    pub(crate) signers: Vec<Signature>,
+    pub(crate) hashes: Vec<(u8, Vec<u8>)>,
+    pub(crate) econtent_type: Vec<u8>,
+    pub(crate) crl: Option<Vec<u8>>,
     /// Version 1 of the list, with this version information.
-    pub(in crate::chip) version_info: Option<&'static str>,
+    pub(crate) version_info: Option<&'static str>,
     /// Data groups besides or in place of the world's.
-    pub(in crate::chip) files: BTreeMap<u8, Vec<u8>>,
+    pub(crate) files: BTreeMap<u8, Vec<u8>>,
 }
 
-pub(in crate::chip) struct Signature {
-    pub(in crate::chip) who: Who,
-    pub(in crate::chip) content_type: Vec<u8>,
-    pub(in crate::chip) digest: Option<Vec<u8>>,
-    pub(in crate::chip) over: Made,
-    pub(in crate::chip) how: How,
-    pub(in crate::chip) issuer_as_printable: bool,
+pub(crate) struct Signature {
+    pub(crate) who: Who,
+    pub(crate) content_type: Vec<u8>,
+    pub(crate) digest: Option<Vec<u8>>,
+    pub(crate) over: Made,
+    pub(crate) how: How,
+    pub(crate) issuer_as_printable: bool,
     /// Attributes are sent in the other order.
-    pub(in crate::chip) reversed: bool,
+    pub(crate) reversed: bool,
     /// `YYMMDDhhmmssZ`.
-    pub(in crate::chip) signing_time: Option<String>,
+    pub(crate) signing_time: Option<String>,
     /// Unsigned attributes, encoded.
-    pub(in crate::chip) unsigned: Vec<u8>,
+    pub(crate) unsigned: Vec<u8>,
 }
 
 /// Whose signature.
-pub(in crate::chip) enum Who {
+pub(crate) enum Who {
     Named(&'static str),
     Made(X509, PKey<Private>),
 }
 
 /// How it is made.
-pub(in crate::chip) enum How {
+pub(crate) enum How {
     EcdsaSha256,
     EcdsaSha1,
     /// RSASSA-PSS with a hash and a salt, and what is said about them: the parameters.
@@ -56,7 +56,7 @@ pub(in crate::chip) enum How {
 
 /// What a hand-made signature is over.
 #[derive(PartialEq)]
-pub(in crate::chip) enum Made {
+pub(crate) enum Made {
     Attributes,
     SortedAttributes,
     ImplicitTag,
@@ -64,9 +64,9 @@ pub(in crate::chip) enum Made {
     Nothing,
 }
 
-pub(in crate::chip) const ICAO: [u64; 6] = [2, 23, 136, 1, 1, 1];
+pub(crate) const ICAO: [u64; 6] = [2, 23, 136, 1, 1, 1];
 
-pub(in crate::chip) fn right() -> Hand {
+pub(crate) fn right() -> Hand {
     let hash = |n: u8| (n, openssl::sha::sha256(&world().group(n)).to_vec());
     Hand {
         signers: vec![by("ds")],
@@ -79,7 +79,7 @@ pub(in crate::chip) fn right() -> Hand {
 }
 
 /// Right, but for one data group.
-pub(in crate::chip) fn with(number: u8, file: &[u8]) -> Hand {
+pub(crate) fn with(number: u8, file: &[u8]) -> Hand {
     let mut hand = right();
     hand.hashes.retain(|(n, _)| *n != number);
     hand.hashes.push((number, openssl::sha::sha256(file).to_vec()));
@@ -87,11 +87,11 @@ pub(in crate::chip) fn with(number: u8, file: &[u8]) -> Hand {
     hand
 }
 
-pub(in crate::chip) fn by(name: &'static str) -> Signature {
+pub(crate) fn by(name: &'static str) -> Signature {
     by_whom(Who::Named(name))
 }
 
-pub(in crate::chip) fn by_whom(who: Who) -> Signature {
+pub(crate) fn by_whom(who: Who) -> Signature {
     Signature {
         who,
         content_type: der::oid(&ICAO),
@@ -106,7 +106,7 @@ pub(in crate::chip) fn by_whom(who: Who) -> Signature {
 }
 
 impl Hand {
-    pub(in crate::chip) fn build(&self, world: &World) -> Vec<u8> {
+    pub(crate) fn build(&self, world: &World) -> Vec<u8> {
         let sha256 = der::sequence(&[&der::oid(&[2, 16, 840, 1, 101, 3, 4, 2, 1])]);
         let list = self.list(&sha256);
         let content = der::sequence(&[&self.econtent_type, &der::tlv(0xa0, &der::octet_string(&list))]);
@@ -135,9 +135,9 @@ impl Hand {
             .iter()
             .flat_map(|(n, h)| der::sequence(&[&der::integer(&[*n]), &der::octet_string(h)]))
             .collect();
-        let info = self.version_info.map(|version| {
-            der::sequence(&[&der::tlv(0x13, version.as_bytes()), &der::tlv(0x13, b"040000")])
-        });
+        let info = self
+            .version_info
+            .map(|version| der::sequence(&[&der::tlv(0x13, version.as_bytes()), &der::tlv(0x13, b"040000")]));
         der::sequence(&[
             &der::integer(&[u8::from(info.is_some())]),
             sha256,
@@ -178,8 +178,7 @@ impl Signature {
         if self.issuer_as_printable {
             issuer.iter_mut().filter(|b| **b == 0x0c).for_each(|b| *b = 0x13);
         }
-        let unsigned =
-            if self.unsigned.is_empty() { Vec::new() } else { der::tlv(0xa1, &self.unsigned) };
+        let unsigned = if self.unsigned.is_empty() { Vec::new() } else { der::tlv(0xa1, &self.unsigned) };
         let signer = der::sequence(&[
             &der::integer(&[1]),
             &der::sequence(&[&issuer, &der::tlv(0x02, &parts.serial)]),

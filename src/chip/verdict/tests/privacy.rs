@@ -58,7 +58,8 @@ fn a_trace_of_everything_shows_nothing_of_the_card() {
     let reading = world().mint("ds", &["--aa-key", "aa.key"]);
     let canaries = canaries(&reading);
     let typed: Typed =
-        serde_json::from_str(r#"{"number":"001090123456","name":"Nguyễn Văn An","birth":"1990-01-15"}"#).unwrap();
+        serde_json::from_str(r#"{"number":"001090123456","name":"Nguyễn Văn An","birth":"1990-01-15"}"#)
+            .unwrap();
     let told = tracing::subscriber::with_default(ear.clone(), || {
         let mut told = String::new();
         let mut tampered = reading.clone();
@@ -107,6 +108,8 @@ fn a_report_of_a_reading_names_its_holder_and_never_shows_the_face() {
     let hash = openssl::sha::sha256(reading.dg(2).unwrap());
     for bytes in [&face[..12], &hash] {
         assert!(!report.contains(&hex::encode(bytes)));
-        assert!(!report.contains(base64::engine::general_purpose::STANDARD.encode(bytes).trim_end_matches('=')));
+        assert!(
+            !report.contains(base64::engine::general_purpose::STANDARD.encode(bytes).trim_end_matches('='))
+        );
     }
 }

@@ -15,8 +15,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// A training world: two countries' authorities, their document signers, an AA key, data groups of one made-up card.
-pub(in crate::chip) struct World {
-    pub(in crate::chip) dir: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) dir: tempfile::TempDir,
 }
 
 const SETUP: &str = r#"
@@ -69,16 +69,16 @@ openssl ecparam -name prime256v1 -genkey -noout -out aa.key
 openssl ecparam -name prime256v1 -genkey -noout -out other-aa.key
 mkdir anchors both crls db
 cp vn.pem anchors/; cp vn.pem de.pem both/; cp vn.pem crls/
-mkdir links1 links2 links3 signers foreign; cp next.pem links1/a.pem; cp vn.pem links1/b.pem; cp link.pem links1/c.pem
+mkdir crls-only links1 links2 links3 signers foreign; cp next.pem links1/a.pem; cp vn.pem links1/b.pem; cp link.pem links1/c.pem
 cp vn.pem links2/a.pem; cp link.pem links2/b.pem; cp next.pem links2/c.pem; cp link.pem links3/; cp vn.pem ds.pem signers/; cp vn.pem foreign/
 touch db/index; echo 01 > db/serial; echo 01 > db/crlnumber
 printf '[ca]\ndefault_ca=d\n[d]\ndatabase=db/index\nserial=db/serial\ncrlnumber=db/crlnumber\ndefault_md=sha384\ndefault_crl_days=30\n' > ca.cnf
 openssl ca -config ca.cnf -keyfile vn.key -cert vn.pem -revoke revoked.pem
-openssl ca -config ca.cnf -keyfile vn.key -cert vn.pem -gencrl -out crls/vn.crl
+openssl ca -config ca.cnf -keyfile vn.key -cert vn.pem -gencrl -out crls/vn.crl; cp crls/vn.crl crls-only/
 openssl ca -config ca.cnf -keyfile next.key -cert next.pem -gencrl -out foreign/next.crl
 "#;
 
-pub(in crate::chip) fn world() -> &'static World {
+pub(crate) fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
@@ -94,16 +94,16 @@ pub(in crate::chip) fn world() -> &'static World {
 }
 
 impl World {
-    pub(in crate::chip) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub(in crate::chip) fn trust(&self, folder: &str) -> Trust {
+    pub(crate) fn trust(&self, folder: &str) -> Trust {
         Trust::load(&self.path(folder)).unwrap()
     }
 
     /// A reading by the script.
-    pub(in crate::chip) fn mint(&self, ds: &str, more: &[&str]) -> Reading {
+    pub(crate) fn mint(&self, ds: &str, more: &[&str]) -> Reading {
         let out = tempfile::NamedTempFile::new().unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/mint-reading");
         let output = Command::new("bash")
@@ -120,16 +120,16 @@ impl World {
         Reading::parse(&std::fs::read(out.path()).unwrap()).unwrap()
     }
 
-    pub(in crate::chip) fn key(&self, name: &str) -> PKey<Private> {
+    pub(crate) fn key(&self, name: &str) -> PKey<Private> {
         PKey::private_key_from_pem(&std::fs::read(self.path(&format!("{name}.key"))).unwrap()).unwrap()
     }
 
-    pub(in crate::chip) fn certificate(&self, name: &str) -> X509 {
+    pub(crate) fn certificate(&self, name: &str) -> X509 {
         X509::from_pem(&std::fs::read(self.path(&format!("{name}.pem"))).unwrap()).unwrap()
     }
 
     /// A reading whose SOD is put together by hand.
-    pub(in crate::chip) fn forge(&self, hand: &Hand) -> Reading {
+    pub(crate) fn forge(&self, hand: &Hand) -> Reading {
         let mut files = BTreeMap::from([(FileId::Sod, hand.build(self))]);
         for number in [1, 2, 13] {
             files.insert(FileId::Dg(number), self.group(number));
@@ -138,12 +138,12 @@ impl World {
         Reading::of_files(files).unwrap()
     }
 
-    pub(in crate::chip) fn group(&self, number: u8) -> Vec<u8> {
+    pub(crate) fn group(&self, number: u8) -> Vec<u8> {
         std::fs::read(self.path(&format!("dgs/DG{number}.bin"))).unwrap()
     }
 
     /// A document signer of the Vietnamese authority with any key and any validity, `YYMMDD`.
-    pub(in crate::chip) fn certify(&self, spki: &[u8], (from, to): &(String, String)) -> X509 {
+    pub(crate) fn certify(&self, spki: &[u8], (from, to): &(String, String)) -> X509 {
         let authority = self.certificate("vn");
         let issuer = crate::cms::Parts::of(&authority).unwrap();
         let algorithm = der::sequence(&[&der::oid(&[1, 2, 840, 10045, 4, 3, 3])]);
@@ -151,7 +151,8 @@ impl World {
         let name = |oid: &[u64], tag: u8, text: &str| {
             der::tlv(0x31, &der::sequence(&[&der::oid(oid), &der::tlv(tag, text.as_bytes())]))
         };
-        let subject = der::sequence(&[&name(&[2, 5, 4, 6], 0x13, "VN"), &name(&[2, 5, 4, 3], 0x0c, "TEST MADE")]);
+        let subject =
+            der::sequence(&[&name(&[2, 5, 4, 6], 0x13, "VN"), &name(&[2, 5, 4, 3], 0x0c, "TEST MADE")]);
         let extension =
             |oid: &[u64], value: &[u8]| der::sequence(&[&der::oid(oid), &der::octet_string(value)]);
         let key_id = der::sequence(&[&der::tlv(0x80, issuer.subject_key_id().unwrap())]);
@@ -177,13 +178,13 @@ impl World {
 }
 
 /// A validity around today and within the Vietnamese authority's, `YYMMDD`.
-pub(in crate::chip) fn lately() -> (String, String) {
+pub(crate) fn lately() -> (String, String) {
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let day = |days: i64| (today + jiff::Span::new().days(days)).strftime("%y%m%d").to_string();
     (day(-300), day(600))
 }
 
-pub(in crate::chip) fn dg1(state: &str) -> Vec<u8> {
+pub(crate) fn dg1(state: &str) -> Vec<u8> {
     use crate::chip::mrz::check_digit;
     let first = format!("ID{state}090123456{}001090123456<<<", check_digit(&["090123456"]));
     let second =
@@ -193,7 +194,7 @@ pub(in crate::chip) fn dg1(state: &str) -> Vec<u8> {
     der::tlv(0x61, &[&[0x5f, 0x1f, 90], zone.as_bytes()].concat())
 }
 
-pub(in crate::chip) fn dg13(name: &str) -> Vec<u8> {
+pub(crate) fn dg13(name: &str) -> Vec<u8> {
     let entry = |id: u8, text: &str| der::sequence(&[&der::integer(&[id]), &der::tlv(0x0c, text.as_bytes())]);
     let entries = [
         entry(1, "001090123456"),
