@@ -6,6 +6,7 @@ pub mod assemble;
 pub mod card;
 pub mod check;
 pub mod decoder;
+pub mod face;
 pub mod identity;
 pub mod init;
 pub mod log;

@@ -31,6 +31,8 @@ pub enum Command {
     Reading(ReadingArgs),
     /// Show the face of a chip whose data are genuine, and of no other.
     Portrait(super::portrait::Args),
+    /// Compare the face of a genuine chip with a picture taken now: it assists, a person decides.
+    Face(super::face::Args),
     /// The authorities that are trusted: import master lists, show who is in.
     #[command(subcommand)]
     Anchors(super::anchors::Command),
@@ -88,6 +90,7 @@ pub fn run(command: &Command) -> Outcome<u8> {
         Command::Verify(args) => verify(args),
         Command::Reading(args) => make(args),
         Command::Portrait(args) => super::portrait::run(args),
+        Command::Face(args) => super::face::run(args),
         Command::Anchors(command) => super::anchors::run(command),
     }
 }

@@ -171,7 +171,7 @@ fn examined(folder: &Path, (name, most, digest): (&str, u64, &str)) -> Outcome<V
     let mut bytes = Vec::new();
     File::open(&path)
         .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
-        .map_err(|e| Fault::new(&MODEL_ABSENT).detail(e).at(path.display()))?;
+        .map_err(|e| Fault::new(&MODEL_ABSENT).detail(e.kind()).at(path.display()))?;
     if digest.parse() == Ok(Sha256::of(&bytes)) {
         Ok(bytes)
     } else {
