@@ -49,6 +49,8 @@ pub struct SecurityInfos {
     pub active_authentication: Option<Hash>,
     /// A chip authentication protocol is offered.
     pub chip_authentication: bool,
+    /// The chip can be opened by PACE: the signed word for what EF.CardAccess says unsigned (Doc 9303-11, 9.2.8).
+    pub pace: bool,
 }
 
 /// Reads DG14 (Doc 9303-11, 9.2). Infos of other kinds are passed over.
@@ -69,6 +71,8 @@ pub fn security_infos(file: &[u8]) -> Result<SecurityInfos, DerError> {
             infos.active_authentication = algorithm.ok().map(SignatureAlg::hash);
         } else if protocol.starts_with(CHIP_AUTHENTICATION) {
             infos.chip_authentication = true;
+        } else if protocol.starts_with(PACE) {
+            infos.pace = true;
         }
     }
     Ok(infos)
@@ -80,6 +84,8 @@ const TAGS: [u32; 16] =
 const ACTIVE_AUTHENTICATION: &str = "2.23.136.1.1.5";
 /// id-CA of BSI TR-03110-3.
 const CHIP_AUTHENTICATION: &str = "0.4.0.127.0.7.2.2.3.";
+/// id-PACE of BSI TR-03110-3.
+const PACE: &str = "0.4.0.127.0.7.2.2.4.";
 
 #[cfg(test)]
 mod tests {
@@ -123,7 +129,7 @@ mod tests {
         let infos = security_infos(&der::tlv(0x6e, &der::set_of(&[&info, &ca]))).unwrap();
         assert_eq!(
             infos,
-            SecurityInfos { active_authentication: Some(Hash::Sha384), chip_authentication: true }
+            SecurityInfos { active_authentication: Some(Hash::Sha384), chip_authentication: true, pace: false }
         );
     }
 }

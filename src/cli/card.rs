@@ -182,14 +182,14 @@ fn secret(given: Option<&str>, file: Option<&Path>, variable: &str) -> Outcome<O
     }
 }
 
-fn challenge(text: &str) -> Result<[u8; 8], String> {
+pub(super) fn challenge(text: &str) -> Result<[u8; 8], String> {
     let mut bytes = [0; 8];
     hex::decode_to_slice(text, &mut bytes).map_err(|_| "16 hexadecimal digits are needed".to_owned())?;
     Ok(bytes)
 }
 
 /// Writes beside the target, makes it durable, then gives it its name: whole or not at all, for nobody else to read.
-fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.partial", std::process::id()));
     let partial = path.with_file_name(name);

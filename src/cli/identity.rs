@@ -59,6 +59,9 @@ pub struct VerifyArgs {
     /// Judge as of this time (RFC 3339) in place of now.
     #[arg(long, value_name = "TIME")]
     at: Option<jiff::Timestamp>,
+    /// What this station asked the chip to sign (`hoso card read --challenge`): an answer to anything else is a replay.
+    #[arg(long, value_name = "HEX", value_parser = super::card::challenge)]
+    challenge: Option<[u8; 8]>,
     /// Data groups that must be there and match, besides 1 and 2.
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=16))]
     require: Vec<u8>,
@@ -122,7 +125,8 @@ fn judge_all(args: &VerifyArgs) -> Outcome<u8> {
             }
             None => None,
         };
-    let mut policy = Policy { allow_weak: args.allow_weak, ..Policy::default() };
+    let challenge = args.challenge.map(|challenge| challenge.to_vec());
+    let mut policy = Policy { allow_weak: args.allow_weak, challenge, ..Policy::default() };
     policy.required.extend(&args.require);
     let now = args.at.unwrap_or_else(jiff::Timestamp::now);
     let mut codes = Vec::new();

@@ -37,7 +37,7 @@ pub struct Args {
 /// Writes the portrait of a genuine reading.
 ///
 /// # Errors
-/// [`NOT_GENUINE`], [`NO_PORTRAIT`], [`NOT_WRITTEN`]; those of reading the file and the anchors, and of the decoder.
+/// [`NOT_GENUINE`], [`NO_PORTRAIT`]; those of reading the file and the anchors, of the decoder, and of writing.
 pub fn run(args: &Args) -> Outcome<u8> {
     let trust = Trust::load(&args.anchors)?;
     let reading = Reading::parse(&read(&args.reading, chip::reading::LARGEST_READING)?)
@@ -76,21 +76,19 @@ pub(super) fn of_reading(reading: &Reading, verdict: &Verdict, reader: &Reader) 
 
 /// RGB samples as a PNG file, whole or not at all.
 fn write_png(samples: &Samples, out: &Path) -> Outcome<()> {
-    let failed = |e: &dyn std::fmt::Display| Fault::new(&NOT_WRITTEN).at(out.display()).detail(e);
+    let failed = |e: png::EncodingError| Fault::new(&crate::pdf::samples::PACKING).detail(e);
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, samples.width, samples.height);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header().map_err(|e| failed(&e))?;
-    writer.write_image_data(&samples.bytes).map_err(|e| failed(&e))?;
-    writer.finish().map_err(|e| failed(&e))?;
-    let staged = out.with_extension("png.part");
-    std::fs::write(&staged, &file).map_err(|e| failed(&e.kind()))?;
-    std::fs::rename(&staged, out).map_err(|e| failed(&e.kind()))
+    let mut writer = encoder.write_header().map_err(failed)?;
+    writer.write_image_data(&samples.bytes).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    super::card::write(out, &file)
 }
 
 /// All faults of this door.
-pub const CODES: &[&Code] = &[&NOT_GENUINE, &NO_PORTRAIT, &NOT_WRITTEN];
+pub const CODES: &[&Code] = &[&NOT_GENUINE, &NO_PORTRAIT];
 
 /// Nothing stands behind the face.
 pub const NOT_GENUINE: Code = Code {
@@ -110,14 +108,4 @@ pub const NO_PORTRAIT: Code = Code {
     en: "no portrait is found in DG2",
     remedy_vi: "Đọc lại thẻ; nếu vẫn vậy thì đối chiếu với ảnh in trên thẻ",
     remedy_en: "read the card again; if it stays so, compare with the picture printed on the card",
-};
-
-/// The picture cannot be written.
-pub const NOT_WRITTEN: Code = Code {
-    id: "CHIP-072",
-    class: Class::Setup,
-    vi: "Không ghi được tệp ảnh",
-    en: "the picture cannot be written",
-    remedy_vi: "Kiểm tra thư mục đích và dung lượng trống",
-    remedy_en: "check the target folder and the free space",
 };

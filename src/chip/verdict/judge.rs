@@ -78,6 +78,7 @@ impl<'a> Judge<'a> {
         };
         // All are looked at, so that the table is whole; the first that is false decides.
         let groups = self.check_groups(&sod);
+        self.look_at_access();
         let zone = self.read_zone();
         self.read_details();
         let chain = self.check_chain(trust, &signers);
@@ -117,6 +118,15 @@ impl<'a> Judge<'a> {
         let stripped = |n: u8| self.verdict.dg.get(&n) == Some(&DgState::Missing);
         if stripped(14) || stripped(15) {
             self.flag(Flag::CloneCheckStripped);
+        }
+    }
+
+    /// A card whose EF.CardAccess was taken away still says in DG14, signed, that it could be opened by PACE.
+    fn look_at_access(&mut self) {
+        let file = self.reading.dg(14).filter(|_| self.verdict.intact(14));
+        let infos = file.and_then(|file| lds::security_infos(file).ok());
+        if self.reading.access == Access::Bac && infos.is_some_and(|infos| infos.pace) {
+            self.verdict.pace_downgrade = true;
         }
     }
 

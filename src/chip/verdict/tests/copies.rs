@@ -52,6 +52,22 @@ fn chip_authentication_with_a_signed_key_is_proof() {
 }
 
 #[test]
+fn a_chip_opened_the_older_way_though_its_signed_dg14_offers_pace_is_shown() {
+    let info = der::sequence(&[&der::oid(&[0, 4, 0, 127, 0, 7, 2, 2, 4, 2, 2]), &der::integer(&[2])]);
+    let file = der::tlv(0x6e, &der::set_of(&[&info]));
+    let mut reading = world().forge(&with(14, &file));
+    reading.files.insert(FileId::Dg(14), file);
+    reading.access = Access::PaceCan;
+    assert!(!judge(&reading, "anchors").pace_downgrade);
+    reading.access = Access::Bac;
+    assert!(judge(&reading, "anchors").pace_downgrade);
+    // Unsigned, it says nothing.
+    let mut bare = world().mint("ds", &["--access", "BAC"]);
+    bare.files.insert(FileId::Dg(14), reading.files[&FileId::Dg(14)].clone());
+    assert!(!judge(&bare, "anchors").pace_downgrade);
+}
+
+#[test]
 fn a_chip_that_does_not_hold_the_key_of_dg14_is_a_copy() {
     let verdict = judged(&with_evidence(), &Policy::default(), |_, _| Answer::Wrong);
     assert_eq!(
