@@ -129,7 +129,11 @@ mod tests {
         let infos = security_infos(&der::tlv(0x6e, &der::set_of(&[&info, &ca]))).unwrap();
         assert_eq!(
             infos,
-            SecurityInfos { active_authentication: Some(Hash::Sha384), chip_authentication: true, pace: false }
+            SecurityInfos {
+                active_authentication: Some(Hash::Sha384),
+                chip_authentication: true,
+                pace: false
+            }
         );
     }
 }

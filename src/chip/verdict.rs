@@ -28,8 +28,8 @@ pub struct Policy {
     pub curves: Vec<String>,
     /// What this station asked the chip to sign; without it a replayed answer cannot be told.
     pub challenge: Option<Vec<u8>>,
-    /// SHA-256 of the private key that this station made for chip authentication, used once; without it a replayed
-    /// transcript cannot be told.
+    /// SHA-256 of the private key that this station made for chip authentication, used once; without it no transcript
+    /// counts as proof, since it could have been written without a chip.
     pub terminal_key: Option<Sha256>,
 }
 

@@ -2,6 +2,7 @@
 
 use crate::chip::reader::{AccessKeys, Captured, Group, Proof, Session};
 use crate::chip::reading::Access;
+use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -235,6 +236,8 @@ fn summary(path: &Path, captured: &Captured) -> serde_json::Value {
         "groups": groups,
         "active_authentication": proof(&captured.active),
         "chip_authentication": proof(&captured.chip),
+        "challenge": captured.reading.active_authentication.as_ref().map(|aa| hex::encode(&aa.challenge)),
+        "terminal_key_sha256": captured.reading.chip_authentication.as_ref().map(|ca| Sha256::of(&ca.terminal_key)),
     })
 }
 
@@ -273,7 +276,15 @@ fn describe(path: &Path, captured: &Captured) -> String {
         };
         out.push_str(&format!("  chống sao chép / clone check {name}: {said}\n"));
     }
-    out.push_str("  tiếp theo / next: hoso identity verify\n");
+    out.push_str(&format!("  tiếp theo / next: hoso identity verify {}", path.display()));
+    // What only the station that read the card can say of the proofs.
+    if let Some(exchange) = &captured.reading.active_authentication {
+        out.push_str(&format!(" --challenge {}", hex::encode(&exchange.challenge)));
+    }
+    if let Some(evidence) = &captured.reading.chip_authentication {
+        out.push_str(&format!(" --terminal-key {}", Sha256::of(&evidence.terminal_key)));
+    }
+    out.push_str(" --anchors DIR\n");
     out
 }
 

@@ -10,6 +10,7 @@ use crate::chip::reading::{Access, FileId, LARGEST_READING, Reading};
 use crate::chip::report::{Conclusion, Report};
 use crate::chip::verdict::{Overall, Policy, Refusal, Unproven, Verdict};
 use crate::chip::{self, Trust};
+use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
 use openssl::x509::X509Crl;
 use std::collections::BTreeMap;
@@ -62,6 +63,10 @@ pub struct VerifyArgs {
     /// What this station asked the chip to sign (`hoso card read --challenge`): an answer to anything else is a replay.
     #[arg(long, value_name = "HEX", value_parser = super::card::challenge)]
     challenge: Option<[u8; 8]>,
+    /// SHA-256 of the key that this station made for chip authentication, as `hoso card read` tells it: without it a
+    /// recorded chip authentication does not count, since it could have been written without a chip.
+    #[arg(long, value_name = "SHA256")]
+    terminal_key: Option<Sha256>,
     /// Data groups that must be there and match, besides 1 and 2.
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=16))]
     require: Vec<u8>,
@@ -126,7 +131,8 @@ fn judge_all(args: &VerifyArgs) -> Outcome<u8> {
             None => None,
         };
     let challenge = args.challenge.map(|challenge| challenge.to_vec());
-    let mut policy = Policy { allow_weak: args.allow_weak, challenge, ..Policy::default() };
+    let (allow_weak, terminal_key) = (args.allow_weak, args.terminal_key);
+    let mut policy = Policy { allow_weak, challenge, terminal_key, ..Policy::default() };
     policy.required.extend(&args.require);
     let now = args.at.unwrap_or_else(jiff::Timestamp::now);
     let mut codes = Vec::new();

@@ -11,6 +11,7 @@ use hoso::chip::reader::{AccessKeys, CARD_LOST, Captured, Lost, Session, SystemE
 use hoso::chip::reading::{Access, FileId};
 use hoso::chip::verdict::{CloneCheck, Overall};
 use hoso::chip::{Policy, Trust, Verdict, verify};
+use hoso::digest::Sha256;
 use hoso::fault::Outcome;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock};
@@ -69,6 +70,11 @@ fn every_proof_that_a_chip_is_no_copy_is_found() {
             "{suite:?} {curve}"
         );
     }
+    let alone = mint(&agreements(vec![key(Suite::Aes128, 13, None)]));
+    let captured = try_read(&mut Card::new(alone), can()).unwrap();
+    let trust = Trust::load(&issuer().lock().unwrap().anchors()).unwrap();
+    let stranger = verify(&captured.reading, &trust, jiff::Timestamp::now(), &Policy::default());
+    assert_eq!(stranger.overall, Overall::GenuineCloneUnchecked, "nobody vouches for the key");
     let two = vec![key(Suite::Aes128, 12, Some(1)), key(Suite::Aes256, 13, Some(2))];
     assert_eq!(judged(&agreements(two)).overall, Overall::Genuine);
     let named = Order { named_curves: true, ..agreements(vec![key(Suite::Aes128, 12, None)]) };
@@ -279,7 +285,13 @@ fn judged(order: &Order) -> Verdict {
 
 fn judge(captured: &Captured) -> Verdict {
     let trust = Trust::load(&issuer().lock().unwrap().anchors()).unwrap();
-    verify(&captured.reading, &trust, jiff::Timestamp::now(), &Policy::default())
+    // The station that read the card knows which key and which challenge were its own.
+    let policy = Policy {
+        challenge: captured.reading.active_authentication.as_ref().map(|aa| aa.challenge.clone()),
+        terminal_key: captured.reading.chip_authentication.as_ref().map(|ca| Sha256::of(&ca.terminal_key)),
+        ..Policy::default()
+    };
+    verify(&captured.reading, &trust, jiff::Timestamp::now(), &policy)
 }
 
 /// All files came over as they were minted.

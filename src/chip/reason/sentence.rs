@@ -199,8 +199,8 @@ impl Flag {
                 "chip authentication was done with another station's key; it may be replayed",
             ),
             Flag::CaKeyUnproven => (
-                "không rõ khóa Chip Authentication có phải do trạm này tạo",
-                "whether this station made the key of chip authentication is not known",
+                "không rõ khóa Chip Authentication có phải do trạm này tạo, nên không tính",
+                "whether this station made the key of chip authentication is not known; it does not count",
             ),
             Flag::ChipAuthenticationNotJudged => (
                 "chưa xét bằng chứng Chip Authentication",

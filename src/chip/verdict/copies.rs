@@ -40,7 +40,8 @@ impl Judge<'_> {
         }
     }
 
-    /// With the key of DG14. CardSecurity (PACE with chip authentication mapping) is not evidence: its own signature is
+    /// With the key of DG14. The evidence is worth what its terminal key is: whoever knows that could have written it
+    /// without a chip, so a match counts only where the station says that the key was its own. CardSecurity (PACE with chip authentication mapping) is not evidence: its own signature is
     /// not checked.
     pub(super) fn chip_authentication(&mut self) -> Trial {
         let Some(evidence) = &self.reading.chip_authentication else { return Trial::NotDone };
@@ -60,6 +61,7 @@ impl Judge<'_> {
             None => self.flag(Flag::CaKeyUnproven),
         }
         match (self.chip_authentication)(lds::open(file, 14).unwrap_or_default(), evidence) {
+            Answer::Holds if self.policy.terminal_key.is_none() => Trial::UntrustedKey,
             Answer::Holds => Trial::Passed,
             Answer::Wrong => Trial::Failed,
             Answer::Unusable => {

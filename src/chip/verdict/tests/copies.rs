@@ -36,15 +36,17 @@ fn judged(reading: &Reading, policy: &Policy, answer: fn(&[u8], &ChipAuthenticat
 
 #[test]
 fn chip_authentication_with_a_signed_key_is_proof() {
-    let verdict = judged(&with_evidence(), &Policy::default(), |_, _| Answer::Holds);
+    let ours = Policy { terminal_key: Some(Sha256::of(&[7; 32])), ..Policy::default() };
+    let verdict = judged(&with_evidence(), &ours, |_, _| Answer::Holds);
     assert_eq!(
         (verdict.overall, verdict.clone_check),
         (Overall::Genuine, Some(CloneCheck::ChipAuthentication))
     );
+    assert_eq!(flags(&verdict), []);
+    // Anyone who has the files can make a key and write a transcript that fits it.
+    let verdict = judged(&with_evidence(), &Policy::default(), |_, _| Answer::Holds);
+    assert_eq!((verdict.overall, verdict.trials.chip), (UNCHECKED, Trial::UntrustedKey));
     assert_eq!(flags(&verdict), [Flag::CaKeyUnproven]);
-    let ours = Policy { terminal_key: Some(Sha256::of(&[7; 32])), ..Policy::default() };
-    let verdict = judged(&with_evidence(), &ours, |_, _| Answer::Holds);
-    assert_eq!((verdict.overall, flags(&verdict)), (Overall::Genuine, vec![]));
     let other = Policy { terminal_key: Some(Sha256::of(&[8; 32])), ..Policy::default() };
     let verdict = judged(&with_evidence(), &other, |_, _| Answer::Holds);
     assert_eq!((verdict.overall, flags(&verdict)), (UNCHECKED, vec![Flag::CaReplay]));
@@ -115,7 +117,7 @@ fn of_two_proofs_the_method_is_told_and_either_failure_is_a_copy() {
     reading.files.insert(FileId::Dg(14), dg14());
     reading.files.insert(FileId::Sod, hand.build(world()));
     reading.chip_authentication = Some(evidence());
-    let policy = Policy::default();
+    let policy = Policy { terminal_key: Some(Sha256::of(&[7; 32])), ..Policy::default() };
     let both = judged(&reading, &policy, |_, _| Answer::Holds);
     assert_eq!((both.overall, both.clone_check), (Overall::Genuine, Some(CloneCheck::ChipAuthentication)));
     assert_eq!((both.trials.active, both.trials.chip), (Trial::Passed, Trial::Passed));
