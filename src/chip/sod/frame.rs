@@ -108,7 +108,7 @@ fn pss_forms(hash: Hash, mgf: Hash, salt: u16) -> impl Iterator<Item = Vec<u8>> 
         let [null, trailer, defaults] = [1, 2, 4].map(|bit| choice & bit != 0);
         let algorithm = |hash: Hash| {
             let null = if null { der::null() } else { Vec::new() };
-            der::sequence(&[&der::oid(oid_of(hash)), &null])
+            der::sequence(&[&der::oid(hash.arcs()), &null])
         };
         let field = |tag: u8, content: Vec<u8>, default: bool| {
             if default && !defaults { Vec::new() } else { der::tlv(tag, &content) }
@@ -122,15 +122,4 @@ fn pss_forms(hash: Hash, mgf: Hash, salt: u16) -> impl Iterator<Item = Vec<u8>> 
         ]);
         der::sequence(&[&der::oid(&[1, 2, 840, 113_549, 1, 1, 10]), &parameters])
     })
-}
-
-fn oid_of(hash: Hash) -> &'static [u64] {
-    match hash {
-        Hash::Md5 => &[1, 2, 840, 113_549, 2, 5],
-        Hash::Sha1 => &[1, 3, 14, 3, 2, 26],
-        Hash::Sha224 => &[2, 16, 840, 1, 101, 3, 4, 2, 4],
-        Hash::Sha256 => &[2, 16, 840, 1, 101, 3, 4, 2, 1],
-        Hash::Sha384 => &[2, 16, 840, 1, 101, 3, 4, 2, 2],
-        Hash::Sha512 => &[2, 16, 840, 1, 101, 3, 4, 2, 3],
-    }
 }
