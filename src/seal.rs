@@ -3,6 +3,7 @@
 
 pub mod appearance;
 pub mod authority;
+pub mod evidence;
 pub mod key;
 pub mod profile;
 pub mod sign;
@@ -34,6 +35,9 @@ pub const CODES: &[&Code] = &[
     &timestamp::NOT_AN_AUTHORITY,
     &timestamp::ADDRESS,
     &authority::SETUP,
+    &evidence::BROKEN,
+    &evidence::TOO_MUCH,
+    &evidence::NO_ANSWER,
     &sign::LOCKED,
     &sign::HOLE,
     &profile::UNKNOWN_PROFILE,
