@@ -292,9 +292,8 @@ impl Scope {
 
     /// The list speaks of all revocations of such certificates.
     fn covers(&self, question: &Question) -> bool {
-        let kind = !self.only_attributes
-            && !(self.only_users && question.is_ca)
-            && !(self.only_cas && !question.is_ca);
+        let other_kind = if question.is_ca { self.only_users } else { self.only_cas };
+        let kind = !self.only_attributes && !other_kind;
         let place = self.points.as_ref().is_none_or(|names| {
             let own = question.certificate.extension("2.5.29.31");
             let own = own.and_then(|e| points_of(&e.value).ok()).unwrap_or_default();
