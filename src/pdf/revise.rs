@@ -18,7 +18,7 @@ pub(crate) use parse::Parser;
 pub use form::Field;
 pub use page::{Page, Rect};
 pub use tail::{Appended, Revision};
-pub use value::{Dict, ObjectId, Stream, Value, text_string};
+pub use value::{Dict, ObjectId, Stream, Value, text_of, text_string};
 pub use xref::{Entry, Kind, Section};
 
 use crate::fault::{Class, Code, Fault, Outcome};
@@ -355,9 +355,8 @@ fn stream_range(source: Source<'_>, at: usize, length: usize) -> Outcome<(Range<
         Ok(())
     })?;
     let end = start.checked_add(length).filter(|end| *end <= source.len());
-    let end = end.ok_or_else(|| {
-        Fault::new(&SYNTAX).detail(format!("a stream is longer than the file at {start}"))
-    })?;
+    let end = end
+        .ok_or_else(|| Fault::new(&SYNTAX).detail(format!("a stream is longer than the file at {start}")))?;
     let ((), after) = source.parse(end, |parser| {
         parser.skip_space();
         // At most a line end may stand between the data and its keyword; more means that Length is wrong.

@@ -1,8 +1,8 @@
 //! Where a document's bytes are read from: memory, or the file in which they lie. A box of scans is signed without ever
 //! being in memory: of a file only the objects that are asked for are read.
 
-use super::parse::Parser;
 use super::TOO_LARGE;
+use super::parse::Parser;
 use crate::fault::{Fault, Outcome};
 use crate::original::Original;
 use std::borrow::Cow;
@@ -71,7 +71,9 @@ impl<'a> Source<'a> {
                 return parsed.map(|value| (value, parser.at));
             }
             if length >= MAX_PART {
-                return parsed.and(Err(Fault::new(&TOO_LARGE).detail(format!("an object of {MAX_PART} bytes at {at}"))));
+                return parsed.and(Err(
+                    Fault::new(&TOO_LARGE).detail(format!("an object of {MAX_PART} bytes at {at}"))
+                ));
             }
             length *= 8;
         }
