@@ -354,7 +354,7 @@ pub const HOLE: Code = Code {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::key::CERT_EXPIRED;
+    use crate::seal::key::preflight::CERT_EXPIRED;
     use crate::seal::training::{Minted, Usage};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
