@@ -16,15 +16,15 @@ use crate::fault::Code;
 
 /// Every code of this room.
 pub const CODES: &[&Code] = &[
-    &key::P12_BROKEN,
-    &key::P12_PASSWORD,
-    &key::P12_CIPHER,
+    &key::file::P12_BROKEN,
+    &key::file::P12_PASSWORD,
+    &key::file::P12_CIPHER,
     &key::KEY_WEAK,
     &key::KEY_KIND,
     &key::KEY_MISMATCH,
-    &key::CERT_EXPIRED,
-    &key::CERT_NOT_YET,
-    &key::CERT_USAGE,
+    &key::preflight::CERT_EXPIRED,
+    &key::preflight::CERT_NOT_YET,
+    &key::preflight::CERT_USAGE,
     &key::SIGNING,
     &timestamp::SILENT,
     &timestamp::REPLY_BROKEN,
