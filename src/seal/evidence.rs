@@ -411,7 +411,7 @@ fn is_ca(parts: &Parts) -> bool {
 }
 
 /// The certificate is allowed this by its key usage: a mask over the first octet of the bits. Absent: allowed.
-fn usage_allows(parts: &Parts, mask: u8) -> bool {
+pub(super) fn usage_allows(parts: &Parts, mask: u8) -> bool {
     let Some(usage) = parts.extension("2.5.29.15") else { return true };
     let bits = der::only(&usage.value, 0x03).ok().and_then(|t| t.content.get(1).copied());
     bits.is_some_and(|bits| bits & mask != 0)
@@ -438,7 +438,7 @@ pub(super) fn is_issued_by(child: &X509Ref, parent: &X509Ref) -> bool {
     signed
 }
 
-fn same(a: &X509Ref, b: &X509Ref) -> bool {
+pub(super) fn same(a: &X509Ref, b: &X509Ref) -> bool {
     matches!((a.to_der(), b.to_der()), (Ok(a), Ok(b)) if a == b)
 }
 

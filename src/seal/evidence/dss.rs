@@ -290,9 +290,7 @@ fn stream(document: &Document<'_>, item: &Value, room: &mut usize) -> Outcome<Op
 fn ders(evidence: &Evidence, kind: Kind) -> Outcome<Vec<Vec<u8>>> {
     let unreadable = || Fault::new(&super::BROKEN).detail("a certificate");
     match kind {
-        Kind::Certs => {
-            evidence.certificates.iter().map(|c| c.to_der().map_err(|_| unreadable())).collect()
-        }
+        Kind::Certs => evidence.certificates.iter().map(|c| c.to_der().map_err(|_| unreadable())).collect(),
         Kind::Ocsps => Ok(evidence.ocsp.iter().map(|o| o.der().to_vec()).collect()),
         Kind::Crls => Ok(evidence.crls.iter().map(|c| c.der().to_vec()).collect()),
     }
