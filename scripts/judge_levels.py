@@ -1,7 +1,8 @@
-"""What pyHanko thinks of the levels of a signed PDF, with the network off: one line a signature.
+"""What pyHanko thinks of the levels of signed PDFs, with the network off: a line a file, then a line a signature.
 
-  python scripts/judge_levels.py ROOT.pem FILE.pdf
+  python scripts/judge_levels.py ROOT.pem FILE.pdf...
 
+    FILE FILE.pdf
     SIGNATURE FIELD LEVEL AdES-SUBINDICATION
     STAMP FIELD intact|broken trusted|untrusted
 
@@ -74,7 +75,7 @@ async def unchanged(signature, root, reader) -> bool:
     return status.bottom_line
 
 
-async def main(root_file: str, pdf: str) -> int:
+async def judge(root_file: str, pdf: str) -> int:
     raw = Path(root_file).read_bytes()
     root = x509.Certificate.load(pem.unarmor(raw)[2] if pem.detect(raw) else raw)
     trust = CertValidationPolicySpec(
@@ -120,6 +121,14 @@ async def main(root_file: str, pdf: str) -> int:
             whole = "intact" if status.intact and status.valid else "broken"
             print("STAMP", stamp.field_name, whole, "trusted" if status.trusted else "untrusted")
             bad += whole != "intact"
+    return bad
+
+
+async def main(root_file: str, *pdfs: str) -> int:
+    bad = 0
+    for pdf in pdfs:
+        print("FILE", pdf)
+        bad += await judge(root_file, pdf)
     return 1 if bad else 0
 
 
@@ -127,4 +136,4 @@ if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
     socket.socket.connect = no_network
     socket.getaddrinfo = no_network
-    sys.exit(asyncio.run(main(*sys.argv[1:3])))
+    sys.exit(asyncio.run(main(*sys.argv[1:])))

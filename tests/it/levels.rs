@@ -31,27 +31,32 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 #[test]
 fn every_level_is_reached_online_and_every_judge_says_so() {
     let world = World::mint();
+    let mut cases = Vec::new();
+    let mut case = |name: String, pdf: &[u8], level, stamps| {
+        cases.push(Case { name, pdf: pdf.to_vec(), levels: vec![level], stamps });
+    };
     for (kind, chain) in [("rsa", true), ("ec", false)] {
         let stamped = world.sign(kind, chain, true);
         let (roomy, narrow) = (world.sign_unstamped(kind), world.sign(kind, true, false));
         for (name, pdf, stamps) in [("roomy", &roomy, 0), ("narrow", &narrow, 1)] {
             let (bt, done) = world.raise(pdf, Level::BT).unwrap();
             assert_eq!((done.stamped_in_place, done.document_stamps.len()), (stamps == 0, stamps));
-            world.judge(&format!("{kind}-bt-{name}"), &bt, &["B-T"], stamps);
+            case(format!("{kind}-bt-{name}"), &bt, "B-T", stamps);
         }
         let (blt, _) = world.raise(&stamped, Level::BLT).unwrap();
-        world.judge(&format!("{kind}-blt"), &blt, &["B-LT"], 0);
+        case(format!("{kind}-blt"), &blt, "B-LT", 0);
         let (blta, _) = world.raise(&blt, Level::BLTA).unwrap();
         assert!(blta.starts_with(&blt) && blt.starts_with(&stamped));
-        world.judge(&format!("{kind}-blta"), &blta, &["B-LTA"], 1);
+        case(format!("{kind}-blta"), &blta, "B-LTA", 1);
         let (at_once, _) = world.raise(&roomy, Level::BLTA).unwrap();
-        world.judge(&format!("{kind}-at-once"), &at_once, &["B-LTA"], 1);
+        case(format!("{kind}-at-once"), &at_once, "B-LTA", 1);
         let (at_once, _) = world.raise(&narrow, Level::BLTA).unwrap();
-        world.judge(&format!("{kind}-at-once-narrow"), &at_once, &[BY_DOCUMENT_STAMP], 2);
+        case(format!("{kind}-at-once-narrow"), &at_once, BY_DOCUMENT_STAMP, 2);
         let (renewed, _) = world.renew(&blta).unwrap();
         assert!(renewed.starts_with(&blta));
-        world.judge(&format!("{kind}-renewed"), &renewed, &["B-LTA"], 2);
+        case(format!("{kind}-renewed"), &renewed, "B-LTA", 2);
     }
+    world.judge(&cases);
 }
 
 #[test]
@@ -60,11 +65,21 @@ fn two_signers_are_raised_together_and_a_third_later() {
     let one = world.sign("rsa", true, true);
     let two = world.sign_again(&one, "ec", true, true);
     let (archived, _) = world.raise(&two, Level::BLTA).unwrap();
-    world.judge("two", &archived, &["B-LTA", "B-LTA"], 1);
+    world.judge(&[Case {
+        name: "two".into(),
+        pdf: archived.clone(),
+        levels: vec!["B-LTA", "B-LTA"],
+        stamps: 1,
+    }]);
     let three = world.sign_again(&archived, "third", true, true);
     let (archived, done) = world.raise(&three, Level::BLTA).unwrap();
     assert!(done.validation_data);
-    world.judge("three", &archived, &["B-LTA", "B-LTA", "B-LTA"], 2);
+    world.judge(&[Case {
+        name: "three".into(),
+        pdf: archived.clone(),
+        levels: vec!["B-LTA", "B-LTA", "B-LTA"],
+        stamps: 2,
+    }]);
 }
 
 #[test]
@@ -81,7 +96,7 @@ fn a_batch_asks_each_question_once_and_lists_serve_where_the_responder_is_dead()
     }
     world.desk.silent.store(true, Ordering::SeqCst);
     let (raised, _) = world.raise(&pdfs[0], Level::BLT).unwrap();
-    world.judge("by-lists", &raised, &["B-LT"], 0);
+    world.judge(&[Case { name: "by-lists".into(), pdf: raised.clone(), levels: vec!["B-LT"], stamps: 0 }]);
     // The list of the intermediate is gone too.
     std::fs::remove_file(world.path("inter.crl")).unwrap();
     let unknown = world.raise(&pdfs[0], Level::BLT).unwrap_err();
@@ -92,7 +107,7 @@ fn a_batch_asks_each_question_once_and_lists_serve_where_the_responder_is_dead()
     let document = hoso::pdf::revise::Document::open(&raised).unwrap();
     let kept = hoso::seal::evidence::dss::read(&document).unwrap();
     let (offline, _) = world.raise_with(&pdfs[1], Level::BLT, &kept, None).unwrap();
-    world.judge("offline", &offline, &["B-LT"], 0);
+    world.judge(&[Case { name: "offline".into(), pdf: offline.clone(), levels: vec!["B-LT"], stamps: 0 }]);
 }
 
 #[test]
@@ -303,57 +318,81 @@ impl World {
         Some(store)
     }
 
-    /// Asks every judge that is here about a file with signatures of these levels and so many document time stamps.
-    fn judge(&self, name: &str, pdf: &[u8], levels: &[&str], stamps: usize) {
-        let path = self.path(&format!("{name}.pdf"));
-        std::fs::write(&path, pdf).unwrap();
-        self.ask_pyhanko(name, &path, levels, stamps);
+    /// Asks every judge that is here.
+    fn judge(&self, cases: &[Case]) {
+        let path = |case: &Case| self.path(&format!("{}.pdf", case.name));
+        for case in cases {
+            std::fs::write(path(case), &case.pdf).unwrap();
+        }
+        self.ask_pyhanko(cases, path);
+        for case in cases {
+            self.ask_others(case, &path(case));
+        }
+    }
+
+    fn ask_others(&self, case: &Case, path: &Path) {
+        let name = &case.name;
         if let (Some(pdfsig), Some(store)) = (tool("pdfsig"), &self.nss) {
-            let said = text(&Command::new(pdfsig).args(["-nssdir", store]).arg(&path).output().unwrap());
-            assert_eq!(said.matches("Signature is Valid.").count(), levels.len(), "pdfsig {name}: {said}");
+            let said = text(&Command::new(pdfsig).args(["-nssdir", store]).arg(path).output().unwrap());
+            let valid = said.matches("Signature is Valid.").count();
+            assert_eq!(valid, case.levels.len(), "pdfsig {name}: {said}");
             assert!(!said.contains("Mismatch") && !said.contains("Invalid"), "pdfsig {name}: {said}");
         } else {
             eprintln!("skipped: no pdfsig or certutil");
         }
         if let Some(mutool) = tool("mutool") {
-            let said = text(&Command::new(mutool).args(["sign", "-v"]).arg(&path).output().unwrap());
+            let said = text(&Command::new(mutool).args(["sign", "-v"]).arg(path).output().unwrap());
             assert!(!said.contains("invalidated") && !said.contains("Digest error"), "mutool {name}: {said}");
         } else {
             eprintln!("skipped: no mutool");
         }
         if let Some(qpdf) = tool("qpdf") {
-            let out = Command::new(qpdf).arg("--check").arg(&path).output().unwrap();
+            let out = Command::new(qpdf).arg("--check").arg(path).output().unwrap();
             assert!(out.status.success() && !text(&out).contains("WARNING"), "qpdf {name}: {}", text(&out));
         } else {
             eprintln!("skipped: no qpdf");
         }
     }
 
-    fn ask_pyhanko(&self, name: &str, path: &Path, levels: &[&str], stamps: usize) {
-        let Some(python) = tool("python").filter(|p| runs(p, &["-c", "import pyhanko.sign.validation.ades"]))
-        else {
+    fn ask_pyhanko(&self, cases: &[Case], path: impl Fn(&Case) -> PathBuf) {
+        let knows = ["-c", "import pyhanko.sign.validation.ades"];
+        let Some(python) = tool("python").filter(|p| runs(p, &knows)) else {
             eprintln!("skipped: no python with pyHanko");
             return;
         };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/judge_levels.py");
-        let said =
-            text(&Command::new(python).arg(script).arg(self.path("root.pem")).arg(path).output().unwrap());
-        let lines = |kind: &str| said.lines().filter(|l| l.starts_with(kind)).collect::<Vec<_>>();
-        let signatures = lines("SIGNATURE ");
-        assert_eq!(signatures.len(), levels.len(), "pyhanko {name}: {said}");
-        for (line, level) in signatures.iter().zip(levels) {
-            // Evidence about a signature at B-T lies elsewhere: pyHanko, who may not ask, cannot pass it.
-            let expected = match *level {
-                "B-T" => "B-T CERTIFICATE_CHAIN_GENERAL_FAILURE no-vri".to_owned(),
-                BY_DOCUMENT_STAMP => "B-T SIG_CONSTRAINTS_FAILURE vri".to_owned(),
-                level => format!("{level} OK vri"),
-            };
-            assert!(line.ends_with(&expected), "pyhanko {name}, {expected}: {said}");
+        let mut command = Command::new(python);
+        let said = text(
+            &command.arg(script).arg(self.path("root.pem")).args(cases.iter().map(path)).output().unwrap(),
+        );
+        let files: Vec<&str> = said.split("FILE ").skip(1).collect();
+        assert_eq!(files.len(), cases.len(), "{said}");
+        for (said, Case { name, levels, stamps, .. }) in files.iter().zip(cases) {
+            let lines = |kind: &str| said.lines().filter(|l| l.starts_with(kind)).collect::<Vec<_>>();
+            let signatures = lines("SIGNATURE ");
+            assert_eq!(signatures.len(), levels.len(), "pyhanko {name}: {said}");
+            for (line, level) in signatures.iter().zip(levels) {
+                // Evidence about a signature at B-T lies elsewhere: pyHanko, who may not ask, cannot pass it.
+                let expected = match *level {
+                    "B-T" => "B-T CERTIFICATE_CHAIN_GENERAL_FAILURE no-vri".to_owned(),
+                    BY_DOCUMENT_STAMP => "B-T SIG_CONSTRAINTS_FAILURE vri".to_owned(),
+                    level => format!("{level} OK vri"),
+                };
+                assert!(line.ends_with(&expected), "pyhanko {name}, {expected}: {said}");
+            }
+            let found = lines("STAMP ");
+            assert_eq!(found.len(), *stamps, "pyhanko {name}: {said}");
+            assert!(found.iter().all(|l| l.ends_with("intact trusted")), "pyhanko {name}: {said}");
         }
-        let found = lines("STAMP ");
-        assert_eq!(found.len(), stamps, "pyhanko {name}: {said}");
-        assert!(found.iter().all(|l| l.ends_with("intact trusted")), "pyhanko {name}: {said}");
     }
+}
+
+/// A file for the judges: the level of each signature, and how many document time stamps there are.
+struct Case {
+    name: String,
+    pdf: Vec<u8>,
+    levels: Vec<&'static str>,
+    stamps: usize,
 }
 
 /// A document time stamp in place of one in the signature, which EN 319 142-1 6.3 allows for B-T and all above it;
