@@ -26,6 +26,29 @@ pub const CODES: &[&Code] = &[
     &key::preflight::CERT_NOT_YET,
     &key::preflight::CERT_USAGE,
     &key::SIGNING,
+    &key::FOREIGN_SIGNATURE,
+    #[cfg(feature = "pkcs11")]
+    &key::token::uri::URI,
+    #[cfg(feature = "pkcs11")]
+    &key::token::MODULE,
+    #[cfg(feature = "pkcs11")]
+    &key::token::TOKEN_ABSENT,
+    #[cfg(feature = "pkcs11")]
+    &key::token::TOKEN_UNCLEAR,
+    #[cfg(feature = "pkcs11")]
+    &key::token::NO_KEY,
+    #[cfg(feature = "pkcs11")]
+    &key::token::NO_CERTIFICATE,
+    #[cfg(feature = "pkcs11")]
+    &key::token::PIN_WRONG,
+    #[cfg(feature = "pkcs11")]
+    &key::token::PIN_LOCKED,
+    #[cfg(feature = "pkcs11")]
+    &key::token::PIN_LAST_TRY,
+    #[cfg(feature = "pkcs11")]
+    &key::token::TOKEN_GONE,
+    #[cfg(feature = "pkcs11")]
+    &key::token::TOKEN_FAILED,
     &timestamp::SILENT,
     &timestamp::REPLY_BROKEN,
     &timestamp::REJECTED,
