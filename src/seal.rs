@@ -49,6 +49,12 @@ pub const CODES: &[&Code] = &[
     &key::token::TOKEN_GONE,
     #[cfg(feature = "pkcs11")]
     &key::token::TOKEN_FAILED,
+    &key::remote::ADDRESS,
+    &key::remote::SILENT,
+    &key::remote::BROKEN,
+    &key::remote::DENIED,
+    &key::remote::REFUSED,
+    &key::remote::CREDENTIAL,
     &timestamp::SILENT,
     &timestamp::REPLY_BROKEN,
     &timestamp::REJECTED,

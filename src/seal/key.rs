@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`file`] | in a PKCS#12 or PEM file |
 //! | `token` | on a token or in a hardware module, through PKCS#11 (feature `pkcs11`) |
+//! | [`remote`] | at a remote signing service |
 //! | [`preflight`] | whether its certificate may sign at all |
 
 pub mod file;
 pub mod preflight;
+pub mod remote;
 #[cfg(feature = "pkcs11")]
 pub mod token;
 
