@@ -56,6 +56,44 @@ pub fn draw(
     let (spot, scale) =
         sheet.free_spot(look, &facts.occupied, &place::drawn_already(revision.document(), page)?)?;
     let [width, height] = look.size_mm.map(|mm| mm * POINTS_PER_MM);
+    let form = paint(revision, &sheet, [width, height], look, facts, at)?;
+    let size = [width * scale, height * scale];
+    Ok(Placed {
+        rect: sheet.to_user(Rect::new(spot[0], spot[1], spot[0] + size[0], spot[1] + size[1])),
+        form,
+    })
+}
+
+/// Draws a signature for a rectangle of a page that somebody else has chosen: a field that waits to be signed.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_into(
+    revision: &mut Revision<'_, '_>,
+    page: &Page,
+    rect: Rect,
+    look: &Look,
+    facts: &AppearanceFacts,
+    at: Timestamp,
+) -> Outcome<ObjectId> {
+    let turned = page.rotate % 180 == 90;
+    let size = if turned { [rect.height(), rect.width()] } else { [rect.width(), rect.height()] };
+    paint(revision, &place::Sheet::of(page), size, look, facts, at)
+}
+
+/// The appearance of a field that shows nothing: PDF/A wants one wherever a widget has an area.
+pub fn empty(revision: &mut Revision<'_, '_>, rect: Rect) -> ObjectId {
+    form(revision, [rect.width(), rect.height()], UPRIGHT, Dict::new(), "")
+}
+
+fn paint(
+    revision: &mut Revision<'_, '_>,
+    sheet: &place::Sheet,
+    [width, height]: [f64; 2],
+    look: &Look,
+    facts: &AppearanceFacts,
+    at: Timestamp,
+) -> Outcome<ObjectId> {
     let lines = lines(look, facts, at)?;
     let office = facts.office.as_deref().unwrap_or(&facts.name).to_uppercase();
     let ring = if look.image == Image::Seal && facts.seal_png.is_none() { office.as_str() } else { "" };
@@ -90,12 +128,7 @@ pub fn draw(
     let mut fonts = Dict::new();
     fonts.set(b"F1", Value::Ref(first));
     resources.set(b"Font", Value::Dict(fonts));
-    let form = form(revision, [width, height], sheet.matrix(), resources, &content);
-    let size = [width * scale, height * scale];
-    Ok(Placed {
-        rect: sheet.to_user(Rect::new(spot[0], spot[1], spot[0] + size[0], spot[1] + size[1])),
-        form,
-    })
+    Ok(form(revision, [width, height], sheet.matrix(), resources, &content))
 }
 
 /// The profile's lines with their facts; a line whose fact is missing is left out.

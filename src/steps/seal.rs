@@ -50,7 +50,7 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Do
                 let digests = desk.blobs.put(&sealed.bytes)?;
                 dossier.papers[index].sealed = Some(SealedDocument {
                     digests,
-                    level: level(sealed.seal.level).to_owned(),
+                    level: sealed.seal.level.name().to_owned(),
                     profile: config.profile.clone(),
                     at: now,
                 });
@@ -64,13 +64,6 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Do
         }
     }
     Ok(dossier)
-}
-
-fn level(level: sign::Level) -> &'static str {
-    match level {
-        sign::Level::BB => "B-B",
-        sign::Level::BT => "B-T",
-    }
 }
 
 fn as_it_came(file: &crate::dossier::FileRecord) -> Paper {
