@@ -3,6 +3,7 @@
 
 pub mod appearance;
 pub mod authority;
+pub mod batch;
 pub mod key;
 pub mod profile;
 pub mod sign;
@@ -68,6 +69,7 @@ pub const CODES: &[&Code] = &[
     &sign::FIELD,
     &sign::BROKEN_BEFORE,
     &sign::COPY,
+    &batch::UNWRITABLE,
     &profile::UNKNOWN_PROFILE,
     &profile::BROKEN_PROFILE,
     &appearance::NO_ROOM,

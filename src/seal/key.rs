@@ -37,10 +37,25 @@ pub trait KeyHandle: Send + Sync {
     /// (RFC 8017, 9.2), a DER SEQUENCE of r and s for ECDSA (RFC 3279, 2.2.3). A key far away is asked once for all
     /// of them; a failure of one does not keep the others from being signed.
     fn sign_digests(&self, digests: &[Sha256]) -> Vec<Outcome<Vec<u8>>>;
+    /// How it likes to be asked where there is much to sign.
+    fn pace(&self) -> Pace {
+        Pace::OneByOne
+    }
     /// Whether the key went away for good, as a token that was pulled out: whoever keeps it opens it anew.
     fn is_lost(&self) -> bool {
         false
     }
+}
+
+/// How a key likes to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// From any thread, any number at a time.
+    AnyThread,
+    /// One digest after the other.
+    OneByOne,
+    /// For so many digests at once: every question costs.
+    Together(usize),
 }
 
 /// The signature of a key over one digest.

@@ -11,7 +11,7 @@
 
 mod wire;
 
-use super::{Algorithm, FOREIGN_SIGNATURE, KEY_KIND, KeyHandle, path};
+use super::{Algorithm, FOREIGN_SIGNATURE, KEY_KIND, KeyHandle, Pace, path};
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
 use base64::Engine as _;
@@ -232,6 +232,10 @@ impl KeyHandle for RemoteKey {
             }
         }
         out
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::Together(self.multisign)
     }
 }
 
