@@ -9,7 +9,7 @@ use crate::log::store::Log;
 use crate::profile::Procedures;
 use crate::scan::Reader;
 use crate::seal::key::file::read_certificates;
-use crate::seal::key::remote::{Access, RemoteKey};
+use crate::seal::key::remote::{self, Access, RemoteKey};
 use crate::seal::key::{KeyHandle, SoftKey, no_core_dumps, preflight};
 use crate::seal::timestamp::{self, HttpTimestamp, TimestampSource};
 use crate::station::Station;
@@ -128,6 +128,7 @@ impl Desk {
                     token: secret(&csc.token)?,
                     pin: password,
                     otp: None,
+                    deadline: remote::DEADLINE,
                 };
                 Ok(Box::new(RemoteKey::open(access, read_certificates(&more)?, self.runtime.clone())?))
             }

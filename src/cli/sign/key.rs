@@ -2,9 +2,10 @@
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::seal::key::file::read_certificates;
-use crate::seal::key::remote::{Access, RemoteKey};
+use crate::seal::key::remote::{self, Access, RemoteKey};
 use crate::seal::key::{KeyHandle, SoftKey};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -48,6 +49,15 @@ pub(super) struct KeyArgs {
     /// File whose first line is a one-time password for the service.
     #[arg(long, value_name = "FILE", requires = "csc", help_heading = "Key")]
     otpfile: Option<PathBuf>,
+    /// Seconds to wait for an answer of the service.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = remote::DEADLINE.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..=600),
+        help_heading = "Key"
+    )]
+    csc_timeout: u64,
     /// Certificates to go along, PEM or DER: the signer's where the key comes without, those above it.
     #[arg(long, value_name = "FILE", help_heading = "Key")]
     cert: Option<PathBuf>,
@@ -93,6 +103,7 @@ impl KeyArgs {
             token: secret(&self.csc_token_file)?.unwrap_or_default(),
             pin: secret(&self.pinfile)?,
             otp: secret(&self.otpfile)?,
+            deadline: Duration::from_secs(self.csc_timeout),
         };
         Ok(Box::new(RemoteKey::open(access, extra()?, handle).map_err(|f| f.at("csc"))?))
     }

@@ -20,8 +20,8 @@ use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use wire::Wire;
 use zeroize::Zeroizing;
@@ -38,6 +38,8 @@ pub struct Access {
     pub pin: Option<Zeroizing<String>>,
     /// A one-time password: good for one authorisation.
     pub otp: Option<Zeroizing<String>>,
+    /// How long an answer is waited for; the service may itself wait for its user's telephone.
+    pub deadline: Duration,
 }
 
 /// A key at a service.
@@ -74,7 +76,7 @@ impl RemoteKey {
     /// [`ADDRESS`], [`SILENT`], [`BROKEN`], [`DENIED`], [`REFUSED`], [`CREDENTIAL`], and those of [`Algorithm::of`].
     pub fn open(access: Access, certificates: Vec<X509>, handle: Handle) -> Outcome<Self> {
         super::no_core_dumps();
-        let wire = Wire::new(&access.url, access.token, handle)?;
+        let wire = Wire::new(&access.url, access.token, access.deadline, handle)?;
         let credential = match access.credential {
             Some(credential) => credential,
             None => only_credential(&wire)?,
@@ -346,6 +348,8 @@ impl Info {
     }
 }
 
+/// What [`Access::deadline`] is where nothing else is said.
+pub const DEADLINE: Duration = Duration::from_secs(90);
 const SHA256: &str = "2.16.840.1.101.3.4.2.1";
 const MAX_CHAIN: usize = 16;
 const MAX_OBJECTS: usize = 8;

@@ -19,7 +19,12 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(url: &str, token: Zeroizing<String>, handle: Handle) -> Outcome<Self> {
+    pub(super) fn new(
+        url: &str,
+        token: Zeroizing<String>,
+        deadline: Duration,
+        handle: Handle,
+    ) -> Outcome<Self> {
         let mut base = reqwest::Url::parse(url).map_err(|_| Fault::new(&ADDRESS))?;
         let host = base.host_str().unwrap_or("").trim_matches(['[', ']']);
         let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
@@ -36,7 +41,7 @@ impl Wire {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REPLY_TIMEOUT)
+            .timeout(deadline)
             .build()
             .map_err(|_| Fault::new(&SILENT).detail("no TLS"))?;
         Ok(Wire { base, version, token, client, handle })
@@ -126,5 +131,3 @@ fn is_denial(body: &[u8]) -> bool {
 const MAX_REPLY: usize = 1 << 20;
 const MAX_WORD: usize = 40;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A service may wait for its user's telephone.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(90);
