@@ -123,15 +123,25 @@ fn keys_in_files_of_every_kind_sign_to_the_satisfaction_of_every_judge() {
 #[test]
 fn a_wrong_password_is_named_and_never_shown() {
     let desk = Desk::new();
+    let made = Command::new("openssl")
+        .current_dir(desk.folder.path())
+        .args(["pkcs12", "-export", "-inkey", "rsa.key", "-in", "rsa.pem", "-out", "locked.p12"])
+        .args(["-passout", "pass:right-secret"])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", text(&made));
+    desk.file("right", b"right-secret\nand more that is not read\n");
     desk.file("wrong", b"wrong-secret\n");
     desk.file("latin", b"\xe9\n");
-    let secrets = ["wrong-secret", PASSWORD];
-    desk.refused(&["--key", "rsa.p12", "--passfile", "wrong"], "SEAL-002", &secrets);
-    desk.refused(&["--key", "rsa.p12"], "SEAL-002", &secrets);
-    desk.refused(&["--key", "rsa.p12", "--passfile", "latin"], "SEAL-050", &secrets);
-    desk.refused(&["--key", "rsa.p12", "--passfile", "none"], "SEAL-051", &secrets);
-    desk.refused(&["--key", "rsa.p12", "--password", "wrong-secret"], "SEAL-050", &secrets);
-    desk.refused(&["--key", "rsa.p12", "--password", "env:HOSO_NO_SUCH"], "SEAL-050", &secrets);
+    let secrets = ["wrong-secret", "right-secret"];
+    let key = |more: &[&'static str]| [&["--key", "locked.p12"], more].concat();
+    desk.signed(&key(&["--passfile", "right"]));
+    desk.refused(&key(&["--passfile", "wrong"]), "SEAL-002", &secrets);
+    desk.refused(&key(&[]), "SEAL-002", &secrets);
+    desk.refused(&key(&["--passfile", "latin"]), "SEAL-050", &secrets);
+    desk.refused(&key(&["--passfile", "none"]), "SEAL-051", &secrets);
+    desk.refused(&key(&["--password", "wrong-secret"]), "SEAL-050", &secrets);
+    desk.refused(&key(&["--password", "env:HOSO_NO_SUCH"]), "SEAL-050", &secrets);
     desk.refused(&["--key", "in.pdf"], "SEAL-001", &secrets);
     desk.refused(&["--key", "rsa.key"], "SEAL-006", &secrets);
     desk.refused(&["--key", "rsa.key", "--cert", "ec.pem"], "SEAL-006", &secrets);

@@ -246,8 +246,10 @@ fn a_token_that_is_pulled_out_fails_the_rest_and_leaves_what_was_signed() {
     std::fs::create_dir(token.desk.path("out")).unwrap();
     let papers: Vec<&str> = papers.iter().map(String::as_str).collect();
     let uri = token.moody_uri("token=t1;id=%A1");
-    let out =
-        token.desk.run(&[&papers, &["--out-dir", "out", "--pkcs11", &uri, "--pinfile", "pin"][..]].concat());
+    let out = token.desk.run(
+        &[&papers, &["--out-dir", "out", "--pkcs11", &uri, "--pinfile", "pin", "--cert", "inter.pem"][..]]
+            .concat(),
+    );
     let said = text(&out);
     assert_eq!(out.status.code(), Some(1), "{said}");
     assert_eq!((said.matches("SEAL-089").count(), said.contains("3 / 60")), (57, true), "{said}");
