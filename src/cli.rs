@@ -67,8 +67,8 @@ enum Command {
     Identity(identity::Command),
     /// Make a PDF/A-2b from page images.
     Assemble(assemble::Args),
-    /// Sign a PDF (PAdES B-B or B-T).
-    Sign(sign::Args),
+    /// Sign PDFs (PAdES B-B or B-T) with a key in a file, on a token or at a signing service.
+    Sign(Box<sign::Args>),
     /// Verify signed PDFs, receipts and whole station folders, offline.
     Verify(verify::Args),
     /// The transparency log: append, prove, check.
@@ -107,7 +107,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Card(command) => card::run(command).await,
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
-        Command::Sign(args) => sign::run(args).await,
+        Command::Sign(args) => sign::run(*args).await,
         Command::Verify(args) => verify::run(&args, station),
         Command::Log(command) => log::run(&command),
         Command::Mock(command) => mock::run(command).await,

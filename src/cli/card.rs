@@ -4,8 +4,8 @@ use crate::chip::reader::{AccessKeys, Captured, Group, Proof, Session};
 use crate::chip::reading::Access;
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::staged::Staged;
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -189,23 +189,14 @@ pub(super) fn challenge(text: &str) -> Result<[u8; 8], String> {
     Ok(bytes)
 }
 
-/// Writes beside the target, makes it durable, then gives it its name: whole or not at all, for nobody else to read.
+/// Whole or not at all, and for nobody else to read.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.partial", std::process::id()));
-    let partial = path.with_file_name(name);
     let write = || -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&partial, path)?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::File::open(folder)?.sync_all()
+        let staged = Staged::beside(path, 0o600)?;
+        staged.file().write_all(bytes)?;
+        staged.publish()
     };
-    write().map_err(|e| {
-        let _ = std::fs::remove_file(&partial);
-        Fault::new(&NOT_WRITTEN).at(path.display()).detail(e.kind())
-    })
+    write().map_err(|e| Fault::new(&NOT_WRITTEN).at(path.display()).detail(e.kind()))
 }
 
 fn summary(path: &Path, captured: &Captured) -> serde_json::Value {

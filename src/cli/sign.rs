@@ -1,39 +1,77 @@
-//! `hoso sign`: one PDF in, the same PDF with a signature behind it out.
+//! `hoso sign`: PDFs in, the same PDFs with a signature behind them out.
+
+mod key;
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::seal::appearance::AppearanceFacts;
-use crate::seal::key::{KeyHandle, SoftKey, check_may_sign};
+use crate::seal::batch::{self, Done, How, Job};
+use crate::seal::key::file::read_certificates;
+use crate::seal::key::preflight::{self, Issuers};
 use crate::seal::profile::SignatureProfile;
-use crate::seal::sign::{self, Tail, common_name};
+use crate::seal::sign::{self, Level, Order, common_name};
 use crate::seal::timestamp::{HttpTimestamp, TimestampSource};
+use clap::error::ErrorKind;
 use jiff::Timestamp;
-use std::io::Write;
+use key::KeyArgs;
+use openssl::x509::X509;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Arguments of `hoso sign`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  P12_PASSWORD=... hoso sign scan.pdf -o signed.pdf --p12 officer.p12 \
-    --password env:P12_PASSWORD --profile intake_scan --name 'Nguyễn Thị Huệ' --tsa http://127.0.0.1:3161/")]
+#[command(
+    group(clap::ArgGroup::new("to").required(true).args(["output", "out_dir"])),
+    after_help = "Examples:\n  hoso sign scan.pdf -o signed.pdf --key officer.p12 --passfile password.txt \
+        --profile intake_scan --tsa http://127.0.0.1:3161/\n  \
+        hoso sign *.pdf --out-dir signed --pinfile pin.txt \
+        --pkcs11 'pkcs11:token=VGCA;id=%01?module-path=/usr/lib/libvendor.so'\n\n\
+        Exit code: 0 all signed, 1 at least one of several was not, 2 wrong usage; with one file, that of its fault."
+)]
 pub struct Args {
-    /// The PDF to sign; it is never changed.
-    #[arg(value_name = "IN.pdf")]
-    input: PathBuf,
+    /// The PDFs to sign; they are never changed.
+    #[arg(value_name = "IN.pdf", required = true)]
+    inputs: Vec<PathBuf>,
     /// Where the signed PDF goes; it appears whole or not at all.
     #[arg(short, long, value_name = "OUT.pdf")]
-    output: PathBuf,
-    /// Key and certificates, PKCS#12.
-    #[arg(long, value_name = "FILE")]
-    p12: PathBuf,
-    /// Where the password of the key is: env:NAME or file:PATH (its first line).
-    #[arg(long, value_name = "env:NAME|file:PATH")]
-    password: String,
+    output: Option<PathBuf>,
+    /// Where signed PDFs go, under their own names; one that fails stops no other.
+    #[arg(long, value_name = "DIR")]
+    out_dir: Option<PathBuf>,
+    #[command(flatten)]
+    key: KeyArgs,
     /// Which kind of signature: intake_scan, result_agency, invisible, or the path of a profile (*.toml).
     #[arg(long, default_value = "invisible", value_name = "NAME|FILE.toml")]
     profile: String,
-    /// Time stamp authority (RFC 3161). With it the signature is B-T, or nothing is written.
+    /// PAdES level: B-B, B-T, B-LT or B-LTA [default: B-T with --tsa, B-B without]
+    #[arg(
+        long,
+        value_parser = level,
+        requires_ifs = [("B-T", "tsa"), ("B-LT", "tsa"), ("B-LTA", "tsa")],
+        value_name = "LEVEL"
+    )]
+    level: Option<Level>,
+    /// Time stamp authority (RFC 3161). Where it fails, nothing is written.
     #[arg(long, value_name = "URL")]
     tsa: Option<String>,
+    /// Seconds to wait for the authority's answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    tsa_timeout: u64,
+    /// Write a signature without its time stamp (B-B) where the authority fails, and say so.
+    #[arg(long, requires = "tsa")]
+    allow_lower: bool,
+    /// An empty signature field to sign into, or the name of the new one.
+    #[arg(long, value_name = "NAME")]
+    field: Option<String>,
+    /// Folder of trusted roots (*.pem, *.crt, *.cer): the time stamp authority must lead to one of them.
+    #[arg(long, value_name = "DIR")]
+    trust: Option<PathBuf>,
+    /// File of accepted issuers of the signer's certificate, one a line: common name, or sha256:FINGERPRINT.
+    #[arg(long, value_name = "FILE")]
+    issuers: Option<PathBuf>,
     /// The signer's name as it is shown [default: the certificate's common name]
     #[arg(long)]
     name: Option<String>,
@@ -46,7 +84,7 @@ pub struct Args {
     /// The time of signing, ISO 8601 with zone [default: now]
     #[arg(long, value_name = "TIME")]
     time: Option<Timestamp>,
-    /// One JSON object instead of a table.
+    /// One JSON object for every file instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -54,56 +92,147 @@ pub struct Args {
 /// Signs; prints what was made.
 ///
 /// # Errors
-/// Whatever stopped it; the output file is then untouched.
+/// With `-o`, whatever stopped it; the output file is then untouched. With `--out-dir`, what keeps every file from being
+/// signed.
 pub async fn run(args: Args) -> Outcome<u8> {
+    if args.output.is_some() && args.inputs.len() > 1 {
+        return usage(ErrorKind::ArgumentConflict, "several files go into --out-dir, not into one --output");
+    }
+    let mut names = HashSet::new();
+    if args.out_dir.is_some() && !args.inputs.iter().all(|path| names.insert(path.file_name())) {
+        return usage(
+            ErrorKind::ArgumentConflict,
+            "two of the files have one name, and would be one in --out-dir",
+        );
+    }
     let handle = tokio::runtime::Handle::current();
-    let done = tokio::task::spawn_blocking(move || sign_file(&args, handle));
+    let done = tokio::task::spawn_blocking(move || sign_files(&args, handle));
     done.await.map_err(|_| Fault::new(&crate::seal::key::SIGNING))?
 }
 
-fn sign_file(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
-    if let (Ok(from), Ok(to)) = (args.input.canonicalize(), args.output.canonicalize())
-        && from == to
-    {
-        return Err(Fault::new(&SAME_FILE));
+fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
+    let level = args.level.unwrap_or(if args.tsa.is_some() { Level::BT } else { Level::BB });
+    if level > Level::BT {
+        return Err(Fault::new(&LEVEL).detail(level.name()));
+    }
+    let jobs: Vec<Job> = args.inputs.iter().map(|input| job(args, input)).collect();
+    if let [only] = &jobs[..] {
+        refuse_same(only)?;
     }
     let profile = profile(&args.profile)?;
-    let password = password(&args.password)?;
-    let key =
-        SoftKey::from_pkcs12(&read(&args.p12, MAX_P12)?, &password).map_err(|f| f.at(args.p12.display()))?;
+    let issuers = match &args.issuers {
+        Some(path) => Issuers::from_lines(&String::from_utf8_lossy(&read(path, MAX_FILE)?)),
+        None => Issuers::default(),
+    };
+    let anchors = args.trust.as_deref().map(anchors).transpose()?.unwrap_or_default();
+    let key = args.key.open(handle.clone())?;
     let at = args.time.unwrap_or_else(Timestamp::now);
-    check_may_sign(key.certificate(), at).map_err(|f| f.at(args.p12.display()))?;
-    let tsa = args.tsa.as_ref().map(|url| HttpTimestamp::new(url, handle)).transpose()?;
+    preflight::check(key.as_ref(), at, &issuers, None).map_err(|f| f.at(args.key.place()))?;
+    let tsa = args.tsa.as_ref().filter(|_| level > Level::BB);
+    let tsa = tsa.map(|url| HttpTimestamp::new(url, handle)).transpose()?;
+    let tsa = tsa.map(|tsa| tsa.trusting(anchors).within(Duration::from_secs(args.tsa_timeout)));
     let facts = AppearanceFacts {
-        name: args.name.clone().unwrap_or_else(|| common_name(&key)),
+        name: args.name.clone().unwrap_or_else(|| common_name(key.as_ref())),
         office: args.office.clone(),
         seal_png: args.seal_image.as_ref().map(|path| read(path, MAX_IMAGE)).transpose()?,
         occupied: Vec::new(),
     };
-    let place = args.input.display();
-    let pdf = read(&args.input, MAX_PDF)?;
-    let tsa = tsa.as_ref().map(|tsa| tsa as &dyn TimestampSource);
-    let sheet = sign::Sheet::open(pdf.clone().into()).map_err(|fault| fault.at(&place))?;
-    let order = sign::Order { profile: &profile, facts: &facts, at, field: None };
-    let tail = sign::sign_sheet(&sheet, &key, &order, tsa).map_err(|fault| fault.at(&place))?;
-    publish(&args.output, &[&pdf, &tail.bytes])?;
-    print(args, &tail);
+    let how = How {
+        key: key.as_ref(),
+        order: Order { profile: &profile, facts: &facts, at, field: args.field.as_deref() },
+        tsa: tsa.as_ref().map(|tsa| tsa as &dyn TimestampSource),
+        allow_lower: args.allow_lower,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        stamps: STAMPS,
+    };
+    if args.out_dir.is_none() {
+        return sign_one(args, &jobs, &how);
+    }
+    sign_many(args, jobs, &how)
+}
+
+fn sign_one(args: &Args, jobs: &[Job], how: &How<'_>) -> Outcome<u8> {
+    let told = Mutex::new(None);
+    batch::run(jobs, how, &|_, outcome| *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome));
+    let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let done = told.unwrap_or_else(|| Err(Fault::new(&crate::seal::key::SIGNING)))?;
+    if let [job] = jobs {
+        if args.json { print_json(job, &Ok(done)) } else { print_table(job, &done) }
+    }
     Ok(0)
 }
 
-fn print(args: &Args, tail: &Tail) {
-    let seal = &tail.seal;
-    if args.json {
-        let mut object = serde_json::to_value(seal).unwrap_or_default();
-        if let Some(map) = object.as_object_mut() {
-            map.insert("output".into(), args.output.display().to_string().into());
+fn sign_many(args: &Args, jobs: Vec<Job>, how: &How<'_>) -> Outcome<u8> {
+    let failed = AtomicUsize::new(0);
+    let tell = |job: &Job, outcome: Outcome<Done>| {
+        if outcome.is_err() {
+            failed.fetch_add(1, Ordering::Relaxed);
         }
-        println!("{object}");
-        return;
+        if args.json { print_json(job, &outcome) } else { print_line(job, &outcome) }
+    };
+    let count = jobs.len();
+    let (same, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| refuse_same(job).is_err());
+    for job in &same {
+        tell(job, Err(Fault::new(&SAME_FILE).at(job.input.display())));
     }
-    let level = format!("PAdES {}", seal.level.name());
-    println!("Đã ký / signed:         {}", args.output.display());
-    println!("Mức / level:            {level}");
+    batch::run(&jobs, how, &|index, outcome| {
+        if let Some(job) = jobs.get(index) {
+            tell(job, outcome);
+        }
+    });
+    let failed = failed.into_inner();
+    if !args.json {
+        println!("{} / {count} tệp đã ký / files signed", count - failed);
+    }
+    Ok(u8::from(failed > 0))
+}
+
+fn job(args: &Args, input: &Path) -> Job {
+    let output = match (&args.output, &args.out_dir) {
+        (Some(output), _) => output.clone(),
+        (None, folder) => folder.clone().unwrap_or_default().join(input.file_name().unwrap_or_default()),
+    };
+    Job { input: input.to_owned(), output }
+}
+
+fn refuse_same(job: &Job) -> Outcome<()> {
+    match (job.input.canonicalize(), job.output.canonicalize()) {
+        (Ok(from), Ok(to)) if from == to => Err(Fault::new(&SAME_FILE)),
+        _ => Ok(()),
+    }
+}
+
+fn print_json(job: &Job, outcome: &Outcome<Done>) {
+    let mut object = match outcome {
+        Ok(done) => serde_json::to_value(&done.seal).unwrap_or_default(),
+        Err(fault) => serde_json::json!({ "fault": fault.report() }),
+    };
+    if let Some(map) = object.as_object_mut() {
+        map.insert("input".into(), job.input.display().to_string().into());
+        if let Ok(done) = outcome {
+            map.insert("output".into(), job.output.display().to_string().into());
+            if let Some(fault) = &done.lowered {
+                map.insert("lowered".into(), serde_json::to_value(fault.report()).unwrap_or_default());
+            }
+        }
+    }
+    println!("{object}");
+}
+
+fn print_line(job: &Job, outcome: &Outcome<Done>) {
+    match outcome {
+        Ok(done) => {
+            println!("{}  {}", done.seal.level.name(), job.output.display());
+            warn(done);
+        }
+        Err(fault) => eprintln!("hoso: {fault}"),
+    }
+}
+
+fn print_table(job: &Job, done: &Done) {
+    let seal = &done.seal;
+    println!("Đã ký / signed:         {}", job.output.display());
+    println!("Mức / level:            PAdES {}", seal.level.name());
     println!("Bộ quy định / profile:  {}", seal.profile);
     println!(
         "Thời điểm / time:       {}",
@@ -113,33 +242,56 @@ fn print(args: &Args, tail: &Tail) {
         Some(shown) => println!("Hiển thị / shown:       trang {} / page {}", shown.page, shown.page),
         None => println!("Hiển thị / shown:       không / no"),
     }
+    warn(done);
+}
+
+fn warn(done: &Done) {
+    if let Some(fault) = &done.lowered {
+        eprintln!(
+            "hoso: chỉ đạt mức {0}, chưa có dấu thời gian / only {0}, no time stamp: {fault}",
+            done.seal.level.name()
+        );
+    }
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    let levels = [Level::BB, Level::BT, Level::BLT, Level::BLTA];
+    levels.into_iter().find(|l| l.name() == text).ok_or_else(|| "B-B, B-T, B-LT or B-LTA".to_owned())
+}
+
+/// Wrong usage that the parser alone cannot see.
+fn usage(kind: ErrorKind, what: &str) -> Outcome<u8> {
+    let _ = clap::Command::new("hoso sign").error(kind, what).print();
+    Ok(2)
 }
 
 fn profile(name: &str) -> Outcome<SignatureProfile> {
     if Path::new(name).extension().is_none_or(|e| e != "toml") {
         return SignatureProfile::built_in(name);
     }
-    let text = read(Path::new(name), MAX_P12)?;
+    let text = read(Path::new(name), MAX_FILE)?;
     let text =
         String::from_utf8(text).map_err(|_| Fault::new(&crate::seal::profile::BROKEN_PROFILE).at(name))?;
     SignatureProfile::from_toml(&text).map_err(|fault| fault.at(name))
 }
 
-/// A password never stands on the command line, where every process could read it.
-fn password(reference: &str) -> Outcome<Zeroizing<String>> {
-    let text = match reference.split_once(':') {
-        Some(("env", name)) => {
-            std::env::var(name).map_err(|_| Fault::new(&PASSWORD).at(reference).detail("no such variable"))?
+/// The certificates of a folder, or of its `signing` where it has one, so that a station's `anchors/` can be given.
+fn anchors(folder: &Path) -> Outcome<Vec<X509>> {
+    let inner = folder.join("signing");
+    let folder = if inner.is_dir() { inner } else { folder.to_owned() };
+    let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind()).at(folder.display());
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let kind = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+        if matches!(kind.as_str(), "pem" | "crt" | "cer") {
+            out.extend(read_certificates(&read(&path, MAX_FILE)?).map_err(|f| f.at(path.display()))?);
         }
-        Some(("file", path)) => {
-            let bytes = Zeroizing::new(read(Path::new(path), MAX_P12)?);
-            String::from_utf8(bytes.to_vec())
-                .map_err(|_| Fault::new(&PASSWORD).detail("the file is not UTF-8"))?
-        }
-        _ => return Err(Fault::new(&PASSWORD).detail("neither env:NAME nor file:PATH")),
-    };
-    let text = Zeroizing::new(text);
-    Ok(Zeroizing::new(text.lines().next().unwrap_or("").to_owned()))
+    }
+    if out.is_empty() {
+        return Err(Fault::new(&UNREADABLE).detail("no certificates").at(folder.display()));
+    }
+    Ok(out)
 }
 
 fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {
@@ -151,42 +303,15 @@ fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {
     std::fs::read(path).map_err(|e| unreadable(&e.kind()))
 }
 
-/// Writes beside the target, makes it durable, then gives it its name: whole or not at all.
-fn publish(path: &Path, parts: &[&[u8]]) -> Outcome<()> {
-    let unwritable = |e: std::io::Error| Fault::new(&UNWRITABLE).detail(e.kind()).at(path.display());
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.partial", std::process::id()));
-    let partial = path.with_file_name(name);
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&partial)?;
-        parts.iter().try_for_each(|part| file.write_all(part))?;
-        file.sync_all()?;
-        std::fs::rename(&partial, path)?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::File::open(folder)?.sync_all()
-    };
-    write().map_err(|e| {
-        let _ = std::fs::remove_file(&partial);
-        unwritable(e)
-    })
-}
-
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&PASSWORD, &UNREADABLE, &UNWRITABLE, &SAME_FILE];
+pub const CODES: &[&Code] = &[&UNREADABLE, &SAME_FILE, &LEVEL];
+/// Every code of how keys are named.
+pub const KEY_CODES: &[&Code] = key::CODES;
 
-const MAX_P12: u64 = 1 << 20;
+const MAX_FILE: u64 = 1 << 20;
 const MAX_IMAGE: u64 = 4 << 20;
-const MAX_PDF: u64 = 2 << 30;
-
-/// A password that cannot be found.
-pub const PASSWORD: Code = Code {
-    id: "SEAL-050",
-    class: Class::Setup,
-    vi: "Không lấy được mật khẩu của khoá",
-    en: "the password of the key cannot be had",
-    remedy_vi: "Khai --password env:TÊN_BIẾN hoặc file:ĐƯỜNG_DẪN",
-    remedy_en: "give --password env:NAME or file:PATH",
-};
+/// Time stamps that are fetched at once.
+const STAMPS: usize = 4;
 
 /// A file that cannot be read.
 pub const UNREADABLE: Code = Code {
@@ -198,16 +323,6 @@ pub const UNREADABLE: Code = Code {
     remedy_en: "check its path, permissions and size",
 };
 
-/// A file that cannot be written.
-pub const UNWRITABLE: Code = Code {
-    id: "SEAL-052",
-    class: Class::Later,
-    vi: "Không ghi được tệp đã ký",
-    en: "the signed file cannot be written",
-    remedy_vi: "Kiểm tra dung lượng đĩa và quyền ghi của thư mục",
-    remedy_en: "check the free space and the folder's permissions",
-};
-
 /// Output and input are one file.
 pub const SAME_FILE: Code = Code {
     id: "SEAL-053",
@@ -216,4 +331,14 @@ pub const SAME_FILE: Code = Code {
     en: "the output is the input",
     remedy_vi: "Chọn tên khác cho tệp đã ký; bản gốc không bao giờ bị ghi đè",
     remedy_en: "choose another name; an original is never overwritten",
+};
+
+/// A level that is not made yet.
+pub const LEVEL: Code = Code {
+    id: "SEAL-055",
+    class: Class::Setup,
+    vi: "Mức chữ ký này chưa làm được bằng lệnh hoso sign",
+    en: "hoso sign does not make this level yet",
+    remedy_vi: "Ký ở mức B-T",
+    remedy_en: "sign at B-T",
 };

@@ -310,7 +310,7 @@ pub(crate) fn vietnam() -> TimeZone {
 
 /// Room for a time stamp token; replies of 3 to 7 KB were met.
 pub(crate) const STAMP_ROOM: usize = 8192;
-const SPARE: usize = 512;
+pub(super) const SPARE: usize = 512;
 /// What is read at a time: stays in the second cache while it is hashed and written.
 const STRIDE: usize = 256 << 10;
 
@@ -345,4 +345,4 @@ pub const COPY: Code = Code {
 };
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,6 @@
 //! Keys in files: PKCS#12 with its certificates, or PEM with certificates beside it.
 
-use super::{Algorithm, KEY_KIND, KEY_MISMATCH, KeyHandle, SIGNING, path};
+use super::{Algorithm, KEY_KIND, KEY_MISMATCH, KeyHandle, Pace, SIGNING, path};
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
 use openssl::error::ErrorStack;
@@ -124,6 +124,10 @@ impl KeyHandle for SoftKey {
 
     fn sign_digests(&self, digests: &[Sha256]) -> Vec<Outcome<Vec<u8>>> {
         digests.iter().map(|digest| self.sign(digest).map_err(|_| Fault::new(&SIGNING))).collect()
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::AnyThread
     }
 }
 

@@ -7,7 +7,7 @@ use crate::seal::training::{Minted, Usage};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A page with indirect `/Annots` and `/Fields`, so that only those arrays may be written again.
-fn paper() -> Vec<u8> {
+pub(crate) fn paper() -> Vec<u8> {
     let mut out = b"%PDF-1.7\n".to_vec();
     let mut offsets = Vec::new();
     let bodies = [
