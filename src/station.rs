@@ -55,6 +55,14 @@ impl Station {
     pub fn blobs(&self) -> Outcome<Arc<Blobs>> {
         Blobs::open(&self.path("var/blobs")).map(Arc::new)
     }
+
+    /// Opens the store of chip readings as they came: apart from the blobs, because it alone is removed from.
+    ///
+    /// # Errors
+    /// `BLOB-001`.
+    pub fn readings(&self) -> Outcome<Arc<Blobs>> {
+        Blobs::open(&self.path("var/readings")).map(Arc::new)
+    }
 }
 
 /// There is no station.

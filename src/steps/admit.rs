@@ -42,11 +42,18 @@ pub fn find(input: &Path, batch: Batch) -> Outcome<Vec<Outcome<Found>>> {
     walk::find(input, batch)
 }
 
-/// Stores a batch's bytes and makes its first record. After `Ok` every byte of it survives a power cut.
+/// Stores a batch's bytes and makes its first record. After `Ok` every byte of it survives a power cut; its chip readings
+/// lie apart from the rest, and somebody else may let go of them until the ledger says that this batch names them.
 ///
 /// # Errors
 /// `ADMT-001` to `ADMT-004`, `BLOB-001` to `BLOB-004`: nothing is acknowledged.
-pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outcome<Admitted> {
+pub fn store(
+    found: &Found,
+    pipeline: &str,
+    blobs: &Blobs,
+    readings: &Blobs,
+    now_ms: i64,
+) -> Outcome<Admitted> {
     let mut dossier = Dossier { batch: found.source.clone(), received_at: now_ms, ..Dossier::default() };
     let mut identity: Vec<Vec<u8>> = vec![pipeline.as_bytes().to_vec()];
     for path in &found.files {
@@ -60,9 +67,9 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
         let name = below(path, &found.root);
         let file = open(path, &name)?;
         let digests =
-            blobs.put_reader(file, crate::chip::reading::LARGEST_READING as u64).map_err(|f| f.at(&name))?;
+            readings.put_reader(file, crate::chip::reading::LARGEST_READING as u64).map_err(|f| f.at(&name))?;
         identity.push(digests.blake3.0.to_vec());
-        dossier.readings.push(ReadingRecord { name, digests });
+        dossier.readings.push(ReadingRecord { name, digests, evidence: None });
     }
     for (code, path) in &found.desk_slips {
         let (slip, bytes) = slip::<DeskSlip>(path, found)?;
@@ -263,7 +270,7 @@ mod tests {
     fn admit(dir: &Path, batch: Batch) -> Vec<Outcome<Admitted>> {
         let store_dir = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(store_dir.path()).unwrap();
-        find(dir, batch).unwrap().into_iter().map(|f| store(&f?, "p", &blobs, 0)).collect()
+        find(dir, batch).unwrap().into_iter().map(|f| store(&f?, "p", &blobs, &blobs, 0)).collect()
     }
 
     #[test]

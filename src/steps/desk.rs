@@ -21,6 +21,8 @@ use tokio::sync::Semaphore;
 pub struct Desk {
     /// Bytes by digest.
     pub blobs: Arc<Blobs>,
+    /// Chip readings as they came, until they are judged.
+    pub readings: Arc<Blobs>,
     /// The office's identifier code.
     pub office: String,
     /// What time it is.
@@ -52,12 +54,14 @@ impl Desk {
         station: Station,
         reader: Reader,
         blobs: Arc<Blobs>,
+        readings: Arc<Blobs>,
         clock: Clock,
         cores: Arc<Semaphore>,
         runtime: Handle,
     ) -> Self {
         Desk {
             blobs,
+            readings,
             office: station.config.office.clone(),
             clock,
             station,

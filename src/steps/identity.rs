@@ -1,6 +1,9 @@
 //! In: a dossier with at most one chip reading, the codes on its pages, what was typed. Out: a verdict, and the three
 //! sources held against each other field by field. What can go wrong: no reading, a reading that is malformed or
 //! disproved, sources that differ; the pipeline says what stops the dossier. Unknown never becomes proven.
+//!
+//! The face that a reading holds is kept only as long as this takes, unless the pipeline says otherwise: what the record
+//! says of the reading afterwards decides whether the engine lets go of it.
 
 use super::{Desk, StepOutput};
 use crate::chip::card_qr::CardQr;
@@ -8,27 +11,38 @@ use crate::chip::compare::{Agreement, Typed, compare};
 use crate::chip::holder::Holder;
 use crate::chip::reason::Overall;
 use crate::chip::{Policy, Reading, verify};
-use crate::dossier::{Applicant, Dossier};
+use crate::chip::reading::FileId;
+use crate::digest::{Blake3, Sha256};
+use crate::dossier::{Applicant, Dossier, Evidence};
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::pipeline::{IdentityConfig, OnMismatch};
+use crate::pipeline::{IdentityConfig, Keep, OnMismatch};
 use crate::scan::separate::{Role, role_of};
+use zeroize::{Zeroize, Zeroizing};
 
 /// Verifies and compares.
 ///
 /// # Errors
 /// `STEP-040` without a reading and `STEP-041` with a disproved one, where the pipeline refuses those; `STEP-042`
 /// with more than one; those of [`Reading::parse`] for a file that is no reading; `BLOB-002`.
-pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk) -> Outcome<StepOutput> {
+pub fn run(
+    mut dossier: Dossier,
+    config: &IdentityConfig,
+    desk: &Desk,
+    run: &Blake3,
+) -> Outcome<StepOutput> {
     let mut holder = None;
-    match dossier.readings.as_slice() {
+    match dossier.readings.as_mut_slice() {
         [] if config.on_missing == OnMismatch::Refuse => return Err(Fault::new(&NO_READING)),
         [] => dossier.findings.push(Fault::new(&NO_READING).report()),
         [one] => {
-            let bytes = desk.blobs.get(&one.digests.blake3)?;
-            let reading = Reading::parse(&bytes).map_err(|f| f.at(&one.name))?;
+            let bytes = Zeroizing::new(desk.readings.get(&one.digests.blake3)?);
+            let mut reading = Reading::parse(&bytes).map_err(|f| f.at(&one.name))?;
+            drop(bytes);
             let now = jiff::Timestamp::from_millisecond(desk.clock.now_ms()).unwrap_or_default();
             let verdict = verify(&reading, desk.trust()?.as_ref(), now, &Policy::default());
             holder = Holder::of(&reading, &verdict);
+            one.evidence = Some(evidence(&reading, config.keep, desk)?);
+            reading.files.values_mut().for_each(Zeroize::zeroize);
             dossier.verdict = Some(verdict);
         }
         several => {
@@ -57,6 +71,20 @@ pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk) -> Outcom
         }
     }
     Ok(StepOutput::Next(dossier))
+}
+
+/// What stays of a reading: hashes, the list of them that was signed, and as much more as the pipeline says.
+fn evidence(reading: &Reading, keep: Keep, desk: &Desk) -> Outcome<Evidence> {
+    let groups = (1..=16).filter_map(|n| Some((n, Sha256::of(reading.dg(n)?)))).collect();
+    let sod = reading.files.get(&FileId::Sod).map(|sod| desk.blobs.put(sod)).transpose()?;
+    let without_face = match keep {
+        Keep::WithoutFace => {
+            let json = Zeroizing::new(reading.without_pictures().to_json());
+            Some(desk.blobs.put(json.as_bytes())?.blake3)
+        }
+        Keep::Verdict | Keep::Reading => None,
+    };
+    Ok(Evidence { keep, groups, sod: sod.map(|s| s.blake3), without_face })
 }
 
 /// The first code on the pages that is a card's.

@@ -13,8 +13,15 @@ use tokio::sync::oneshot;
 const BATCH: usize = 64;
 
 /// Runs inside the transaction; gives what to do when the transaction's end is known.
-type Job = Box<dyn FnOnce(Result<&Connection, String>) -> Reply + Send>;
+type Work = Box<dyn FnOnce(Result<&Connection, String>) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
+
+/// What the thread does next.
+struct Job {
+    work: Work,
+    /// Nothing else is in its transaction, so that all it reads is on the disk.
+    alone: bool,
+}
 
 /// A handle to the thread; the thread ends with the last handle.
 #[derive(Debug, Clone)]
@@ -38,8 +45,25 @@ impl Writer {
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Outcome<T> {
+        self.queue(job, false).await
+    }
+
+    /// The same in a transaction of its own: what the job reads was committed, and flushed, before it began. For what
+    /// cannot be undone together with the transaction.
+    pub(super) async fn run_alone<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Outcome<T> {
+        self.queue(job, true).await
+    }
+
+    async fn queue<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        alone: bool,
+    ) -> Outcome<T> {
         let (answer, wait) = oneshot::channel();
-        let job: Job = Box::new(move |db| {
+        let work: Work = Box::new(move |db| {
             let result = db.and_then(|db| savepoint(db, job).map_err(|e| e.to_string()));
             Box::new(move |committed| {
                 let result = committed.and(result);
@@ -47,6 +71,7 @@ impl Writer {
                 let _ = answer.send(result);
             })
         });
+        let job = Job { work, alone };
         self.jobs.send(job).map_err(|_| Fault::new(&UNAVAILABLE).detail("the ledger's thread has ended"))?;
         match wait.await {
             Ok(Ok(value)) => Ok(value),
@@ -83,18 +108,23 @@ fn open(path: &Path) -> Outcome<Connection> {
 }
 
 fn work(db: &Connection, queue: &mpsc::Receiver<Job>) {
-    while let Ok(first) = queue.recv() {
+    let mut held_back = None;
+    while let Some(Job { work, alone }) = held_back.take().or_else(|| queue.recv().ok()) {
         if let Err(e) = db.execute_batch("BEGIN IMMEDIATE") {
             let reason = e.to_string();
-            first(Err(reason.clone()))(Err(reason));
+            work(Err(reason.clone()))(Err(reason));
             continue;
         }
-        let mut replies: Vec<Reply> = vec![first(Ok(db))];
+        let mut replies: Vec<Reply> = vec![work(Ok(db))];
         // SQLite itself ends the transaction on a full disk or an I/O error: what came before in it is undone then,
         // and a job run after that would commit alone.
-        while replies.len() < BATCH && !db.is_autocommit() {
+        while !alone && replies.len() < BATCH && !db.is_autocommit() {
             match queue.try_recv() {
-                Ok(job) => replies.push(job(Ok(db))),
+                Ok(Job { work, alone: false }) => replies.push(work(Ok(db))),
+                Ok(next) => {
+                    held_back = Some(next);
+                    break;
+                }
                 Err(_) => break,
             }
         }
