@@ -1,5 +1,6 @@
 //! A station folder: what this office is, what it trusts, with which keys it signs and to whom it delivers.
 
+pub mod challenges;
 pub mod config;
 
 use crate::blobs::Blobs;

@@ -11,6 +11,7 @@ use crate::scan::Reader;
 use crate::seal::key::{KeyHandle, SoftKey, check_may_sign};
 use crate::seal::timestamp::{self, HttpTimestamp, TimestampSource};
 use crate::station::Station;
+use crate::station::challenges::Challenges;
 use crate::station::config::RecipientConfig;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,6 +113,11 @@ impl Desk {
     /// Those of [`Trust::load`].
     pub fn trust(&self) -> Outcome<Arc<Trust>> {
         cached(&self.trust, || Trust::load(&self.station.path("anchors/csca")).map(Arc::new))
+    }
+
+    /// What this station asked chips.
+    pub fn challenges(&self) -> Challenges {
+        Challenges::of(&self.station)
     }
 
     /// The transparency log.

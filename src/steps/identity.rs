@@ -10,6 +10,7 @@ use crate::chip::card_qr::CardQr;
 use crate::chip::compare::{Agreement, Typed, compare};
 use crate::chip::holder::Holder;
 use crate::chip::reason::Overall;
+use crate::chip::verdict::Spent;
 use crate::chip::{Policy, Reading, verify};
 use crate::chip::reading::FileId;
 use crate::digest::{Blake3, Sha256};
@@ -17,13 +18,14 @@ use crate::dossier::{Applicant, Dossier, Evidence};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pipeline::{IdentityConfig, Keep, OnMismatch};
 use crate::scan::separate::{Role, role_of};
+use crate::station::challenges::Standing;
 use zeroize::{Zeroize, Zeroizing};
 
 /// Verifies and compares.
 ///
 /// # Errors
 /// `STEP-040` without a reading and `STEP-041` with a disproved one, where the pipeline refuses those; `STEP-042`
-/// with more than one; those of [`Reading::parse`] for a file that is no reading; `BLOB-002`.
+/// with more than one; those of [`Reading::parse`] for a file that is no reading; `BLOB-001`, `BLOB-002`.
 pub fn run(
     mut dossier: Dossier,
     config: &IdentityConfig,
@@ -39,7 +41,12 @@ pub fn run(
             let mut reading = Reading::parse(&bytes).map_err(|f| f.at(&one.name))?;
             drop(bytes);
             let now = jiff::Timestamp::from_millisecond(desk.clock.now_ms()).unwrap_or_default();
-            let verdict = verify(&reading, desk.trust()?.as_ref(), now, &Policy::default());
+            let trust = desk.trust()?;
+            let policy = policy(&reading, dossier.received_at, desk, run)?;
+            let verdict = verify(&reading, &trust, now, &policy);
+            if policy.spent != Spent::default() {
+                dossier.findings.push(Fault::new(&REPLAYED).at(&one.name).report());
+            }
             holder = Holder::of(&reading, &verdict);
             one.evidence = Some(evidence(&reading, config.keep, desk)?);
             reading.files.values_mut().for_each(Zeroize::zeroize);
@@ -71,6 +78,28 @@ pub fn run(
         }
     }
     Ok(StepOutput::Next(dossier))
+}
+
+/// The station's demands, with what it knows of the proofs in this reading: whether it asked for them, and whether they
+/// were this run's. They are used up before they are judged; a run that repeats the step finds them used by itself.
+fn policy(reading: &Reading, handed_in_ms: i64, desk: &Desk, run: &Blake3) -> Outcome<Policy> {
+    let challenges = desk.challenges();
+    let mut policy = Policy::default();
+    if let Some(exchange) = &reading.active_authentication {
+        match challenges.spend(&Sha256::of(&exchange.challenge), run, handed_in_ms)? {
+            Standing::Ours => policy.challenge = Some(exchange.challenge.clone()),
+            Standing::Spent => policy.spent.active = true,
+            Standing::Unknown => {}
+        }
+    }
+    if let Some(transcript) = &reading.chip_authentication {
+        match challenges.spend(&transcript.digest(), run, handed_in_ms)? {
+            Standing::Ours => policy.terminal_key = Some(Sha256::of(&transcript.terminal_key)),
+            Standing::Spent => policy.spent.chip = true,
+            Standing::Unknown => {}
+        }
+    }
+    Ok(policy)
 }
 
 /// What stays of a reading: hashes, the list of them that was signed, and as much more as the pipeline says.
@@ -143,5 +172,14 @@ pub const DIFFER: Code = Code {
     remedy_vi: "Đối chiếu với thẻ trước mặt và sửa phần nhập tay",
     remedy_en: "compare with the card at hand and mend what was typed",
 };
+/// The reading was used for another dossier.
+pub const REPLAYED: Code = Code {
+    id: "STEP-045",
+    class: Class::Person,
+    vi: "Kết quả đọc thẻ này đã dùng cho một hồ sơ khác, nên không chứng minh thẻ có mặt lúc này",
+    en: "this chip reading was used for another dossier, so it does not prove that the card was there now",
+    remedy_vi: "Đọc lại thẻ của người nộp cho hồ sơ này",
+    remedy_en: "read the applicant's card again for this dossier",
+};
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&NO_READING, &DISPROVED, &SEVERAL, &DIFFER];
+pub const CODES: &[&Code] = &[&NO_READING, &DISPROVED, &SEVERAL, &DIFFER, &REPLAYED];
