@@ -6,8 +6,7 @@ use crate::dossier::{Dossier, Evidence, ReadingRecord};
 use crate::engine::{Made, Work};
 use crate::fault::{Class, Code, Fault, Outcome, Report};
 use crate::ledger::{
-    Lease, NewParcel, NewRun, ParcelLease, ParcelSettlement, RunView, SqliteLedger, StepRecord,
-    Wanted,
+    Lease, NewParcel, NewRun, ParcelLease, ParcelSettlement, RunView, SqliteLedger, StepRecord, Wanted,
 };
 use crate::pipeline::{Keep, Pipeline, StepConfig};
 use crate::publish;

@@ -76,10 +76,9 @@ impl Workshop {
         let (name, found) = (pipeline.name.clone(), Arc::clone(found));
         let (blobs, readings, now) =
             (Arc::clone(&self.blobs), Arc::clone(&self.readings), Clock::System.now_ms());
-        let stored =
-            tokio::task::spawn_blocking(move || admit::store(&found, &name, &blobs, &readings, now))
-                .await
-                .unwrap_or_else(|_| Err(Fault::new(&crate::engine::PANICKED)))?;
+        let stored = tokio::task::spawn_blocking(move || admit::store(&found, &name, &blobs, &readings, now))
+            .await
+            .unwrap_or_else(|_| Err(Fault::new(&crate::engine::PANICKED)))?;
         Ok(NewRun {
             id: stored.id,
             label: stored.dossier.label().to_owned(),

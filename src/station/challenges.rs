@@ -146,10 +146,7 @@ mod tests {
         }
         let long_after = 2_000 + 10 * GOOD_FOR_MS;
         assert_eq!(challenges.spend(&question, &run("a"), long_after).unwrap(), Standing::Ours);
-        assert_eq!(
-            challenges.spend(&Sha256::of(b"another!"), &run("a"), 2_000).unwrap(),
-            Standing::Unknown
-        );
+        assert_eq!(challenges.spend(&Sha256::of(b"another!"), &run("a"), 2_000).unwrap(), Standing::Unknown);
     }
 
     #[test]

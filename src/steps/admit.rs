@@ -66,8 +66,9 @@ pub fn store(
     for path in &found.readings {
         let name = below(path, &found.root);
         let file = open(path, &name)?;
-        let digests =
-            readings.put_reader(file, crate::chip::reading::LARGEST_READING as u64).map_err(|f| f.at(&name))?;
+        let digests = readings
+            .put_reader(file, crate::chip::reading::LARGEST_READING as u64)
+            .map_err(|f| f.at(&name))?;
         identity.push(digests.blake3.0.to_vec());
         dossier.readings.push(ReadingRecord { name, digests, evidence: None });
     }

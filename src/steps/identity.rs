@@ -9,10 +9,10 @@ use super::{Desk, StepOutput};
 use crate::chip::card_qr::CardQr;
 use crate::chip::compare::{Agreement, Typed, compare};
 use crate::chip::holder::Holder;
+use crate::chip::reading::FileId;
 use crate::chip::reason::Overall;
 use crate::chip::verdict::Spent;
 use crate::chip::{Policy, Reading, verify};
-use crate::chip::reading::FileId;
 use crate::digest::{Blake3, Sha256};
 use crate::dossier::{Applicant, Dossier, Evidence};
 use crate::fault::{Class, Code, Fault, Outcome};
@@ -26,12 +26,7 @@ use zeroize::{Zeroize, Zeroizing};
 /// # Errors
 /// `STEP-040` without a reading and `STEP-041` with a disproved one, where the pipeline refuses those; `STEP-042`
 /// with more than one; those of [`Reading::parse`] for a file that is no reading; `BLOB-001`, `BLOB-002`.
-pub fn run(
-    mut dossier: Dossier,
-    config: &IdentityConfig,
-    desk: &Desk,
-    run: &Blake3,
-) -> Outcome<StepOutput> {
+pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk, run: &Blake3) -> Outcome<StepOutput> {
     let mut holder = None;
     match dossier.readings.as_mut_slice() {
         [] if config.on_missing == OnMismatch::Refuse => return Err(Fault::new(&NO_READING)),

@@ -20,6 +20,7 @@ mod http_signature_judge;
 mod kill;
 mod ledger;
 mod playground;
+mod privacy;
 mod sandbox;
 mod scan;
 mod seal_judges;
