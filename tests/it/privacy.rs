@@ -442,7 +442,8 @@ fn an_answer_to_this_station_counts_for_one_dossier() {
     let challenge = base64::engine::general_purpose::STANDARD.decode(challenge).unwrap();
     let station = Station::find(Some(&desk.ground.station())).unwrap();
     Challenges::of(&station).give_out(&Sha256::of(&challenge), Clock::System.now_ms()).unwrap();
-    for (code, overall, flag) in [("00008", "genuine", ""), ("00009", "genuine_clone_unchecked", "aa_spent")]
+    for (phone, overall, flag) in
+        [("0100999008", "genuine", ""), ("0100999009", "genuine_clone_unchecked", "aa_spent")]
     {
         desk.with_phone(phone);
         let run = desk.run(&[]);
