@@ -151,3 +151,48 @@ fn savepoint<T>(
     db.execute_batch(if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITE: &str = "INSERT INTO link VALUES (randomblob(32), 'x', 0)";
+    const COUNT: &str = "SELECT count(*) FROM link";
+
+    /// What another process would read, now.
+    fn committed(path: &Path) -> i64 {
+        Connection::open(path).unwrap().query_row(COUNT, [], |r| r.get(0)).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_job_that_runs_alone_reads_nothing_that_could_still_be_undone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db");
+        let writer = Writer::start(&path).unwrap();
+        let (begun, wait_begun) = mpsc::channel();
+        let (go, wait) = mpsc::channel();
+        let (place, reader) = (path.clone(), path.clone());
+        // All of them queue up while the first is at work, so that they would share its transaction.
+        let jobs = async {
+            let hold = writer.run(move |_| {
+                begun.send(()).unwrap();
+                Ok(wait.recv().unwrap())
+            });
+            let write = || writer.run(|db| db.execute(WRITE, []));
+            let shared = writer
+                .run(move |db| Ok((db.query_row(COUNT, [], |r| r.get::<_, i64>(0))?, committed(&place))));
+            let alone = writer.run_alone(move |db| {
+                Ok((db.query_row(COUNT, [], |r| r.get::<_, i64>(0))?, committed(&reader)))
+            });
+            let after = async {
+                tokio::task::spawn_blocking(move || wait_begun.recv().unwrap()).await.unwrap();
+                go.send(()).unwrap();
+            };
+            tokio::join!(hold, write(), shared, alone, write(), after)
+        };
+        let (_, _, shared, alone, _, ()) = jobs.await;
+        assert_eq!(shared.unwrap(), (1, 0), "jobs that share a commit see each other before it");
+        assert_eq!(alone.unwrap(), (1, 1));
+        assert_eq!(committed(&path), 2);
+    }
+}
