@@ -44,9 +44,9 @@ impl Challenges {
     pub fn give_out(&self, question: &Sha256, now_ms: i64) -> Outcome<()> {
         let folder = self.folder.join(question.to_string());
         let until = now_ms.saturating_add(GOOD_FOR_MS);
-        fs::create_dir_all(&folder).map_err(failed)?;
+        fs::create_dir_all(&folder).map_err(|e| failed(&e))?;
         write_whole(&folder.join(GIVEN), format!("{until}\n").as_bytes())?;
-        sync_folder(&self.folder).map_err(failed)?;
+        sync_folder(&self.folder).map_err(|e| failed(&e))?;
         self.forget_old();
         Ok(())
     }
@@ -69,15 +69,15 @@ impl Challenges {
                 match fs::rename(&given, &spent) {
                     Ok(()) => {}
                     Err(e) if e.kind() == ErrorKind::NotFound => {}
-                    Err(e) => return Err(failed(e)),
+                    Err(e) => return Err(failed(&e)),
                 }
             }
             Err(e) if e.kind() == ErrorKind::NotFound => {}
-            Err(e) => return Err(failed(e)),
+            Err(e) => return Err(failed(&e)),
         }
-        if spent.try_exists().map_err(failed)? {
+        if spent.try_exists().map_err(|e| failed(&e))? {
             // A crash may have come between renaming and flushing.
-            sync_folder(&folder).map_err(failed)?;
+            sync_folder(&folder).map_err(|e| failed(&e))?;
             return Ok(Standing::Ours);
         }
         match fs::read_dir(&folder) {
@@ -86,7 +86,7 @@ impl Challenges {
                 Ok(if other { Standing::Spent } else { Standing::Unknown })
             }
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(Standing::Unknown),
-            Err(e) => Err(failed(e)),
+            Err(e) => Err(failed(&e)),
         }
     }
 
@@ -110,7 +110,7 @@ fn remove(folder: &Path) -> Result<(), Error> {
     fs::remove_dir(folder)
 }
 
-fn failed(error: Error) -> Fault {
+fn failed(error: &Error) -> Fault {
     Fault::new(&NOT_STORED).at("var/challenges").detail(error.kind())
 }
 

@@ -136,6 +136,12 @@ fn slip<T: DeserializeOwned>(path: &Path, found: &Found) -> Outcome<(T, Vec<u8>)
     Ok((slip, text.into_bytes()))
 }
 
+/// Whether a file is a chip reading, by its name: `*.reading.json`, or any JSON, since that is never a page, and somebody
+/// may have called a reading so.
+pub fn is_reading(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
+}
+
 /// Whether a path is none of an operator's papers: hidden, a scanner's file in the making, or what a file manager
 /// leaves behind.
 pub fn is_passed_over(path: &Path) -> bool {
@@ -286,6 +292,18 @@ mod tests {
             records[1].files.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(),
             ["b/2.jpg", "b/10.jpg"]
         );
+    }
+
+    #[test]
+    fn a_reading_is_never_taken_for_a_page_whatever_it_is_called() {
+        let dir = folder(&[("a/1.tif", b"1"), ("a/CARD.JSON", b"{}"), ("a/b.Reading.Json", b"{ }")]);
+        let dossier = admit(dir.path(), Batch::Folder).remove(0).unwrap().dossier;
+        assert_eq!((dossier.files.len(), dossier.readings.len()), (1, 2));
+        for found in admit(&dir.path().join("a"), Batch::File) {
+            assert!(found.map_or(true, |a| a.dossier.files[0].name == "1.tif"));
+        }
+        let alone = admit(&dir.path().join("a/CARD.JSON"), Batch::Folder).remove(0);
+        assert_eq!(alone.unwrap_err().code, &EMPTY);
     }
 
     #[test]

@@ -176,7 +176,8 @@ mod tests {
         let jobs = async {
             let hold = writer.run(move |_| {
                 begun.send(()).unwrap();
-                Ok(wait.recv().unwrap())
+                wait.recv().unwrap();
+                Ok(())
             });
             let write = || writer.run(|db| db.execute(WRITE, []));
             let shared = writer
