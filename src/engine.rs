@@ -79,6 +79,8 @@ const COURIERS: usize = 8;
 const MOST_ATTEMPTS: u32 = 5;
 /// How often finished files are laid out while other work goes on.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+/// How often it is looked for readings that nobody names.
+const THOROUGH_EVERY: Duration = Duration::from_secs(3600);
 /// How often a step's end is offered to a ledger that fails; shorter in all than a lease.
 const SETTLE_ATTEMPTS: u32 = 8;
 /// How long to leave a ledger alone that failed.
@@ -109,8 +111,10 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         let tasks = TaskTracker::new();
         let settled = Arc::new(Notify::new());
         let mut published = Instant::now();
+        let mut thorough = Instant::now();
         let mut ailing: Option<Instant> = None;
         engine.publish_all().await;
+        engine.let_go(true).await;
         let ended = loop {
             if engine.stop.is_cancelled() {
                 break Ok(());
@@ -129,6 +133,11 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             // Beside the work, not after it: a clerk waits for the sealed file while others' boxes go on.
             if published.elapsed() >= PUBLISH_EVERY || (claimed == 0 && tasks.is_empty()) {
                 engine.publish_all().await;
+                let again = thorough.elapsed() >= THOROUGH_EVERY;
+                if again {
+                    thorough = Instant::now();
+                }
+                engine.let_go(again).await;
                 published = Instant::now();
             }
             if claimed > 0 {
@@ -163,6 +172,7 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         tasks.close();
         tasks.wait().await;
         engine.publish_all().await;
+        engine.let_go(false).await;
         ended?;
         engine.ledger.tally().await
     }
@@ -324,6 +334,17 @@ impl<L: Ledger, W: Work> Engine<L, W> {
                     return;
                 }
             }
+        }
+    }
+
+    /// Lets go of the readings that no run wants any more. What fails is said, and tried again at the next opportunity.
+    async fn let_go(&self, thorough: bool) {
+        match self.ledger.let_go(&self.name, thorough).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "chip readings were let go of"),
+            // A ledger that fails is said by whoever claims from it.
+            Err(fault) if *fault.code == crate::ledger::UNAVAILABLE => {}
+            Err(fault) => self.say("var/readings".into(), fault.report()),
         }
     }
 

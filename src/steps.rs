@@ -14,6 +14,7 @@ pub mod split;
 
 pub use desk::Desk;
 
+use crate::digest::Blake3;
 use crate::dossier::Dossier;
 use crate::fault::{Outcome, Report};
 use crate::pipeline::StepConfig;
@@ -31,11 +32,17 @@ pub enum StepOutput {
     Send(Dossier, Vec<deliver::Parcel>),
 }
 
-/// Runs the step at `cursor`.
+/// Runs the step at `cursor`, for the run that is called `run`.
 ///
 /// # Errors
 /// The step's own; its class decides what becomes of the dossier.
-pub fn run(steps: &[StepConfig], cursor: usize, dossier: Dossier, desk: &Desk) -> Outcome<StepOutput> {
+pub fn run(
+    steps: &[StepConfig],
+    cursor: usize,
+    dossier: Dossier,
+    desk: &Desk,
+    run: &Blake3,
+) -> Outcome<StepOutput> {
     let next = |result: Outcome<Dossier>| result.map(StepOutput::Next);
     match steps.get(cursor) {
         // Both judge the same decoded plane, so the codes are looked for while it is there.
@@ -47,7 +54,7 @@ pub fn run(steps: &[StepConfig], cursor: usize, dossier: Dossier, desk: &Desk) -
         },
         Some(StepConfig::Barcodes(_)) => next(Ok(barcodes::run(dossier))),
         Some(StepConfig::Split(config)) => Ok(split::run(dossier, config)),
-        Some(StepConfig::Identity(config)) => identity::run(dossier, config, desk),
+        Some(StepConfig::Identity(config)) => identity::run(dossier, config, desk, run),
         Some(StepConfig::Assemble(_)) => assemble::run(dossier, desk),
         Some(StepConfig::Seal(config)) => next(seal::run(dossier, config, desk)),
         Some(StepConfig::Log(_)) => next(log::run(dossier, desk)),

@@ -722,11 +722,12 @@ pub(crate) fn run(name: &str) -> NewRun {
         record: b"{}".to_vec(),
         parent: None,
         refused: None,
+        readings: Vec::new(),
     }
 }
 
 pub(crate) fn made(record: &str) -> StepRecord {
-    StepRecord { record: record.into(), label: record.into(), code: None, took_ms: 1 }
+    StepRecord { record: record.into(), label: record.into(), code: None, took_ms: 1, readings: Vec::new() }
 }
 
 pub(crate) fn parcel(name: &str) -> NewParcel {

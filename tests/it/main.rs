@@ -22,6 +22,7 @@ mod kill;
 mod ledger;
 mod levels;
 mod playground;
+mod privacy;
 mod sandbox;
 mod scan;
 mod seal_judges;
