@@ -267,6 +267,9 @@ pub struct SealedDocument {
     pub profile: String,
     /// When it was signed (ms).
     pub at: i64,
+    /// It is B-B for now and waits for its time stamp.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_stamp: bool,
 }
 
 impl Dossier {

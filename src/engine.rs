@@ -43,6 +43,8 @@ pub enum Made {
     Refuse(StepRecord, Report),
     /// All is made; these parcels go out.
     Send(StepRecord, Vec<NewParcel>),
+    /// A part is made and stays made; the step goes on later.
+    Wait(StepRecord, Fault),
 }
 
 /// What a person should hear while it happens.
@@ -249,7 +251,12 @@ impl<L: Ledger, W: Work> Engine<L, W> {
                     .unwrap_or_else(|_| Err(Fault::new(&PANICKED)))
             });
             match self.holding(&key, running).await {
-                Ok(made) => settlement(made),
+                Ok(made) => {
+                    if let Made::Wait(_, fault) = &made {
+                        self.say(label, fault.report());
+                    }
+                    settlement(made, setbacks)
+                }
                 Err(fault) => {
                     if fault.code.class == Class::Later {
                         self.say(label, fault.report());
@@ -366,23 +373,28 @@ impl<L: Ledger, W: Work> Engine<L, W> {
     }
 }
 
-fn settlement(made: Made) -> Settlement {
+fn settlement(made: Made, setbacks: u32) -> Settlement {
     match made {
         Made::Next(record) => Settlement::Done(record),
         Made::Split(record, children) => Settlement::Split(record, children),
         Made::Refuse(record, reason) => Settlement::Refused(Some(record), reason),
         Made::Send(record, parcels) => Settlement::Send(record, parcels),
+        Made::Wait(record, fault) => {
+            Settlement::Later { made: Some(record), after_ms: pause(setbacks), reason: fault.report() }
+        }
     }
+}
+
+/// How long a run that was set back waits, in milliseconds: doubling, to five minutes.
+fn pause(setbacks: u32) -> i64 {
+    (1_000i64 << setbacks.min(9)).min(300_000)
 }
 
 /// What becomes of a run whose step failed.
 fn setback(fault: &Fault, setbacks: u32) -> Settlement {
     match fault.code.class {
         Class::Input => Settlement::Refused(None, fault.report()),
-        Class::Later => {
-            let after_ms = (1_000i64 << setbacks.min(9)).min(300_000);
-            Settlement::Later { after_ms, reason: fault.report() }
-        }
+        Class::Later => Settlement::Later { made: None, after_ms: pause(setbacks), reason: fault.report() },
         Class::Setup | Class::Person | Class::Inner => Settlement::Parked(fault.report()),
     }
 }

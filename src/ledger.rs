@@ -240,6 +240,8 @@ pub enum Settlement {
     Send(StepRecord, Vec<NewParcel>),
     /// Try again after a while.
     Later {
+        /// What the step made so far and need not make again.
+        made: Option<StepRecord>,
         /// Not before this many milliseconds.
         after_ms: i64,
         /// Why.

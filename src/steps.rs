@@ -16,7 +16,7 @@ pub use desk::Desk;
 
 use crate::digest::Blake3;
 use crate::dossier::Dossier;
-use crate::fault::{Outcome, Report};
+use crate::fault::{Fault, Outcome, Report};
 use crate::pipeline::StepConfig;
 
 /// What a step made.
@@ -30,6 +30,8 @@ pub enum StepOutput {
     Refuse(Dossier, Report),
     /// The dossier, and what is to be sent for it.
     Send(Dossier, Vec<deliver::Parcel>),
+    /// The dossier as far as it came, and what it waits for; the step goes on from there after a while.
+    Wait(Dossier, Fault),
 }
 
 /// Runs the step at `cursor`, for the run that is called `run`.
@@ -56,7 +58,7 @@ pub fn run(
         Some(StepConfig::Split(config)) => Ok(split::run(dossier, config)),
         Some(StepConfig::Identity(config)) => identity::run(dossier, config, desk, run),
         Some(StepConfig::Assemble(_)) => assemble::run(dossier, desk),
-        Some(StepConfig::Seal(config)) => next(seal::run(dossier, config, desk)),
+        Some(StepConfig::Seal(config)) => seal::run(dossier, config, desk),
         Some(StepConfig::Log(_)) => next(log::run(dossier, desk)),
         Some(StepConfig::Deliver(config)) => deliver::run(dossier, config, desk),
         None => Ok(StepOutput::Next(dossier)),

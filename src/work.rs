@@ -64,6 +64,7 @@ impl Work for StationWork {
         Ok(match output {
             StepOutput::Next(dossier) => Made::Next(record(&dossier)),
             StepOutput::Refuse(dossier, reason) => Made::Refuse(record(&dossier), reason),
+            StepOutput::Wait(dossier, fault) => Made::Wait(record(&dossier), fault),
             StepOutput::Split(batch, children) => {
                 let mut twins = HashMap::new();
                 let children = children.iter().map(|child| child_run(lease, child, &mut twins)).collect();

@@ -31,7 +31,7 @@ async fn a_reading_stays_as_long_as_its_run_has_steps_and_no_longer() {
     assert_eq!(ledger.let_go("w", true).await.unwrap(), 0);
     // Put off and parked are not the end.
     let lease = only(ledger.claim("w", 9).await.unwrap());
-    let later = Settlement::Later { after_ms: 0, reason: reason() };
+    let later = Settlement::Later { made: None, after_ms: 0, reason: reason() };
     assert!(ledger.settle(&lease.key, "w", later).await.unwrap());
     let lease = only(ledger.claim("w", 9).await.unwrap());
     assert!(ledger.settle(&lease.key, "w", Settlement::Parked(reason())).await.unwrap());
@@ -43,7 +43,7 @@ async fn a_reading_stays_as_long_as_its_run_has_steps_and_no_longer() {
     assert!(world.has(face));
     // Judged: the record wants it no more, though the run goes on.
     let lease = only(ledger.claim("w", 9).await.unwrap());
-    let later = Settlement::Later { after_ms: 0, reason: reason() };
+    let later = Settlement::Later { made: None, after_ms: 0, reason: reason() };
     assert!(ledger.settle(&lease.key, "w", later).await.unwrap());
     let lease = only(ledger.claim("w", 9).await.unwrap());
     assert!(ledger.settle(&lease.key, "w", Settlement::Done(made("judged"))).await.unwrap());

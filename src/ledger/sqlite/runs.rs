@@ -204,13 +204,20 @@ pub(super) fn settle(
             }
             super::outbox::finish_run(db, &key.run, worker, now)?;
         }
-        Settlement::Later { after_ms, reason } => {
+        Settlement::Later { made, after_ms, reason } => {
+            if let Some(made) = made {
+                db.prepare_cached("UPDATE run SET record=?2, work_ms=work_ms+?3 WHERE id=?1")?.execute(params![
+                    &key.run.0[..],
+                    made.record,
+                    i64::try_from(made.took_ms).unwrap_or(0)
+                ])?;
+            }
             db.prepare_cached(
                 "UPDATE run SET state='ready', lease_token=NULL, lease_until=NULL, due=?2, reason=?3, attempts=0,
                  setbacks=setbacks+1 WHERE id=?1",
             )?
             .execute(params![&key.run.0[..], now + after_ms, report(reason)])?;
-            enter("later", input)?;
+            enter("later", made.as_ref().map_or(input, |m| Blake3::of(&m.record)))?;
         }
         Settlement::Refused(made, reason) => {
             match made {
