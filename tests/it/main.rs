@@ -7,6 +7,7 @@
 )]
 
 mod anchors;
+mod awaits_stamp;
 mod bad_input;
 #[cfg(feature = "pcsc")]
 mod card;
