@@ -65,11 +65,16 @@ async def with_time(signature, spec, reader):
     )
 
 
+def from_file(root, reader, revocation: str) -> ValidationContext:
+    arguments = {"trust_roots": [root], "allow_fetching": False, "revocation_mode": revocation}
+    if "/DSS" not in reader.root:
+        return ValidationContext(**arguments)
+    return DocumentSecurityStore.read_dss(reader).as_validation_context(arguments)
+
+
 async def unchanged(signature, root, reader) -> bool:
     """Nothing was changed behind it, by the older interface with the evidence of the file."""
-    arguments = {"trust_roots": [root], "allow_fetching": False, "revocation_mode": "hard-fail"}
-    dss = DocumentSecurityStore.read_dss(reader) if "/DSS" in reader.root else None
-    context = dss.as_validation_context(arguments) if dss else ValidationContext(**arguments)
+    context = from_file(root, reader, "hard-fail")
     status = await async_validate_pdf_signature(signature, signer_validation_context=context)
     print("#", status.summary())
     return status.bottom_line
@@ -115,7 +120,7 @@ async def judge(root_file: str, pdf: str) -> int:
             print("SIGNATURE", signature.field_name, level, getattr(result.ades_subindic, "name", "?"), named)
             if result.failure_msg:
                 print("#", result.failure_msg)
-        context = ValidationContext(trust_roots=[root], allow_fetching=False)
+        context = from_file(root, reader, "soft-fail")
         for stamp in stamps:
             status = await async_validate_pdf_timestamp(stamp, context)
             whole = "intact" if status.intact and status.valid else "broken"

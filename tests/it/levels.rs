@@ -3,6 +3,8 @@
 //!
 //! A judge is looked for in `$HOSO_VENV/bin`, then on the path; where one is absent its part is skipped and says so.
 
+mod certomancer;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path as Name, State};
@@ -20,7 +22,7 @@ use hoso::seal::profile::SignatureProfile;
 use hoso::seal::raise::{Raised, Raising, raise, renew};
 use hoso::seal::sign::{Level, Order, Sheet, sign};
 use hoso::seal::signed_data::Draft;
-use hoso::seal::timestamp::{Request, TimestampSource, check_reply};
+use hoso::seal::timestamp::{HttpTimestamp, Request, TimestampSource, check_reply};
 use jiff::Timestamp;
 use openssl::x509::X509;
 use std::path::{Path, PathBuf};
@@ -37,7 +39,7 @@ fn every_level_is_reached_online_and_every_judge_says_so() {
     };
     for (kind, chain) in [("rsa", true), ("ec", false)] {
         let stamped = world.sign(kind, chain, true);
-        let (roomy, narrow) = (world.sign_unstamped(kind), world.sign(kind, true, false));
+        let (roomy, narrow) = (world.sign_unstamped_by(kind), world.sign(kind, true, false));
         for (name, pdf, stamps) in [("roomy", &roomy, 0), ("narrow", &narrow, 1)] {
             let (bt, done) = world.raise(pdf, Level::BT).unwrap();
             assert_eq!((done.stamped_in_place, done.document_stamps.len()), (stamps == 0, stamps));
@@ -132,12 +134,21 @@ struct Desk {
     asked: AtomicUsize,
 }
 
+impl Desk {
+    fn new(folder: &Path) -> Desk {
+        Desk { folder: folder.to_owned(), silent: AtomicBool::new(false), asked: AtomicUsize::new(0) }
+    }
+}
+
 /// An authority of OpenSSL's: a root, an intermediate with a delegated responder, signers and a time stamp authority.
 struct World {
     folder: tempfile::TempDir,
     desk: Arc<Desk>,
     runtime: tokio::runtime::Runtime,
+    /// Certificate store of pdfsig, `sql:` and its folder.
     nss: Option<String>,
+    /// A time stamp authority over HTTP; else one of our own.
+    tsa: Option<String>,
 }
 
 struct Stamps(Authority);
@@ -155,14 +166,13 @@ impl World {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let silent = AtomicBool::new(false);
-        let desk = Arc::new(Desk { folder: folder.path().to_owned(), silent, asked: AtomicUsize::new(0) });
+        let desk = Arc::new(Desk::new(folder.path()));
         let router = Router::new()
             .route("/ocsp/{ca}", post(answer))
             .route("/{file}", get(download))
             .with_state(desk.clone());
         runtime.spawn(async move { axum::serve(listener, router).await });
-        let mut world = World { folder, desk, runtime, nss: None };
+        let mut world = World { folder, desk, runtime, nss: None, tsa: None };
         std::fs::write(world.path("ca.cnf"), CONFIG.replace("BASE", &base)).unwrap();
         let ec = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
         for (name, key, ca, kind) in [
@@ -224,8 +234,11 @@ impl World {
         SoftKey::new(key, certificate, above.into_iter().collect()).unwrap()
     }
 
-    fn stamps(&self) -> Stamps {
-        Stamps(Authority::new(self.key("tsa", true)).unwrap())
+    fn stamps(&self) -> Box<dyn TimestampSource> {
+        match &self.tsa {
+            Some(url) => Box::new(HttpTimestamp::new(url, self.runtime.handle().clone()).unwrap()),
+            None => Box::new(Stamps(Authority::new(self.key("tsa", true)).unwrap())),
+        }
     }
 
     /// A signed paper; without `chain` the intermediate does not come along.
@@ -234,7 +247,7 @@ impl World {
     }
 
     /// Signed while the time stamp authority was silent: there is room for its answer.
-    fn sign_unstamped(&self, key: &str) -> Vec<u8> {
+    fn sign_unstamped_by(&self, key: &str) -> Vec<u8> {
         let (pdf, key) = (paper(), self.key(key, true));
         let profile = SignatureProfile::built_in("invisible").unwrap();
         let facts = AppearanceFacts::default();
@@ -249,7 +262,7 @@ impl World {
         let profile = SignatureProfile::built_in("invisible").unwrap();
         let facts = AppearanceFacts { name: "Người ký".into(), ..Default::default() };
         let stamps = self.stamps();
-        let tsa = stamped.then_some(&stamps as &dyn TimestampSource);
+        let tsa = stamped.then_some(stamps.as_ref());
         sign(pdf, &profile, &self.key(key, chain), tsa, Timestamp::now(), &facts).unwrap().bytes
     }
 
@@ -267,7 +280,7 @@ impl World {
     ) -> Outcome<(Vec<u8>, Raised)> {
         let (stamps, roots) = (self.stamps(), [X509::from_pem(&self.read("root.pem")).unwrap()]);
         let at = Timestamp::now();
-        let with = Raising { tsa: Some(&stamps), roots: &roots, evidence, online, at };
+        let with = Raising { tsa: Some(stamps.as_ref()), roots: &roots, evidence, online, at };
         self.staged(|into| raise(&Original::from(pdf), into, to, &with))
     }
 
@@ -275,8 +288,13 @@ impl World {
         let online = Online::new(self.runtime.handle().clone()).unwrap();
         let (stamps, roots) = (self.stamps(), [X509::from_pem(&self.read("root.pem")).unwrap()]);
         let (evidence, at) = (Evidence::new(), Timestamp::now());
-        let with =
-            Raising { tsa: Some(&stamps), roots: &roots, evidence: &evidence, online: Some(&online), at };
+        let with = Raising {
+            tsa: Some(stamps.as_ref()),
+            roots: &roots,
+            evidence: &evidence,
+            online: Some(&online),
+            at,
+        };
         self.staged(|into| renew(&Original::from(pdf), into, None, &with))
     }
 
