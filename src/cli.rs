@@ -104,7 +104,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Status(args) => status::run(args, station).await,
         Command::Scan(args) => scan::run(&args),
         Command::Sheet(command) => sheet::run(&command),
-        Command::Card(command) => card::run(command).await,
+        Command::Card(command) => card::run(command, station).await,
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
         Command::Sign(args) => sign::run(*args).await,

@@ -13,6 +13,7 @@ use crate::seal::key::remote::{self, Access, RemoteKey};
 use crate::seal::key::{KeyHandle, SoftKey, no_core_dumps, preflight};
 use crate::seal::timestamp::{self, HttpTimestamp, TimestampSource};
 use crate::station::Station;
+use crate::station::challenges::Challenges;
 use crate::station::config::{KeyConfig, RecipientConfig, Reference};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,8 @@ use zeroize::Zeroizing;
 pub struct Desk {
     /// Bytes by digest.
     pub blobs: Arc<Blobs>,
+    /// Chip readings as they came, until they are judged.
+    pub readings: Arc<Blobs>,
     /// The office's identifier code.
     pub office: String,
     /// What time it is.
@@ -55,12 +58,14 @@ impl Desk {
         station: Station,
         reader: Reader,
         blobs: Arc<Blobs>,
+        readings: Arc<Blobs>,
         clock: Clock,
         cores: Arc<Semaphore>,
         runtime: Handle,
     ) -> Self {
         Desk {
             blobs,
+            readings,
             office: station.config.office.clone(),
             clock,
             station,
@@ -142,6 +147,11 @@ impl Desk {
     /// Those of [`Trust::load`].
     pub fn trust(&self) -> Outcome<Arc<Trust>> {
         cached(&self.trust, || Trust::load(&self.station.path("anchors/csca")).map(Arc::new))
+    }
+
+    /// What this station asked chips.
+    pub fn challenges(&self) -> Challenges {
+        Challenges::of(&self.station)
     }
 
     /// The transparency log.

@@ -7,6 +7,7 @@
 )]
 
 mod anchors;
+mod awaits_stamp;
 mod bad_input;
 #[cfg(feature = "pcsc")]
 mod card;
@@ -20,7 +21,9 @@ mod http_signature_judge;
 mod keys;
 mod kill;
 mod ledger;
+mod levels;
 mod playground;
+mod privacy;
 mod sandbox;
 mod scan;
 mod seal_judges;
