@@ -1,34 +1,39 @@
 //! `hoso sign`: PDFs in, the same PDFs with a signature behind them out.
 
 mod key;
+mod renew;
+mod trust;
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::seal::appearance::AppearanceFacts;
 use crate::seal::batch::{self, Done, How, Job};
-use crate::seal::key::file::read_certificates;
+use crate::seal::evidence::fetch::Online;
 use crate::seal::key::preflight::{self, Issuers};
 use crate::seal::profile::SignatureProfile;
+use crate::seal::raise::Raising;
 use crate::seal::sign::{self, Level, Order, common_name};
 use crate::seal::timestamp::{HttpTimestamp, TimestampSource};
 use clap::error::ErrorKind;
 use jiff::Timestamp;
 use key::KeyArgs;
-use openssl::x509::X509;
+use openssl::x509::X509Ref;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use trust::Trust;
 
 /// Arguments of `hoso sign`.
 #[derive(Debug, clap::Args)]
 #[command(
-    group(clap::ArgGroup::new("to").required(true).args(["output", "out_dir"])),
+    group(clap::ArgGroup::new("to").args(["output", "out_dir"])),
     after_help = "Examples:\n  hoso sign scan.pdf -o signed.pdf --key officer.p12 --passfile password.txt \
         --profile intake_scan --tsa http://127.0.0.1:3161/\n  \
         hoso sign *.pdf --out-dir signed --pinfile pin.txt \
-        --pkcs11 'pkcs11:token=VGCA;id=%01?module-path=/usr/lib/libvendor.so'\n\n\
+        --pkcs11 'pkcs11:token=VGCA;id=%01?module-path=/usr/lib/libvendor.so'\n  \
+        hoso sign --renew archive/*.pdf --tsa http://127.0.0.1:3161/ --trust anchors\n\n\
         Exit code: 0 all signed, 1 at least one of several was not, 2 wrong usage; with one file, that of its fault."
 )]
 pub struct Args {
@@ -36,7 +41,7 @@ pub struct Args {
     #[arg(value_name = "IN.pdf", required = true)]
     inputs: Vec<PathBuf>,
     /// Where the signed PDF goes; it appears whole or not at all.
-    #[arg(short, long, value_name = "OUT.pdf")]
+    #[arg(short, long, value_name = "OUT.pdf", required_unless_present_any = ["out_dir", "renew"])]
     output: Option<PathBuf>,
     /// Where signed PDFs go, under their own names; one that fails stops no other.
     #[arg(long, value_name = "DIR")]
@@ -60,15 +65,29 @@ pub struct Args {
     /// Seconds to wait for the authority's answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     tsa_timeout: u64,
-    /// Write a signature without its time stamp (B-B) where the authority fails, and say so.
+    /// Where the authority fails write the signature without its time stamp (B-B), where evidence fails at B-T; and say so.
     #[arg(long, requires = "tsa")]
     allow_lower: bool,
+    /// Renew the archive time stamps of files at B-LTA before they run out; no key is needed. Without -o or --out-dir a
+    /// file is replaced, whole or not at all.
+    #[arg(long, requires = "tsa", conflicts_with_all = ["from", "level", "allow_lower", "field"])]
+    renew: bool,
+    /// With --renew: only what runs out within so many days.
+    #[arg(long, value_name = "DAYS", requires = "renew", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..))]
+    within: u16,
     /// An empty signature field to sign into, or the name of the new one.
     #[arg(long, value_name = "NAME")]
     field: Option<String>,
-    /// Folder of trusted roots (*.pem, *.crt, *.cer): the time stamp authority must lead to one of them.
-    #[arg(long, value_name = "DIR")]
+    /// Folder of trusted roots, intermediates (*.pem, *.crt, *.cer) and revocation lists (*.crl). The time stamp authority
+    /// must lead to one of the roots; B-LT and B-LTA need it.
+    #[arg(long, value_name = "DIR", required_if_eq_any = [("level", "B-LT"), ("level", "B-LTA"), ("renew", "true")])]
     trust: Option<PathBuf>,
+    /// Ask the issuer whether the signer's certificate was revoked, before signing; B-LT and B-LTA always do.
+    #[arg(long)]
+    check_revocation: bool,
+    /// Ask nobody but the time stamp authority: evidence is what lies in --trust.
+    #[arg(long)]
+    offline: bool,
     /// File of accepted issuers of the signer's certificate, one a line: common name, or sha256:FINGERPRINT.
     #[arg(long, value_name = "FILE")]
     issuers: Option<PathBuf>,
@@ -112,8 +131,22 @@ pub async fn run(args: Args) -> Outcome<u8> {
 
 fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
     let level = args.level.unwrap_or(if args.tsa.is_some() { Level::BT } else { Level::BB });
-    if level > Level::BT {
-        return Err(Fault::new(&LEVEL).detail(level.name()));
+    let trust = args.trust.as_deref().map(Trust::load).transpose()?.unwrap_or_default();
+    let online = (!args.offline).then(|| Online::new(handle.clone())).transpose()?;
+    let tsa = args.tsa.as_ref().filter(|_| level > Level::BB);
+    let tsa = tsa.map(|url| HttpTimestamp::new(url, handle.clone())).transpose()?;
+    let tsa =
+        tsa.map(|tsa| tsa.trusting(trust.certificates.clone()).within(Duration::from_secs(args.tsa_timeout)));
+    let tsa = tsa.as_ref().map(|tsa| tsa as &dyn TimestampSource);
+    let raising = Raising {
+        tsa,
+        roots: &trust.roots,
+        evidence: &trust.evidence,
+        online: online.as_ref(),
+        at: Timestamp::now(),
+    };
+    if args.renew {
+        return renew::run(args, &raising);
     }
     let jobs: Vec<Job> = args.inputs.iter().map(|input| job(args, input)).collect();
     if let [only] = &jobs[..] {
@@ -124,13 +157,14 @@ fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
         Some(path) => Issuers::from_lines(&String::from_utf8_lossy(&read(path, MAX_FILE)?)),
         None => Issuers::default(),
     };
-    let anchors = args.trust.as_deref().map(anchors).transpose()?.unwrap_or_default();
-    let key = args.key.open(handle.clone())?;
+    let key = args.key.open(handle)?;
     let at = args.time.unwrap_or_else(Timestamp::now);
-    preflight::check(key.as_ref(), at, &issuers, None).map_err(|f| f.at(args.key.place()))?;
-    let tsa = args.tsa.as_ref().filter(|_| level > Level::BB);
-    let tsa = tsa.map(|url| HttpTimestamp::new(url, handle)).transpose()?;
-    let tsa = tsa.map(|tsa| tsa.trusting(anchors).within(Duration::from_secs(args.tsa_timeout)));
+    let ask = |certificate: &X509Ref, issuer: &X509Ref| {
+        Ok(preflight::standing(certificate, issuer, &trust.evidence, online.as_ref(), at))
+    };
+    let ask: Option<preflight::AskRevocation<'_>> =
+        if args.check_revocation || level > Level::BT { Some(&ask) } else { None };
+    preflight::check(key.as_ref(), at, &issuers, ask).map_err(|f| f.at(args.key.place()))?;
     let facts = AppearanceFacts {
         name: args.name.clone().unwrap_or_else(|| common_name(key.as_ref())),
         office: args.office.clone(),
@@ -140,7 +174,8 @@ fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
     let how = How {
         key: key.as_ref(),
         order: Order { profile: &profile, facts: &facts, at, field: args.field.as_deref() },
-        tsa: tsa.as_ref().map(|tsa| tsa as &dyn TimestampSource),
+        tsa,
+        raise: (level > Level::BT).then_some((level, &raising)),
         allow_lower: args.allow_lower,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         stamps: STAMPS,
@@ -247,10 +282,7 @@ fn print_table(job: &Job, done: &Done) {
 
 fn warn(done: &Done) {
     if let Some(fault) = &done.lowered {
-        eprintln!(
-            "hoso: chỉ đạt mức {0}, chưa có dấu thời gian / only {0}, no time stamp: {fault}",
-            done.seal.level.name()
-        );
+        eprintln!("hoso: chỉ đạt mức {0} / only {0}: {fault}", done.seal.level.name());
     }
 }
 
@@ -275,25 +307,6 @@ fn profile(name: &str) -> Outcome<SignatureProfile> {
     SignatureProfile::from_toml(&text).map_err(|fault| fault.at(name))
 }
 
-/// The certificates of a folder, or of its `signing` where it has one, so that a station's `anchors/` can be given.
-fn anchors(folder: &Path) -> Outcome<Vec<X509>> {
-    let inner = folder.join("signing");
-    let folder = if inner.is_dir() { inner } else { folder.to_owned() };
-    let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind()).at(folder.display());
-    let mut out = Vec::new();
-    for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let kind = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
-        if matches!(kind.as_str(), "pem" | "crt" | "cer") {
-            out.extend(read_certificates(&read(&path, MAX_FILE)?).map_err(|f| f.at(path.display()))?);
-        }
-    }
-    if out.is_empty() {
-        return Err(Fault::new(&UNREADABLE).detail("no certificates").at(folder.display()));
-    }
-    Ok(out)
-}
-
 fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {
     let unreadable = |what: &dyn std::fmt::Display| Fault::new(&UNREADABLE).detail(what).at(path.display());
     let size = std::fs::metadata(path).map_err(|e| unreadable(&e.kind()))?.len();
@@ -304,7 +317,7 @@ fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {
 }
 
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&UNREADABLE, &SAME_FILE, &LEVEL];
+pub const CODES: &[&Code] = &[&UNREADABLE, &SAME_FILE];
 /// Every code of how keys are named.
 pub const KEY_CODES: &[&Code] = key::CODES;
 
@@ -331,14 +344,4 @@ pub const SAME_FILE: Code = Code {
     en: "the output is the input",
     remedy_vi: "Chọn tên khác cho tệp đã ký; bản gốc không bao giờ bị ghi đè",
     remedy_en: "choose another name; an original is never overwritten",
-};
-
-/// A level that is not made yet.
-pub const LEVEL: Code = Code {
-    id: "SEAL-055",
-    class: Class::Setup,
-    vi: "Mức chữ ký này chưa làm được bằng lệnh hoso sign",
-    en: "hoso sign does not make this level yet",
-    remedy_vi: "Ký ở mức B-T",
-    remedy_en: "sign at B-T",
 };

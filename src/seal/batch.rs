@@ -10,6 +10,7 @@
 //! not grow with the number of files.
 
 use super::key::{KeyHandle, Pace, SIGNING};
+use super::raise::{self, Raising};
 use super::sign::{Level, Order, Prepared, SPARE, Seal, Sheet};
 use super::signed_data::{Draft, Signed, Template};
 use super::timestamp::TimestampSource;
@@ -42,7 +43,9 @@ pub struct How<'a> {
     pub order: Order<'a>,
     /// Whoever gives time stamps; without it the signatures are B-B.
     pub tsa: Option<&'a dyn TimestampSource>,
-    /// Publish at B-B what got no time stamp, and say so.
+    /// What signatures are raised to after their time stamp, B-LT or B-LTA, and with what.
+    pub raise: Option<(Level, &'a Raising<'a>)>,
+    /// Publish at a lower level what got no time stamp or no evidence, and say so.
     pub allow_lower: bool,
     /// Threads that hash.
     pub threads: usize,
@@ -86,7 +89,11 @@ pub fn run(jobs: &[Job], how: &How<'_>, told: &(dyn Fn(usize, Outcome<Done>) + S
         }
         drop(to_key);
         let asking = &work;
-        scope.spawn(move || asking.ask_key(&at_key, to_stamp));
+        scope.spawn(move || {
+            asking.ask_key(&at_key, &to_stamp);
+            // The last sender goes here, and with it whoever waits for stamps.
+            drop(to_stamp);
+        });
         for _ in 0..how.stamps.clamp(1, jobs.len().max(1)) {
             scope.spawn(|| {
                 loop {
@@ -178,7 +185,7 @@ impl Work<'_> {
     }
 
     /// One caller for keys that sign one thing after the other; a key far away is asked for many at once.
-    fn ask_key(&self, at_key: &Receiver<Drafted>, to_stamp: SyncSender<Waiting>) {
+    fn ask_key(&self, at_key: &Receiver<Drafted>, to_stamp: &SyncSender<Waiting>) {
         let group = match self.how.key.pace() {
             Pace::Together(most) => most.clamp(1, MOST_TOGETHER),
             Pace::AnyThread | Pace::OneByOne => 1,
@@ -208,7 +215,7 @@ impl Work<'_> {
 
     fn stamp_and_publish(&self, waiting: Waiting) -> Outcome<Done> {
         let Waiting { item, signed } = waiting;
-        let Item { staged, sheet, mut prepared, .. } = item;
+        let Item { index, staged, sheet, mut prepared } = item;
         let (mut cms, mut level, mut lowered) = self.stamp(signed)?;
         if cms.len() > prepared.room() {
             // More room moves every byte behind it, so all of it has to be signed and stamped again.
@@ -220,8 +227,33 @@ impl Work<'_> {
         let tail = prepared.finish(&cms, level)?;
         let mut file = staged.file();
         file.seek(SeekFrom::End(0)).and_then(|_| file.write_all(&tail.bytes)).map_err(unwritable)?;
+        drop(sheet);
+        let mut done = Done { seal: tail.seal, lowered };
+        let staged = self.raise(index, staged, &mut done)?;
         staged.publish().map_err(unwritable)?;
-        Ok(Done { seal: tail.seal, lowered })
+        Ok(done)
+    }
+
+    /// The file to publish: a raised copy where one was asked for and could be made.
+    fn raise(&self, index: usize, signed: Staged, done: &mut Done) -> Outcome<Staged> {
+        let Some((to, with)) = self.how.raise else { return Ok(signed) };
+        if done.lowered.is_some() {
+            return Ok(signed);
+        }
+        let job = self.jobs.get(index).ok_or(&SIGNING)?;
+        let original = Original::file(signed.file().try_clone().map_err(unwritable)?)?;
+        let copy = Staged::beside(&job.output, 0o666).map_err(unwritable)?;
+        match raise::raise(&original, copy.file(), to, with) {
+            Ok(_) => {
+                done.seal.level = to;
+                Ok(copy)
+            }
+            Err(fault) if self.how.allow_lower => {
+                done.lowered = Some(fault);
+                Ok(signed)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     fn stamp(&self, signed: Signed) -> Outcome<(Vec<u8>, Level, Option<Fault>)> {
@@ -234,6 +266,7 @@ impl Work<'_> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unwritable(e: std::io::Error) -> Fault {
     Fault::new(&UNWRITABLE).detail(e.kind())
 }

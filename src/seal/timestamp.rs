@@ -9,7 +9,7 @@ use openssl::error::ErrorStack;
 use openssl::stack::Stack;
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::X509VerifyParam;
-use openssl::x509::{X509, X509PurposeId, X509StoreContext};
+use openssl::x509::{X509, X509PurposeId, X509StoreContext, X509StoreContextRef};
 use std::time::Duration;
 
 /// Whoever gives time stamps.
@@ -85,7 +85,7 @@ impl Stamp {
                 others.push(other.clone())?;
             }
             let mut context = X509StoreContext::new()?;
-            context.init(&store.build(), &self.certificate, &others, |context| context.verify_cert())
+            context.init(&store.build(), &self.certificate, &others, X509StoreContextRef::verify_cert)
         };
         if holds().unwrap_or(false) { Ok(()) } else { Err(Fault::new(&UNTRUSTED)) }
     }
@@ -445,7 +445,7 @@ mod tests {
     fn an_authority_counts_where_it_leads_to_an_anchor() {
         let (minted, request, reply) = answer(Timestamp::now() + SignedDuration::from_secs(5));
         let stamp = check_reply(&reply, &request).unwrap();
-        assert!(stamp.check_chain(&[minted.root.clone()]).is_ok());
+        assert!(stamp.check_chain(std::slice::from_ref(&minted.root)).is_ok());
         let stranger = Minted::new("ec", Usage::Stamp);
         for anchors in [vec![], vec![stranger.root], vec![minted.certificate]] {
             assert_eq!(stamp.check_chain(&anchors).unwrap_err().code.id, UNTRUSTED.id);

@@ -125,7 +125,7 @@ impl Desk {
                 let key = SoftKey::open(&read(path)?, password.as_ref().map(|p| p.as_str()), &more);
                 Ok(Box::new(key.map_err(|f| f.at(path))?))
             }
-            (None, None, Some(uri), None) => open_token(uri, password.unwrap_or_default(), &more),
+            (None, None, Some(uri), None) => open_token(uri, &password.unwrap_or_default(), &more),
             (None, None, None, Some(csc)) => {
                 let access = Access {
                     url: csc.url.text(root)?,
@@ -201,14 +201,14 @@ impl Desk {
 }
 
 #[cfg(feature = "pkcs11")]
-fn open_token(uri: &str, pin: Zeroizing<String>, more: &[u8]) -> Outcome<Box<dyn KeyHandle>> {
+fn open_token(uri: &str, pin: &Zeroizing<String>, more: &[u8]) -> Outcome<Box<dyn KeyHandle>> {
     use crate::seal::key::token::{TokenKey, Uri};
     // A pipeline never risks the last try: a person has to look first.
-    Ok(Box::new(TokenKey::open(&Uri::parse(uri)?, &pin, read_certificates(more)?, false)?))
+    Ok(Box::new(TokenKey::open(&Uri::parse(uri)?, pin, read_certificates(more)?, false)?))
 }
 
 #[cfg(not(feature = "pkcs11"))]
-fn open_token(_: &str, _: Zeroizing<String>, _: &[u8]) -> Outcome<Box<dyn KeyHandle>> {
+fn open_token(_: &str, _: &Zeroizing<String>, _: &[u8]) -> Outcome<Box<dyn KeyHandle>> {
     Err(Fault::new(&crate::station::MISFIT).detail("this build has no PKCS#11"))
 }
 

@@ -1,6 +1,7 @@
 //! Keys of every kind through the command: files, tokens (SoftHSM), signing services; and what happens when key, PIN,
 //! service or authority fail. Whatever fails, nothing may stand at the output path.
 
+mod levels;
 mod service;
 mod stamps;
 #[cfg(feature = "pkcs11")]
@@ -153,7 +154,7 @@ fn wrong_usage_ends_with_2_and_names_the_option() {
     let key = ["--key", "rsa.p12", "--passfile", "password"];
     for (arguments, says) in [
         (vec!["in.pdf", "-o", "out.pdf"], "--key"),
-        (vec!["in.pdf", "--key", "rsa.p12"], "--out-dir"),
+        (vec!["in.pdf", "--key", "rsa.p12"], "--output"),
         (vec!["in.pdf", "-o", "out.pdf", "--key", "rsa.p12", "--pkcs11", "pkcs11:"], "--pkcs11"),
         (vec!["in.pdf", "-o", "out.pdf", "--csc", "https://x/"], "--csc-token-file"),
         (vec!["in.pdf", "-o", "out.pdf", "--level", "B-X", "--key", "rsa.p12"], "B-LTA"),

@@ -11,10 +11,16 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 /// One of three kinds of key.
 #[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("from").required(true).args(["key", "pkcs11", "csc"])))]
+#[command(group(clap::ArgGroup::new("from").args(["key", "pkcs11", "csc"])))]
 pub(super) struct KeyArgs {
     /// Key with its certificates: PKCS#12, or PEM.
-    #[arg(long, visible_alias = "p12", value_name = "FILE.p12|FILE.pem", help_heading = "Key")]
+    #[arg(
+        long,
+        visible_alias = "p12",
+        value_name = "FILE.p12|FILE.pem",
+        required_unless_present_any = ["pkcs11", "csc", "renew"],
+        help_heading = "Key"
+    )]
     key: Option<PathBuf>,
     /// File whose first line is the password of the key file.
     #[arg(long, value_name = "FILE", requires = "key", help_heading = "Key")]

@@ -89,7 +89,7 @@ impl Bench {
         let profile = SignatureProfile::built_in("invisible").unwrap();
         let facts = AppearanceFacts::default();
         let order = Order { profile: &profile, facts: &facts, at: Timestamp::now(), field: None };
-        let how = How { key: &self.key, order, tsa, allow_lower, threads: 3, stamps: 2 };
+        let how = How { key: &self.key, order, tsa, raise: None, allow_lower, threads: 3, stamps: 2 };
         let told = Mutex::new(BTreeMap::new());
         run(&self.jobs, &how, &|index, outcome| {
             assert!(told.lock().unwrap().insert(index, outcome).is_none(), "told once");

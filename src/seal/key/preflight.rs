@@ -4,6 +4,8 @@ use super::{KEY_KIND, KeyHandle};
 use crate::cms::Parts;
 use crate::der;
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::seal::evidence::fetch::Online;
+use crate::seal::evidence::{Evidence, Status};
 use jiff::Timestamp;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::hash::MessageDigest;
@@ -23,6 +25,34 @@ pub enum Standing {
     Revoked,
     /// Nobody says anything that counts.
     Unknown,
+}
+
+/// What evidence at hand, and then the authorities themselves, say of a certificate at a time.
+pub fn standing(
+    certificate: &X509Ref,
+    issuer: &X509Ref,
+    evidence: &Evidence,
+    online: Option<&Online>,
+    at: Timestamp,
+) -> Standing {
+    let mut evidence = evidence.clone();
+    let say = |evidence: &Evidence| match evidence.status(certificate, issuer, at, false) {
+        Status::Good { .. } => Standing::Good,
+        Status::Revoked { .. } => Standing::Revoked,
+        Status::Unknown(_) => Standing::Unknown,
+    };
+    let mut said = say(&evidence);
+    let Some(online) = online else { return said };
+    // Whoever is silent says nothing; the next may.
+    if said == Standing::Unknown
+        && online.ocsp(certificate, issuer).is_ok_and(|der| evidence.add_ocsp(&der).is_ok())
+    {
+        said = say(&evidence);
+    }
+    if said == Standing::Unknown && online.crl(certificate).is_ok_and(|der| evidence.add_crl(&der).is_ok()) {
+        said = say(&evidence);
+    }
+    said
 }
 
 /// Whose certificates are taken: the common name of the issuer, or `sha256:` and the fingerprint of any certificate above

@@ -111,6 +111,7 @@ fn finish(
 }
 
 /// What a signature dictionary says besides its bytes.
+#[derive(Clone, Copy)]
 enum Form<'a> {
     Signature { at: Timestamp, entries: &'a [(&'a str, &'a str)], lock: Option<&'a Dict> },
     TimeStamp,

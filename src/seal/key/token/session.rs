@@ -103,6 +103,7 @@ fn sign(
 }
 
 /// What a failure means for whoever waits: the texts of modules are not passed on.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn fault(error: Error) -> Fault {
     match error {
         Error::Pkcs11(
