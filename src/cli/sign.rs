@@ -78,7 +78,7 @@ fn sign_file(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
         name: args.name.clone().unwrap_or_else(|| common_name(&key)),
         office: args.office.clone(),
         seal_png: args.seal_image.as_ref().map(|path| read(path, MAX_IMAGE)).transpose()?,
-        occupied: Vec::new(),
+        ..AppearanceFacts::default()
     };
     let place = args.input.display();
     let pdf = read(&args.input, MAX_PDF)?;

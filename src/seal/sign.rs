@@ -10,7 +10,7 @@
 
 use super::appearance::{self, AppearanceFacts};
 use super::key::{KeyHandle, check_may_sign};
-use super::profile::{OnPage, SignatureProfile};
+use super::profile::SignatureProfile;
 use super::signed_data::{Draft, size_bound};
 use super::timestamp::TimestampSource;
 use crate::digest::Sha256;
@@ -183,13 +183,9 @@ fn lay_out(
     let mut revision = Revision::new(document)?;
     let signature = revision.reserve();
     let field = revision.reserve();
-    let (index, page) = match profile.look.as_ref().map(|look| look.page) {
-        Some(OnPage::Last) => {
-            let mut pages = document.pages()?;
-            let last = pages.pop().ok_or(&crate::pdf::revise::NO_SUCH_PAGE)?;
-            (pages.len(), last)
-        }
-        _ => (0, document.page(0)?),
+    let (index, page) = match &profile.look {
+        Some(look) => appearance::choose_page(document, look, facts)?,
+        None => (0, document.page(0)?),
     };
     let name = free_name(fields);
     let mut shown = None;
