@@ -19,6 +19,7 @@ mod house;
 mod http_signature_judge;
 mod kill;
 mod ledger;
+mod looks;
 mod playground;
 mod sandbox;
 mod scan;

@@ -106,7 +106,7 @@ pub(super) fn in_corner(art: &Art<'_>, sheet: &Sheet, ground: &Ground) -> Outcom
     let mut margin = look.margin_mm.map(points);
     let mut least = [points(LEAST_MARGIN).min(margin[0]), points(LEAST_MARGIN).min(margin[1])];
     for (side, length) in [(0, bounds.width()), (1, bounds.height())] {
-        margin[side] = margin[side].min(page[side] * 0.1);
+        margin[side] = margin[side].min((page[side] * 0.1).max((page[side] - length) / 2.0));
         least[side] = least[side].min(margin[side]);
         plan.scale = plan.scale.min((page[side] - 2.0 * margin[side]) / length);
     }

@@ -17,10 +17,11 @@ pub(super) fn ring(
 ) -> Outcome<()> {
     let side = place.width().min(place.height());
     let center = [(place.x0 + place.x1) / 2.0, (place.y0 + place.y1) / 2.0];
-    let radius = side * 0.47;
+    // The outer edge of the line is the real size.
+    let radius = side * (0.5 - RING / 2.0);
     let red = [r, g, b].map(n).join(" ");
     let _ = writeln!(content, "q {red} RG {red} rg");
-    circle(content, center, radius, side * 0.028);
+    circle(content, center, radius, side * RING);
     circle(content, center, radius * 0.64, side * 0.01);
     for i in 0..10 {
         let reach = radius * if i % 2 == 0 { 0.44 } else { 0.168 };
@@ -85,3 +86,6 @@ fn circle(content: &mut String, center: [f64; 2], radius: f64, line: f64) {
     }
     content.push_str("h S\n");
 }
+
+/// Breadth of the outer ring, of the whole.
+const RING: f64 = 0.028;
