@@ -4,7 +4,7 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use crate::seal::appearance::AppearanceFacts;
 use crate::seal::key::{KeyHandle, SoftKey, check_may_sign};
 use crate::seal::profile::SignatureProfile;
-use crate::seal::sign::{self, Level, Tail, common_name};
+use crate::seal::sign::{self, Tail, common_name};
 use crate::seal::timestamp::{HttpTimestamp, TimestampSource};
 use jiff::Timestamp;
 use std::io::Write;
@@ -83,7 +83,9 @@ fn sign_file(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
     let place = args.input.display();
     let pdf = read(&args.input, MAX_PDF)?;
     let tsa = tsa.as_ref().map(|tsa| tsa as &dyn TimestampSource);
-    let tail = sign::append(&pdf, &profile, &key, tsa, at, &facts).map_err(|fault| fault.at(&place))?;
+    let sheet = sign::Sheet::open(pdf.clone().into()).map_err(|fault| fault.at(&place))?;
+    let order = sign::Order { profile: &profile, facts: &facts, at, field: None };
+    let tail = sign::sign_sheet(&sheet, &key, &order, tsa).map_err(|fault| fault.at(&place))?;
     publish(&args.output, &[&pdf, &tail.bytes])?;
     print(args, &tail);
     Ok(0)
@@ -99,7 +101,7 @@ fn print(args: &Args, tail: &Tail) {
         println!("{object}");
         return;
     }
-    let level = if seal.level == Level::BT { "PAdES B-T" } else { "PAdES B-B" };
+    let level = format!("PAdES {}", seal.level.name());
     println!("Đã ký / signed:         {}", args.output.display());
     println!("Mức / level:            {level}");
     println!("Bộ quy định / profile:  {}", seal.profile);

@@ -8,6 +8,7 @@ mod filter;
 mod form;
 mod page;
 mod parse;
+mod source;
 mod tail;
 mod value;
 mod xref;
@@ -17,17 +18,21 @@ pub(crate) use parse::Parser;
 pub use form::Field;
 pub use page::{Page, Rect};
 pub use tail::{Appended, Revision};
-pub use value::{Dict, ObjectId, Stream, Value, text_string};
+pub use value::{Dict, ObjectId, Stream, Value, text_of, text_string};
 pub use xref::{Entry, Kind, Section};
 
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::original::Original;
+use source::Source;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// A PDF file as it lies there. Opening reads the cross-reference chain only; objects are read when asked for.
 pub struct Document<'a> {
-    bytes: &'a [u8],
+    source: Source<'a>,
     sections: Vec<Section>,
     newest: HashMap<u32, Entry>,
     depth: Cell<usize>,
@@ -41,10 +46,18 @@ impl<'a> Document<'a> {
     /// # Errors
     /// A broken, looping or too long chain; an encrypted file; no `%PDF-` at the first byte.
     pub fn open(bytes: &'a [u8]) -> Outcome<Self> {
-        if !bytes.starts_with(b"%PDF-") {
-            return Err(Fault::new(&NOT_A_PDF));
+        Self::open_source(Source::Memory(bytes))
+    }
+
+    /// Opens a file where it lies: of it only what is asked for is read.
+    ///
+    /// # Errors
+    /// As [`Document::open`], and those of the file.
+    pub fn open_original(file: &'a Original) -> Outcome<Self> {
+        match file.in_memory() {
+            Some(bytes) => Self::open(bytes),
+            None => Self::open_source(Source::File(file)),
         }
-        Self::open_at_section(bytes, xref::last_startxref(bytes)?)
     }
 
     /// Opens a file as the section at `offset` and those before it describe it.
@@ -52,15 +65,24 @@ impl<'a> Document<'a> {
     /// # Errors
     /// As [`Document::open`].
     pub fn open_at_section(bytes: &'a [u8], offset: usize) -> Outcome<Self> {
-        if !bytes.starts_with(b"%PDF-") {
-            return Err(Fault::new(&NOT_A_PDF));
-        }
-        let (sections, newest) = xref::walk(bytes, offset)?;
+        let source = Source::Memory(bytes);
+        source.check_header()?;
+        Self::at_section(source, offset)
+    }
+
+    fn open_source(source: Source<'a>) -> Outcome<Self> {
+        source.check_header()?;
+        let newest = source.last_startxref()?;
+        Self::at_section(source, newest)
+    }
+
+    fn at_section(source: Source<'a>, offset: usize) -> Outcome<Self> {
+        let (sections, newest) = xref::walk(source, offset)?;
         if sections.iter().any(|s| s.trailer.get(b"Encrypt").is_some_and(|v| *v != Value::Null)) {
             return Err(Fault::new(&ENCRYPTED));
         }
         Ok(Document {
-            bytes,
+            source,
             sections,
             newest,
             depth: Cell::new(0),
@@ -69,9 +91,14 @@ impl<'a> Document<'a> {
         })
     }
 
-    /// The file.
+    /// The file, where it is in memory; nothing of one that is read where it lies.
     pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
+        self.source.in_memory().unwrap_or_default()
+    }
+
+    /// Octets of the file.
+    pub fn length(&self) -> usize {
+        self.source.len()
     }
 
     /// The cross-reference sections, newest first.
@@ -131,7 +158,7 @@ impl<'a> Document<'a> {
     ///
     /// # Errors
     /// As [`Document::get`].
-    pub fn extent(&self, id: ObjectId) -> Outcome<Option<std::ops::Range<usize>>> {
+    pub fn extent(&self, id: ObjectId) -> Outcome<Option<Range<usize>>> {
         match self.entry(id.number) {
             Some(Entry::At { offset, generation }) if generation == id.generation => {
                 self.read_at(id, offset).map(|(_, end)| Some(offset..end))
@@ -164,9 +191,13 @@ impl<'a> Document<'a> {
         dict.get(key).map_or(Ok(Value::Null), |value| self.resolve(value))
     }
 
-    /// The raw bytes of a stream.
+    /// The raw bytes of a stream, where the file is in memory.
     pub fn raw_stream(&self, stream: &Stream) -> &'a [u8] {
-        self.bytes.get(stream.start..stream.end).unwrap_or_default()
+        self.bytes().get(stream.start..stream.end).unwrap_or_default()
+    }
+
+    fn stream_bytes(&self, stream: &Stream) -> Outcome<Cow<'a, [u8]>> {
+        self.source.read(stream.start..stream.end)
     }
 
     /// The decoded bytes of a stream value, of at most `limit` bytes. Flate (with predictors) and ASCIIHex only.
@@ -190,7 +221,7 @@ impl<'a> Document<'a> {
             filters
                 .push(filter::Filter { name: name.as_name().unwrap_or_default().to_vec(), parms: resolved });
         }
-        filter::decode(self.raw_stream(stream), &filters, limit)
+        filter::decode(&self.stream_bytes(stream)?, &filters, limit)
     }
 
     /// The catalog and its object.
@@ -224,26 +255,30 @@ impl<'a> Document<'a> {
 
     fn read_at(&self, id: ObjectId, offset: usize) -> Outcome<(Value, usize)> {
         let misplaced = || Fault::new(&MISPLACED).detail(format!("object {} is not at {offset}", id.number));
-        let mut parser = Parser::new(self.bytes, offset);
-        if parser.object_header().map_err(|_| misplaced())? != id {
-            return Err(misplaced());
-        }
-        let value = parser.value()?;
-        parser.skip_space();
-        let value = match value {
-            Value::Dict(dict) if self.bytes.get(parser.at..).unwrap_or_default().starts_with(b"stream") => {
-                let length = self.lookup(&dict, b"Length")?.as_int().and_then(|n| usize::try_from(n).ok());
-                let length = length.ok_or_else(|| parser.syntax("stream without Length"))?;
-                let (start, end) = stream_range(&mut parser, self.bytes, length)?;
-                Value::Stream(Stream { dict, start, end })
+        let ((value, ended), at) = self.source.parse(offset, |parser| {
+            if parser.object_header().map_err(|_| misplaced())? != id {
+                return Err(misplaced());
             }
-            value => value,
-        };
-        parser.skip_space();
-        if !parser.keyword(b"endobj") {
-            return Err(parser.syntax("no endobj"));
+            let value = parser.value()?;
+            parser.skip_space();
+            if value.as_dict().is_some() && parser.rest().starts_with(b"stream") {
+                return Ok((value, false));
+            }
+            if parser.keyword(b"endobj") { Ok((value, true)) } else { Err(parser.syntax("no endobj")) }
+        })?;
+        let Value::Dict(dict) = value else { return Ok((value, at)) };
+        if ended {
+            return Ok((Value::Dict(dict), at));
         }
-        Ok((value, parser.at))
+        let length = self.lookup(&dict, b"Length")?.as_int().and_then(|n| usize::try_from(n).ok());
+        let length =
+            length.ok_or_else(|| Fault::new(&SYNTAX).detail(format!("stream without Length at {at}")))?;
+        let (body, at) = stream_range(self.source, at, length)?;
+        let ((), at) = self.source.parse(at, |parser| {
+            parser.skip_space();
+            if parser.keyword(b"endobj") { Ok(()) } else { Err(parser.syntax("no endobj")) }
+        })?;
+        Ok((Value::Stream(Stream { dict, start: body.start, end: body.end }), at))
     }
 
     fn unpack(&self, id: ObjectId, stream: u32, index: u32) -> Outcome<Value> {
@@ -305,27 +340,32 @@ struct Pack {
     index: Vec<(u32, usize)>,
 }
 
-/// Takes `stream`, `length` bytes and `endstream`; the range of the bytes.
-fn stream_range(parser: &mut Parser<'_>, bytes: &[u8], length: usize) -> Outcome<(usize, usize)> {
-    parser.skip_space();
-    if !parser.keyword(b"stream") {
-        return Err(parser.syntax("no stream keyword"));
-    }
-    let start = match bytes.get(parser.at..).unwrap_or_default() {
-        [b'\r', b'\n', ..] => parser.at + 2,
-        [b'\n', ..] => parser.at + 1,
-        _ => return Err(parser.syntax("no line end after the stream keyword")),
-    };
-    let end = start.checked_add(length).filter(|end| *end <= bytes.len());
-    let end = end.ok_or_else(|| parser.syntax("a stream is longer than the file"))?;
-    parser.at = end;
-    parser.skip_space();
-    // At most a line end may stand between the data and its keyword; more means that Length is wrong.
-    if parser.at - end > 2 || !parser.keyword(b"endstream") {
-        parser.at = end;
-        return Err(parser.syntax("no endstream where Length says"));
-    }
-    Ok((start, end))
+/// Takes `stream`, `length` bytes and `endstream` from `at` on; the range of the bytes, and where the keyword ends.
+fn stream_range(source: Source<'_>, at: usize, length: usize) -> Outcome<(Range<usize>, usize)> {
+    let ((), start) = source.parse(at, |parser| {
+        parser.skip_space();
+        if !parser.keyword(b"stream") {
+            return Err(parser.syntax("no stream keyword"));
+        }
+        parser.at += match parser.rest() {
+            [b'\r', b'\n', ..] => 2,
+            [b'\n', ..] => 1,
+            _ => return Err(parser.syntax("no line end after the stream keyword")),
+        };
+        Ok(())
+    })?;
+    let end = start.checked_add(length).filter(|end| *end <= source.len());
+    let end = end
+        .ok_or_else(|| Fault::new(&SYNTAX).detail(format!("a stream is longer than the file at {start}")))?;
+    let ((), after) = source.parse(end, |parser| {
+        parser.skip_space();
+        // At most a line end may stand between the data and its keyword; more means that Length is wrong.
+        if parser.at - end > 2 || !parser.keyword(b"endstream") {
+            return Err(Fault::new(&SYNTAX).detail(format!("no endstream where Length says at {end}")));
+        }
+        Ok(())
+    })?;
+    Ok((start..end, after))
 }
 
 const MAX_NESTED_READS: usize = 16;

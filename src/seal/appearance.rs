@@ -51,6 +51,9 @@ pub struct AppearanceFacts {
     /// Places that must stay visible (a QR code, print of a scan), in points from the lower left corner of the displayed
     /// page. What the file itself draws there, and its annotations, are found without being told.
     pub occupied: Vec<Rect>,
+    /// The same as shares of the displayed page's width and height, from its upper left corner: left, top, right, bottom.
+    /// So a barcode is known from the picture of its page, whatever the resolution.
+    pub occupied_shares: Vec<[f64; 4]>,
 }
 
 /// Where a signature is seen, and its appearance stream.
@@ -80,8 +83,10 @@ pub fn draw(
     let picture = picture(look, facts)?;
     let art = art(look, &words, picture.as_deref());
     let survey = survey::survey(document, page, look.above.is_some())?;
+    let told: Vec<Rect> =
+        facts.occupied.iter().copied().chain(facts.occupied_shares.iter().map(|s| sheet.share(s))).collect();
     let mut ground = Ground::of(&sheet, &survey);
-    facts.occupied.iter().for_each(|rect| ground.take(rect));
+    told.iter().for_each(|rect| ground.take(rect));
     let earlier = match &look.over {
         Some(over) => ground::earlier_signature(document, &reason_of(&over.profile))?
             .filter(|(on, _)| *on == Some(page.id))
@@ -91,7 +96,7 @@ pub fn draw(
     let annotations = ground::annotations(document, page, &sheet)?;
     let plan = if let Some((over, earlier)) = earlier {
         let mut beside = Ground::of(&sheet, &survey);
-        facts.occupied.iter().chain(&annotations).for_each(|rect| beside.take(rect));
+        told.iter().chain(&annotations).for_each(|rect| beside.take(rect));
         plan::over_signature(&art, over, &earlier, &sheet, &ground, &mut beside)?
     } else {
         annotations.iter().for_each(|rect| ground.take(rect));
@@ -123,7 +128,7 @@ pub fn draw_into(
     look: &Look,
     facts: &AppearanceFacts,
     at: Timestamp,
-) -> Outcome<Placed> {
+) -> Outcome<ObjectId> {
     let sheet = Sheet::of(page)?;
     let words = Words::new(look, facts, at)?;
     let picture = picture(look, facts)?;
@@ -133,9 +138,12 @@ pub fn draw_into(
         return Err(Fault::new(&NO_ROOM).detail("the field has no area"));
     }
     let plan = plan::into_box(&art(look, &words, picture.as_deref()), &place)?;
-    let placed = paint(revision, &sheet, look, &words, picture.as_deref(), &plan, place)?;
-    // To the digit what the field says: to move it would be a change of its own.
-    Ok(Placed { rect, ..placed })
+    paint(revision, &sheet, look, &words, picture.as_deref(), &plan, place).map(|placed| placed.form)
+}
+
+/// The appearance of a field that shows nothing: PDF/A wants one wherever a widget has an area.
+pub fn empty(revision: &mut Revision<'_, '_>, rect: Rect) -> ObjectId {
+    form(revision, [rect.width(), rect.height()], UPRIGHT, Dict::new(), "")
 }
 
 /// The page that a look belongs on, from 0: the one with the earlier signature, the last one that shows the name with
@@ -448,6 +456,19 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_code_known_from_the_pages_picture_is_not_covered_however_the_page_is_turned() {
+        for turn in [0, 90, 180, 270] {
+            let facts = AppearanceFacts { occupied_shares: vec![[0.02, 0.02, 0.2, 0.12]], ..facts() };
+            let pdf = paper(&format!("/Rotate {turn}"), "");
+            let document = Document::open(&pdf).unwrap();
+            let sheet = Sheet::of(&document.page(0).unwrap()).unwrap();
+            let stamp = sheet.to_shown(drawn(&pdf, "intake_scan", &facts).unwrap());
+            let code = sheet.share(&facts.occupied_shares[0]);
+            assert!(code.x0 < 20.0 && code.y1 > sheet.height * 0.97 && stamp.intersection(&code).is_none());
+        }
+    }
+
+    #[test]
     fn a_page_that_cannot_be_followed_takes_no_stamp() {
         let text = "q ".repeat(600);
         assert_eq!(drawn(&paper("", &text), "intake_scan", &facts()).unwrap_err().code.id, UNREAD.id);
@@ -460,7 +481,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_prepared_field_keeps_its_rectangle_and_a_flat_one_is_refused() {
+    fn a_prepared_field_is_drawn_into_and_a_flat_or_small_one_is_refused() {
         let pdf = paper("/Rotate 90", "");
         let document = Document::open(&pdf).unwrap();
         let page = document.page(0).unwrap();
@@ -468,7 +489,7 @@ pub(super) mod tests {
         let mut revision = Revision::new(&document).unwrap();
         let mut into = |rect| draw_into(&mut revision, &page, rect, &look, &facts(), Timestamp::UNIX_EPOCH);
         let rect = Rect::new(100.25, 200.5, 160.0, 420.0);
-        assert_eq!(into(rect).unwrap().rect, rect);
+        assert!(into(rect).is_ok());
         assert_eq!(into(Rect::new(1.0, 1.0, 1.0, 9.0)).unwrap_err().code.id, NO_ROOM.id);
         assert_eq!(into(Rect::new(0.0, 0.0, 20.0, 20.0)).unwrap_err().code.id, TEXT_TOO_LONG.id);
     }

@@ -6,8 +6,9 @@ use super::{Desk, assemble};
 use crate::dossier::{Document, Dossier, Paper, SealedDocument};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pipeline::SealConfig;
+use crate::scan::barcode::Barcode;
 use crate::seal::appearance::AppearanceFacts;
-use crate::seal::profile::SignatureProfile;
+use crate::seal::profile::{OnPage, SignatureProfile};
 use crate::seal::sign;
 
 /// Signs every document.
@@ -41,6 +42,7 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Do
         let facts = AppearanceFacts {
             name: key.shown_name.clone(),
             office: Some(key.shown_name.clone()),
+            occupied_shares: codes_on(&dossier, &dossier.papers[index], &profile),
             ..AppearanceFacts::default()
         };
         let at = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
@@ -50,7 +52,7 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Do
                 let digests = desk.blobs.put(&sealed.bytes)?;
                 dossier.papers[index].sealed = Some(SealedDocument {
                     digests,
-                    level: level(sealed.seal.level).to_owned(),
+                    level: sealed.seal.level.name().to_owned(),
                     profile: config.profile.clone(),
                     at: now,
                 });
@@ -66,11 +68,24 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<Do
     Ok(dossier)
 }
 
-fn level(level: sign::Level) -> &'static str {
-    match level {
-        sign::Level::BB => "B-B",
-        sign::Level::BT => "B-T",
-    }
+/// Where the codes are on the page that will show the signature, which must not cover them.
+fn codes_on(dossier: &Dossier, paper: &Paper, profile: &SignatureProfile) -> Vec<[f64; 4]> {
+    let last = profile.look.as_ref().is_some_and(|look| look.page == OnPage::Last);
+    let index = if last { paper.pages.last() } else { paper.pages.first() };
+    let Some(page) = index.and_then(|index| dossier.pages.get(*index)) else { return Vec::new() };
+    let span = |code: &Barcode, axis: usize, pixels: u32| {
+        let at = code.corners.map(|corner| f64::from(corner[axis]));
+        // A code needs its quiet zone: four modules.
+        let quiet = 4.0 * f64::from(code.module_px);
+        let from = at.into_iter().fold(f64::INFINITY, f64::min) - quiet;
+        let to = at.into_iter().fold(0.0, f64::max) + quiet;
+        [from, to].map(|pixel| (pixel / f64::from(pixels.max(1))).clamp(0.0, 1.0))
+    };
+    let shares = page.codes.iter().map(|code| {
+        let ([left, right], [top, bottom]) = (span(code, 0, page.width), span(code, 1, page.height));
+        [left, top, right, bottom]
+    });
+    shares.collect()
 }
 
 fn as_it_came(file: &crate::dossier::FileRecord) -> Paper {

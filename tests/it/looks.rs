@@ -158,11 +158,10 @@ fn a_prepared_field_is_filled_where_it_is() {
         let look = SignatureProfile::built_in("result_agency").unwrap().look.unwrap();
         let mut revision = Revision::new(&document).unwrap();
         let rect = Rect::new(rect[0], rect[1], rect[2], rect[3]);
-        let placed = appearance::draw_into(&mut revision, &page, rect, &look, &facts(), at()).unwrap();
-        assert_eq!(placed.rect, rect);
+        let form = appearance::draw_into(&mut revision, &page, rect, &look, &facts(), at()).unwrap();
         let stamp = format!(
             "<</Type/Annot/Subtype/Stamp/F 4/Rect[{} {} {} {}]/AP<</N {}>>>>",
-            rect.x0, rect.y0, rect.x1, rect.y1, placed.form
+            rect.x0, rect.y0, rect.x1, rect.y1, form
         );
         let stamp = revision.add(stamp.into_bytes());
         revision.add_annotation(&page, stamp).unwrap();

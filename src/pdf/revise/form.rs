@@ -120,10 +120,22 @@ impl Revision<'_, '_> {
     /// # Errors
     /// The form is not one.
     pub fn add_signature_field(&mut self, field: ObjectId) -> Outcome<()> {
+        self.signed_form(Some(field))
+    }
+
+    /// Says that the file is signed (`/SigFlags` 3), where a field that is there already was signed.
+    ///
+    /// # Errors
+    /// The form is not one.
+    pub fn say_signed(&mut self) -> Outcome<()> {
+        self.signed_form(None)
+    }
+
+    fn signed_form(&mut self, field: Option<ObjectId>) -> Outcome<()> {
         let (root, mut catalog) = self.document().catalog()?;
         let Some((id, mut form)) = self.document().form()? else {
             let mut form = Dict::new();
-            form.set(b"Fields", Value::Array(vec![Value::Ref(field)]));
+            form.set(b"Fields", Value::Array(field.into_iter().map(Value::Ref).collect()));
             form.set(b"SigFlags", Value::Int(3));
             let form = self.add(Value::Dict(form).to_pdf());
             catalog.set(b"AcroForm", Value::Ref(form));
@@ -131,7 +143,9 @@ impl Revision<'_, '_> {
             return Ok(());
         };
         let before = form.clone();
-        if let Some((array, content)) = self.pushed(&mut form, b"Fields", field)? {
+        if let Some(field) = field
+            && let Some((array, content)) = self.pushed(&mut form, b"Fields", field)?
+        {
             self.set(array, content);
         }
         let flags = self.document().lookup(&form, b"SigFlags")?.as_int().unwrap_or(0);

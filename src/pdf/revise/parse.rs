@@ -7,6 +7,8 @@ use crate::fault::{Fault, Outcome};
 /// Reads objects from a position on. Positions are offsets in the bytes given.
 pub(crate) struct Parser<'a> {
     bytes: &'a [u8],
+    /// Where `bytes` begins in what positions count from.
+    base: usize,
     /// Where the next byte is read.
     pub(crate) at: usize,
     budget: usize,
@@ -14,7 +16,17 @@ pub(crate) struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Parser { bytes, at, budget: MAX_VALUES }
+        Parser { bytes, base: 0, at, budget: MAX_VALUES }
+    }
+
+    /// Reads from the beginning of a part of a file, with the positions of the file.
+    pub(super) fn in_part(bytes: &'a [u8], base: usize) -> Self {
+        Parser { bytes, base, at: base, budget: MAX_VALUES }
+    }
+
+    /// What is still to be read.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.at.checked_sub(self.base).and_then(|at| self.bytes.get(at..)).unwrap_or_default()
     }
 
     /// Skips white space and comments.
@@ -37,11 +49,11 @@ impl<'a> Parser<'a> {
 
     /// Takes a keyword that is followed by something that ends it.
     pub(crate) fn keyword(&mut self, word: &[u8]) -> bool {
-        let end = self.at.saturating_add(word.len());
-        let fits = self.bytes.get(self.at..end) == Some(word);
-        let ends = self.bytes.get(end).is_none_or(|b| !is_regular(*b));
+        let rest = self.rest();
+        let fits = rest.starts_with(word);
+        let ends = rest.get(word.len()).is_none_or(|b| !is_regular(*b));
         if fits && ends {
-            self.at = end;
+            self.at += word.len();
         }
         fits && ends
     }
@@ -92,7 +104,7 @@ impl<'a> Parser<'a> {
             Some(b'/') => Ok(Value::Name(self.name()?)),
             Some(b'(') => self.literal_string(),
             Some(b'[') => self.array(depth),
-            Some(b'<') if self.bytes.get(self.at + 1) == Some(&b'<') => self.dict(depth),
+            Some(b'<') if self.rest().starts_with(b"<<") => self.dict(depth),
             Some(b'<') => self.hex_string(),
             Some(b'0'..=b'9' | b'+' | b'-' | b'.') => self.number_or_reference(),
             Some(b't') if self.keyword(b"true") => Ok(Value::Bool(true)),
@@ -123,7 +135,7 @@ impl<'a> Parser<'a> {
         loop {
             self.skip_space();
             match self.peek() {
-                Some(b'>') if self.bytes.get(self.at + 1) == Some(&b'>') => {
+                Some(b'>') if self.rest().starts_with(b">>") => {
                     self.at += 2;
                     break;
                 }
@@ -147,7 +159,7 @@ impl<'a> Parser<'a> {
         let mut name = Vec::new();
         while let Some(b) = self.peek().filter(|b| is_regular(*b)) {
             self.at += 1;
-            let digits = self.bytes.get(self.at..self.at + 2).and_then(hex_pair);
+            let digits = self.rest().get(..2).and_then(hex_pair);
             match digits {
                 Some(byte) if b == b'#' => {
                     name.push(byte);
@@ -270,13 +282,14 @@ impl<'a> Parser<'a> {
 
     fn number(&mut self) -> Outcome<Value> {
         let start = self.at;
+        let ahead = self.rest();
         while let Some(b) = self.peek().filter(|b| is_regular(*b)) {
             if !matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.') || self.at - start > MAX_DIGITS {
                 return Err(self.syntax("not a number"));
             }
             self.at += 1;
         }
-        let text = self.bytes.get(start..self.at).and_then(|t| std::str::from_utf8(t).ok()).unwrap_or("");
+        let text = ahead.get(..self.at - start).and_then(|t| std::str::from_utf8(t).ok()).unwrap_or("");
         if let Ok(n) = text.parse::<i64>() {
             return Ok(Value::Int(n));
         }
@@ -287,7 +300,7 @@ impl<'a> Parser<'a> {
     }
 
     fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+        self.at.checked_sub(self.base).and_then(|at| self.bytes.get(at)).copied()
     }
 
     pub(crate) fn syntax(&self, what: &str) -> Fault {

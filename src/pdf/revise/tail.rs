@@ -1,7 +1,7 @@
 //! An incremental update (ISO 32000-1, 7.5.6): what goes behind the last byte of a file.
 
 use super::value::{Dict, ObjectId, Value};
-use super::xref::{Kind, ends_cleanly};
+use super::xref::Kind;
 use super::{Document, HYBRID, NO_STARTXREF, OFFSET_RANGE, XREF_BROKEN};
 use crate::digest::Sha256;
 use crate::fault::{Fault, Outcome};
@@ -33,7 +33,7 @@ impl<'d, 'a> Revision<'d, 'a> {
             return Err(Fault::new(&HYBRID));
         }
         document.catalog()?;
-        if !ends_cleanly(document.bytes()) {
+        if !document.source.ends_cleanly()? {
             return Err(Fault::new(&NO_STARTXREF).detail("the file does not end with %%EOF"));
         }
         Ok(Revision { document, objects: BTreeMap::new(), next: document.size().max(1) })
@@ -68,9 +68,9 @@ impl<'d, 'a> Revision<'d, 'a> {
     /// # Errors
     /// An offset that does not fit.
     pub fn finish(self) -> Outcome<Appended> {
-        let base = self.document.bytes().len();
+        let base = self.document.length();
         let mut out = Vec::new();
-        if !matches!(self.document.bytes().last(), Some(b'\n' | b'\r')) {
+        if !self.document.source.ends_a_line()? {
             out.push(b'\n');
         }
         let mut contents = BTreeMap::new();

@@ -181,3 +181,62 @@ fn what_is_written_again_reads_as_the_same_values() {
     let value = Parser::new(text, 0).value().unwrap();
     assert_eq!(Parser::new(&value.to_pdf(), 0).value().unwrap(), value);
 }
+
+/// Every object of a file, and the bytes of every stream.
+fn contents(document: &Document<'_>) -> Vec<(u32, String)> {
+    let object = |number: u32| {
+        let value = document.get(ObjectId::new(number));
+        let data = match &value {
+            Ok(Value::Stream(stream)) => document.stream_bytes(stream).map(|b| b.to_vec()),
+            _ => Ok(Vec::new()),
+        };
+        (number, format!("{value:?} {data:?}"))
+    };
+    document.object_numbers().into_iter().map(object).collect()
+}
+
+#[test]
+fn a_file_read_where_it_lies_holds_what_it_holds_in_memory() {
+    // Objects longer than the part that is read first, and gaps of white space and comments across its end.
+    let long: String = (0..3000).map(|n| format!("{n} 0 R ")).collect();
+    let gap = " ".repeat(4100);
+    let bodies = [
+        format!("<</Type/Catalog/Pages 2 0 R/Long[{long}]>>"),
+        "<</Type/Pages/Kids[3 0 R]/Count 1/MediaBox[0 0 300 400]>>".to_owned(),
+        format!("<</Type/Page/Parent 2 {gap} 0 {gap} R/Contents{gap}4 0 R>>"),
+        format!("<</Length 5000>>{gap}%{gap}\nstream\n{}\nendstream", "x".repeat(5000)),
+        format!("7 {gap} % 0 R\n"),
+        format!("({})", "y".repeat(40_000)),
+    ];
+    let mut out = b"%PDF-1.7\n".to_vec();
+    let mut offsets = Vec::new();
+    for (i, body) in bodies.iter().enumerate() {
+        offsets.push(out.len());
+        out.extend_from_slice(format!("{} 0 obj\n{body}\nendobj\n", i + 1).as_bytes());
+    }
+    let xref = out.len();
+    out.extend_from_slice(b"xref\n0 7\n0000000000 65535 f\r\n");
+    offsets.iter().for_each(|o| out.extend_from_slice(format!("{o:010} 00000 n\r\n").as_bytes()));
+    out.extend_from_slice(format!("trailer\n<</Size 7/Root 1 0 R>>\nstartxref\n{xref}\n%%EOF\n").as_bytes());
+    for bytes in [small_pdf(), out] {
+        let mut lying = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut lying, &bytes).unwrap();
+        let file = Original::file(lying).unwrap();
+        let (there, here) = (Document::open_original(&file).unwrap(), Document::open(&bytes).unwrap());
+        assert_eq!(contents(&there), contents(&here));
+        assert!(contents(&here).iter().all(|(_, c)| !c.contains("Err(")), "{:?}", contents(&here));
+        let tail = |document: &Document<'_>| {
+            let mut revision = Revision::new(document).unwrap();
+            revision.add(b"(new)".to_vec());
+            revision.finish().unwrap().bytes
+        };
+        assert_eq!(tail(&there), tail(&here));
+        for end in (0..bytes.len()).step_by(if bytes.len() > 2000 { 997 } else { 1 }) {
+            let mut cut = tempfile::tempfile().unwrap();
+            std::io::Write::write_all(&mut cut, &bytes[..end]).unwrap();
+            let cut = Original::file(cut).unwrap();
+            let there = Document::open_original(&cut).map(|d| contents(&d)).map_err(|f| f.code.id);
+            assert_eq!(there, Document::open(&bytes[..end]).map(|d| contents(&d)).map_err(|f| f.code.id));
+        }
+    }
+}

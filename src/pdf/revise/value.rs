@@ -260,6 +260,18 @@ pub fn text_string(text: &str) -> Value {
     Value::String(bytes)
 }
 
+/// A PDF text string as text; what cannot be read becomes replacement characters.
+pub fn text_of(bytes: &[u8]) -> String {
+    match bytes {
+        [0xfe, 0xff, rest @ ..] => {
+            let units: Vec<u16> = rest.as_chunks::<2>().0.iter().map(|u| u16::from_be_bytes(*u)).collect();
+            String::from_utf16_lossy(&units)
+        }
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
+        _ => bytes.iter().map(|b| char::from(*b)).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

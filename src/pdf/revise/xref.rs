@@ -1,6 +1,7 @@
 //! The chain of cross-reference sections (ISO 32000-1, 7.5.4 and 7.5.8), walked from the newest to the oldest.
 
 use super::parse::{Parser, is_space};
+use super::source::Source;
 use super::value::{Dict, Value};
 use super::{NO_STARTXREF, TOO_LARGE, XREF_BROKEN, XREF_LOOP, filter};
 use crate::fault::{Fault, Outcome};
@@ -55,23 +56,20 @@ pub enum Entry {
     },
 }
 
-/// The offset that the last `startxref` names.
-pub(crate) fn last_startxref(bytes: &[u8]) -> Outcome<usize> {
-    let from = bytes.len().saturating_sub(TAIL);
-    let tail = bytes.get(from..).unwrap_or_default();
-    let at = tail
-        .windows(STARTXREF.len())
-        .rposition(|w| w == STARTXREF)
-        .ok_or_else(|| Fault::new(&NO_STARTXREF).detail(format!("not in the last {TAIL} bytes")))?;
-    let offset = Parser::new(bytes, from + at + STARTXREF.len()).unsigned()?;
+/// The offset that the last `startxref` of the last bytes of a file names.
+pub(super) fn startxref_in(tail: &[u8], from: usize, length: usize) -> Outcome<usize> {
+    let at = memchr::memmem::rfind(tail, STARTXREF)
+        .ok_or_else(|| Fault::new(&NO_STARTXREF).detail(format!("not in the last {} bytes", tail.len())))?;
+    let rest = tail.get(at + STARTXREF.len()..).unwrap_or_default();
+    let offset = Parser::in_part(rest, from + at + STARTXREF.len()).unsigned()?;
     usize::try_from(offset)
         .ok()
-        .filter(|o| *o < bytes.len())
+        .filter(|o| *o < length)
         .ok_or_else(|| Fault::new(&NO_STARTXREF).detail("it points outside the file"))
 }
 
 /// All sections from the one at `offset` to the oldest, and for each object its newest entry.
-pub(crate) fn walk(bytes: &[u8], offset: usize) -> Outcome<(Vec<Section>, HashMap<u32, Entry>)> {
+pub(super) fn walk(source: Source<'_>, offset: usize) -> Outcome<(Vec<Section>, HashMap<u32, Entry>)> {
     let mut sections = Vec::new();
     let mut newest = HashMap::new();
     let mut seen = HashSet::new();
@@ -84,7 +82,7 @@ pub(crate) fn walk(bytes: &[u8], offset: usize) -> Outcome<(Vec<Section>, HashMa
         if sections.len() >= MAX_SECTIONS {
             return Err(Fault::new(&TOO_LARGE).detail(format!("more than {MAX_SECTIONS} revisions")));
         }
-        let section = section(bytes, offset, &mut room)?;
+        let section = section(source, offset, &mut room)?;
         for (number, entry) in &section.entries {
             newest.entry(*number).or_insert(*entry);
         }
@@ -94,27 +92,35 @@ pub(crate) fn walk(bytes: &[u8], offset: usize) -> Outcome<(Vec<Section>, HashMa
     Ok((sections, newest))
 }
 
-fn section(bytes: &[u8], offset: usize, room: &mut usize) -> Outcome<Section> {
-    let mut parser = Parser::new(bytes, offset);
-    parser.skip_space();
-    if !parser.keyword(b"xref") {
-        return stream_section(bytes, offset, room);
-    }
-    let mut entries = table(&mut parser, room)?;
-    let Value::Dict(trailer) = parser.value()? else {
-        return Err(broken(offset, "trailer is not a dictionary"));
+fn section(source: Source<'_>, offset: usize, room: &mut usize) -> Outcome<Section> {
+    let left = *room;
+    let (table, _) = source.parse(offset, |parser| {
+        parser.skip_space();
+        if !parser.keyword(b"xref") {
+            return Ok(None);
+        }
+        let mut room = left;
+        let entries = table(parser, &mut room)?;
+        match parser.value()? {
+            Value::Dict(trailer) => Ok(Some((entries, trailer, room))),
+            _ => Err(broken(offset, "trailer is not a dictionary")),
+        }
+    })?;
+    let Some((mut entries, trailer, left)) = table else {
+        return stream_section(source, offset, room);
     };
+    *room = left;
     let mut kind = Kind::Table;
     if let Some(at) = trailer.get(b"XRefStm") {
         kind = Kind::Hybrid;
-        let at = position(at, bytes).ok_or_else(|| broken(offset, "XRefStm out of range"))?;
-        let extra = stream_section(bytes, at, room)?;
+        let at = position(at, source).ok_or_else(|| broken(offset, "XRefStm out of range"))?;
+        let extra = stream_section(source, at, room)?;
         let known: HashSet<u32> =
             entries.iter().filter(|(_, e)| *e != Entry::Free).map(|(n, _)| *n).collect();
         entries.retain(|(_, e)| *e != Entry::Free);
         entries.extend(extra.entries.into_iter().filter(|(n, _)| !known.contains(n)));
     }
-    let prev = prev(&trailer, bytes, offset)?;
+    let prev = prev(&trailer, source, offset)?;
     Ok(Section { offset, kind, prev, stream_object: None, trailer, entries })
 }
 
@@ -152,12 +158,14 @@ fn table(parser: &mut Parser<'_>, room: &mut usize) -> Outcome<Vec<(u32, Entry)>
     }
 }
 
-fn stream_section(bytes: &[u8], offset: usize, room: &mut usize) -> Outcome<Section> {
-    let mut parser = Parser::new(bytes, offset);
-    let id = parser.object_header().map_err(|_| broken(offset, "neither a table nor a stream"))?;
-    let Value::Dict(dict) = parser.value()? else {
-        return Err(broken(offset, "no stream dictionary"));
-    };
+fn stream_section(source: Source<'_>, offset: usize, room: &mut usize) -> Outcome<Section> {
+    let ((id, dict), after) = source.parse(offset, |parser| {
+        let id = parser.object_header().map_err(|_| broken(offset, "neither a table nor a stream"))?;
+        match parser.value()? {
+            Value::Dict(dict) => Ok((id, dict)),
+            _ => Err(broken(offset, "no stream dictionary")),
+        }
+    })?;
     if !dict.is_name(b"Type", b"XRef") {
         return Err(broken(offset, "the stream is no cross-reference stream"));
     }
@@ -166,11 +174,10 @@ fn stream_section(bytes: &[u8], offset: usize, room: &mut usize) -> Outcome<Sect
         .and_then(Value::as_int)
         .and_then(|n| usize::try_from(n).ok())
         .ok_or_else(|| broken(offset, "no direct Length"))?;
-    let (start, end) = super::stream_range(&mut parser, bytes, length)?;
-    let data =
-        filter::decode(bytes.get(start..end).unwrap_or_default(), &direct_filters(&dict), MAX_XREF_BYTES)?;
+    let (body, _) = super::stream_range(source, after, length)?;
+    let data = filter::decode(&source.read(body)?, &direct_filters(&dict), MAX_XREF_BYTES)?;
     let entries = rows(&dict, &data, offset, room)?;
-    let prev = prev(&dict, bytes, offset)?;
+    let prev = prev(&dict, source, offset)?;
     Ok(Section { offset, kind: Kind::Stream, prev, stream_object: Some(id.number), trailer: dict, entries })
 }
 
@@ -243,17 +250,17 @@ fn direct_filters(dict: &Dict) -> Vec<filter::Filter> {
         .collect()
 }
 
-fn prev(trailer: &Dict, bytes: &[u8], offset: usize) -> Outcome<Option<usize>> {
+fn prev(trailer: &Dict, source: Source<'_>, offset: usize) -> Outcome<Option<usize>> {
     match trailer.get(b"Prev") {
         None => Ok(None),
         Some(value) => {
-            position(value, bytes).map(Some).ok_or_else(|| broken(offset, "Prev points outside the file"))
+            position(value, source).map(Some).ok_or_else(|| broken(offset, "Prev points outside the file"))
         }
     }
 }
 
-fn position(value: &Value, bytes: &[u8]) -> Option<usize> {
-    value.as_int().and_then(|n| usize::try_from(n).ok()).filter(|n| *n < bytes.len())
+fn position(value: &Value, source: Source<'_>) -> Option<usize> {
+    value.as_int().and_then(|n| usize::try_from(n).ok()).filter(|n| *n < source.len())
 }
 
 fn take_room(room: &mut usize) -> Outcome<()> {
@@ -268,13 +275,12 @@ fn broken(offset: usize, what: &str) -> Fault {
 }
 
 /// Whether only white space follows the last `%%EOF`.
-pub(crate) fn ends_cleanly(bytes: &[u8]) -> bool {
+pub(super) fn ends_cleanly(bytes: &[u8]) -> bool {
     let end = bytes.iter().rposition(|b| !is_space(*b)).map_or(0, |i| i + 1);
     bytes.get(..end).unwrap_or_default().ends_with(b"%%EOF")
 }
 
 const STARTXREF: &[u8] = b"startxref";
-const TAIL: usize = 2048;
 const MAX_SECTIONS: usize = 1024;
 const MAX_ENTRIES: usize = 2_000_000;
 const MAX_XREF_BYTES: usize = 64 << 20;

@@ -5,7 +5,7 @@ use super::POINTS_PER_MM;
 use super::sheet::Sheet;
 use super::survey::Survey;
 use crate::fault::Outcome;
-use crate::pdf::revise::{Dict, Document, ObjectId, Page, Rect, Value};
+use crate::pdf::revise::{Dict, Document, ObjectId, Page, Rect, Value, text_of};
 use unicode_normalization::UnicodeNormalization;
 
 /// The displayed page in cells of a millimetre, more on a very large one.
@@ -160,18 +160,6 @@ fn page_of(document: &Document<'_>, widget: &Dict, id: Option<ObjectId>) -> Outc
         }
     }
     Ok(None)
-}
-
-/// A text string (ISO 32000-1, 7.9.2.2), near enough to compare it.
-fn text_of(bytes: &[u8]) -> String {
-    match bytes {
-        [0xfe, 0xff, rest @ ..] => {
-            let units: Vec<u16> = rest.chunks_exact(2).map(|p| u16::from_be_bytes([p[0], p[1]])).collect();
-            String::from_utf16_lossy(&units)
-        }
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
-        _ => bytes.iter().map(|b| char::from(*b)).collect(),
-    }
 }
 
 /// A line of text as displayed.

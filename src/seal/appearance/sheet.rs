@@ -38,6 +38,13 @@ impl Sheet {
         }
     }
 
+    /// Left, top, right and bottom as shares of the page, as a displayed rectangle.
+    pub(super) fn share(&self, [left, top, right, bottom]: &[f64; 4]) -> Rect {
+        let [x0, x1] = [left, right].map(|share| share * self.width);
+        let [y0, y1] = [bottom, top].map(|share| (1.0 - share) * self.height);
+        Rect::new(x0, y0, x1, y1)
+    }
+
     /// A displayed rectangle in user space.
     pub(super) fn to_user(&self, shown: Rect) -> Rect {
         let point = |u: f64, v: f64| {
