@@ -17,7 +17,7 @@ mod stamp;
 mod survey;
 mod text;
 
-use super::profile::{Image, Look, OnPage, SignatureProfile};
+use super::profile::{Anchor, Image, Look, OnPage};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pdf::font::{Font, Subset};
 use crate::pdf::icc;
@@ -82,36 +82,37 @@ pub fn draw(
     let words = Words::new(look, facts, at)?;
     let picture = picture(look, facts)?;
     let art = art(look, &words, picture.as_deref());
-    let survey = survey::survey(document, page, look.above.is_some())?;
-    let told: Vec<Rect> =
-        facts.occupied.iter().copied().chain(facts.occupied_shares.iter().map(|s| sheet.share(s))).collect();
-    let mut ground = Ground::of(&sheet, &survey);
-    told.iter().for_each(|rect| ground.take(rect));
-    let earlier = match &look.over {
-        Some(over) => ground::earlier_signature(document, &reason_of(&over.profile))?
-            .filter(|(on, _)| *on == Some(page.id))
-            .map(|(_, rect)| (over, sheet.to_shown(rect))),
-        None => None,
-    };
-    let annotations = ground::annotations(document, page, &sheet)?;
-    let plan = if let Some((over, earlier)) = earlier {
-        let mut beside = Ground::of(&sheet, &survey);
-        told.iter().chain(&annotations).for_each(|rect| beside.take(rect));
-        plan::over_signature(&art, over, &earlier, &sheet, &ground, &mut beside)?
-    } else {
-        annotations.iter().for_each(|rect| ground.take(rect));
-        let above = match &look.above {
-            Some(above) => {
-                let lines = ground::lines(&sheet, &survey);
-                let wanted = words.fill(&above.line).unwrap_or_default();
-                plan::above_line(&art, above, &wanted, &lines, &sheet, &ground)?
-            }
-            None => None,
+    let gap = look.over.as_ref().and_then(|over| over.gap_mm);
+    let survey = survey::survey(document, page, look.above.is_some() || gap.is_some())?;
+    let mut taken: Vec<Rect> = facts.occupied.clone();
+    taken.extend(facts.occupied_shares.iter().map(|share| sheet.share(share)));
+    taken.extend(ground::annotations(document, page, &sheet)?);
+    let print = Ground::of(&sheet, &survey);
+    let mut ground = print.clone();
+    taken.iter().for_each(|rect| ground.take(rect));
+    let lines = || ground::lines(&sheet, &survey);
+    let mut plan = None;
+    if let Some(over) = &look.over {
+        let earlier = ground::earlier_signature(document, &over.profile)?;
+        let earlier = earlier.filter(|(on, _)| *on == Some(page.id)).map(|(_, rect)| sheet.to_shown(rect));
+        let right = matches!(look.anchor, Anchor::TopRight | Anchor::BottomRight);
+        let gap = gap.map(|mm| mm.map(|mm| mm * POINTS_PER_MM));
+        let place = earlier.or_else(|| ground::signing_gap(&lines(), &sheet, right, gap?));
+        taken.retain(|rect| Some(*rect) != earlier);
+        let over = |place| plan::over_signature(&art, over, place, &sheet, &print, &taken, &ground);
+        plan = match (&place, earlier) {
+            (Some(place), Some(_)) => Some(over(place)?),
+            // A gap is only a guess: where it does not take the seal, the corner may.
+            (Some(place), None) => over(place).ok(),
+            (None, _) => None,
         };
-        match above {
-            Some(plan) => plan,
-            None => plan::in_corner(&art, &sheet, &ground)?,
-        }
+    } else if let Some(above) = &look.above {
+        let wanted = words.fill(&above.line).unwrap_or_default();
+        plan = plan::above_line(&art, above, &wanted, &lines(), &sheet, &ground)?;
+    }
+    let plan = match plan {
+        Some(plan) => plan,
+        None => plan::in_corner(&art, &sheet, &ground)?,
     };
     let bounds = plan.bounds().ok_or_else(|| Fault::new(&NO_ROOM))?;
     paint(revision, &sheet, look, &words, picture.as_deref(), &plan, bounds)
@@ -158,7 +159,7 @@ pub fn choose_page(document: &Document<'_>, look: &Look, facts: &AppearanceFacts
     let pages = document.pages()?;
     let mut wanted = None;
     if let Some(over) = &look.over
-        && let Some((on, _)) = ground::earlier_signature(document, &reason_of(&over.profile))?
+        && let Some((on, _)) = ground::earlier_signature(document, &over.profile)?
     {
         wanted = pages.iter().position(|page| Some(page.id) == on);
     } else if let Some(above) = &look.above {
@@ -202,11 +203,6 @@ fn picture(look: &Look, facts: &AppearanceFacts) -> Outcome<Option<Arc<Picture>>
         None if look.image == Image::Signature => Err(Fault::new(&NO_PICTURE)),
         None => Ok(None),
     }
-}
-
-/// The reason under which a built-in profile signs; another office's profile is found as the last signature.
-fn reason_of(profile: &str) -> String {
-    SignatureProfile::built_in(profile).map(|profile| profile.reason).unwrap_or_default()
 }
 
 /// Writes the form and its parts; `bounds` is its box on the displayed page.
@@ -391,6 +387,7 @@ pub const UNREAD: Code = Code {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::seal::profile::SignatureProfile;
 
     /// A PDF of one A4 page with these entries and this content.
     pub(crate) fn paper(entries: &str, content: &str) -> Vec<u8> {

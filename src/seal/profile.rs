@@ -4,7 +4,7 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The legal parameters of one kind of signature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -109,6 +109,10 @@ pub struct Over {
     pub share: f64,
     /// From which side.
     pub side: Side,
+    /// Where there is no earlier signature: the least and the greatest height of the gap between title and name that
+    /// stands for it, millimetres.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap_mm: Option<[f64; 2]>,
     /// How far the picture may slide up or down to spare the page's text.
     #[serde(default)]
     pub slide_mm: f64,
@@ -172,6 +176,16 @@ impl SignatureProfile {
         BUILT_IN.iter().map(|(name, _)| *name).collect()
     }
 
+    /// The `/Reason` of every built-in profile, by its name.
+    pub(crate) fn reasons() -> &'static [(&'static str, String)] {
+        static REASONS: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
+            let reason =
+                |id| SignatureProfile::built_in(id).map(|profile| profile.reason).unwrap_or_default();
+            SignatureProfile::names().into_iter().map(|id| (id, reason(id))).collect()
+        });
+        &REASONS
+    }
+
     /// A profile that the program brings along, one of [`SignatureProfile::names`].
     ///
     /// # Errors
@@ -233,6 +247,7 @@ fn senseless(look: &Look) -> Option<String> {
     lengths.extend(look.margin_mm.iter().chain(&look.size_mm).chain(&picture));
     lengths.extend(look.above.as_ref().map(|above| above.least_gap_mm));
     lengths.extend(look.over.as_ref().map(|over| over.slide_mm));
+    lengths.extend(look.over.as_ref().and_then(|over| over.gap_mm).unwrap_or_default());
     if lengths.iter().any(|x| !(0.0..=2000.0).contains(x)) {
         return Some("a figure is negative or beyond 2000".into());
     }

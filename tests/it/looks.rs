@@ -115,6 +115,11 @@ fn a_stamp_goes_around_the_words_of_a_page_and_a_full_page_takes_none() {
         let added = print.ink().unwrap();
         assert!(added[1] < 20.0, "{profile}: near the top edge, {added:?}");
     }
+    // A digitiser's stamp is no signature to be sealed over: the seal finds its own place.
+    let one = desk.sign(&letter(290.0), "intake_scan", "person", &facts).unwrap();
+    let two = desk.sign(&one, "result_agency", "agency", &facts).unwrap();
+    let [stamp, seal] = rects(&two).try_into().unwrap();
+    assert!(stamp.intersection(&seal).is_none() && seal.y1 < 421.0, "{seal:?}");
     // A letter that fills its page: a person has to look.
     let full = desk.sign(&letter(2.0), "intake_scan", "person", &facts).unwrap_err();
     assert_eq!(full.code.id, "SEAL-040");

@@ -6,9 +6,11 @@ use super::sheet::Sheet;
 use super::survey::Survey;
 use crate::fault::Outcome;
 use crate::pdf::revise::{Dict, Document, ObjectId, Page, Rect, Value, text_of};
+use crate::seal::profile::SignatureProfile;
 use unicode_normalization::UnicodeNormalization;
 
 /// The displayed page in cells of a millimetre, more on a very large one.
+#[derive(Clone)]
 pub(super) struct Ground {
     cell: f64,
     columns: usize,
@@ -115,11 +117,14 @@ fn seen(document: &Document<'_>, annotation: &Dict) -> Outcome<Option<Rect>> {
     Ok(rect.filter(|r| flags & HIDDEN == 0 && r.width() > 0.0 && r.height() > 0.0))
 }
 
-/// The signature that was made under a reason, else the last one that is seen: its page and its `/Rect`.
+/// The signature that was made under a profile, known by its reason; else the last one that is seen and that none of our
+/// other profiles made. Its page and its `/Rect`.
 pub(super) fn earlier_signature(
     document: &Document<'_>,
-    reason: &str,
+    profile: &str,
 ) -> Outcome<Option<(Option<ObjectId>, Rect)>> {
+    let reasons = SignatureProfile::reasons();
+    let reason = reasons.iter().find(|(id, _)| *id == profile).map_or("", |(_, reason)| reason);
     let mut found = None;
     for field in document.fields()? {
         let Some(value) = field.value.as_ref().filter(|_| field.kind.as_deref() == Some(b"Sig")) else {
@@ -139,10 +144,11 @@ pub(super) fn earlier_signature(
         let id = field.id.or_else(|| widget.get(b"P").and_then(Value::as_ref));
         let page = page_of(document, &widget, id)?;
         let own = document.lookup(signature, b"Reason")?.as_string().map(text_of);
-        if own.is_some_and(|own| own == reason) {
-            return Ok(Some((page, rect)));
+        match own {
+            Some(own) if own == reason => return Ok(Some((page, rect))),
+            Some(own) if reasons.iter().any(|(_, other)| *other == own) => {}
+            _ => found = Some((page, rect)),
         }
-        found = Some((page, rect));
     }
     Ok(found)
 }
@@ -221,16 +227,45 @@ pub(super) fn gap_above(lines: &[Line], words: &str, least: f64, top: f64) -> Op
         return None;
     }
     lines.iter().rev().filter(|line| plain(&line.says).contains(&words)).find_map(|line| {
-        let middle = (line.rect.x0 + line.rect.x1) / 2.0;
-        let near = |other: &&Line| {
-            other.rect.y0 >= line.rect.y1 - 1.0
-                && other.rect.x0 < middle + COLUMN_HALF
-                && other.rect.x1 > middle - COLUMN_HALF
-        };
-        let above = lines.iter().filter(near).map(|other| other.rect.y0).fold(f64::INFINITY, f64::min);
+        let above = over(lines, line).map_or(f64::INFINITY, |other| other.rect.y0);
         let above = above.min(line.rect.y1 + HIGHEST_GAP).min(top);
-        (above - line.rect.y1 >= least).then_some([middle, line.rect.y1, above])
+        (above - line.rect.y1 >= least).then_some([line.middle(), line.rect.y1, above])
     })
+}
+
+/// The place where somebody would sign, where nobody is known by name: the lowest gap of such a height between two
+/// short lines that stand centred over each other on one half of the page.
+pub(super) fn signing_gap(
+    lines: &[Line],
+    sheet: &Sheet,
+    right: bool,
+    [least, most]: [f64; 2],
+) -> Option<Rect> {
+    let half =
+        |line: &Line| (line.middle() > sheet.width / 2.0) == right && line.rect.width() < sheet.width / 2.0;
+    lines.iter().rev().filter(|line| half(line)).find_map(|line| {
+        let title = over(lines, line).filter(|title| half(title))?;
+        let gap = title.rect.y0 - line.rect.y1;
+        let centred = (title.middle() - line.middle()).abs() < COLUMN_HALF / 2.0;
+        let [x0, x1] = [-1.0, 1.0].map(|side| line.middle() + side * COLUMN_HALF);
+        (centred && gap >= least && gap <= most).then(|| Rect::new(x0, line.rect.y1, x1, title.rect.y0))
+    })
+}
+
+/// The line that stands next over another in the same column.
+fn over<'l>(lines: &'l [Line], line: &Line) -> Option<&'l Line> {
+    let near = |other: &&Line| {
+        other.rect.y0 >= line.rect.y1 - 1.0
+            && other.rect.x0 < line.middle() + COLUMN_HALF
+            && other.rect.x1 > line.middle() - COLUMN_HALF
+    };
+    lines.iter().filter(near).min_by(|a, b| a.rect.y0.total_cmp(&b.rect.y0))
+}
+
+impl Line {
+    fn middle(&self) -> f64 {
+        (self.rect.x0 + self.rect.x1) / 2.0
+    }
 }
 
 /// Letters and digits alone, small, composed: spaces and points are set too differently to be compared.
@@ -290,6 +325,9 @@ mod tests {
         assert!(found[0] > 380.0 && found[0] < 400.0, "{found:?}");
         assert!(gap_above(&lines, "Tran Thi Be", 28.0, 842.0).is_none());
         assert!(gap_above(&lines, "", 28.0, 842.0).is_none());
+        let place = signing_gap(&lines, &sheet(""), true, [28.0, 120.0]).unwrap();
+        assert!((place.y0 - found[1]).abs() < 1e-6 && (place.y1 - found[2]).abs() < 1e-6, "{place:?}");
+        assert!(signing_gap(&lines, &sheet(""), true, [100.0, 120.0]).is_none());
         assert!(gap_above(&lines, "Noi nhan", 400.0, 842.0).is_none(), "not high enough");
     }
 

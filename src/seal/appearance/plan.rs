@@ -168,15 +168,16 @@ pub(super) fn above_line(
     Ok(Some(plan.moved(place.x0 - bounds.x0, place.y0 - bounds.y0)))
 }
 
-/// The picture over part of an earlier signature, the text free beside it. `ground` must not hold that signature for the
-/// picture, but `text_ground` must.
+/// The picture over part of an earlier signature and clear of what is `taken`, sparing the page's `print` where it can
+/// slide; the text free on `ground`, which holds all of these.
 pub(super) fn over_signature(
     art: &Art<'_>,
     over: &Over,
     earlier: &Rect,
     sheet: &Sheet,
+    print: &Ground,
+    taken: &[Rect],
     ground: &Ground,
-    text_ground: &mut Ground,
 ) -> Outcome<Plan> {
     let no_room = || Fault::new(&NO_ROOM).detail("beside the earlier signature");
     let page = at([0.0, 0.0], [sheet.width, sheet.height]);
@@ -191,18 +192,19 @@ pub(super) fn over_signature(
     let most = points(over.slide_mm) as i64;
     let slides = (-most..=most).map(|dy| at([corner[0], corner[1] + dy as f64], size));
     let picture = slides
-        .filter(|place| within(place, &page))
-        .min_by_key(|place| (ground.taken_in_round(place), (place.y0 - corner[1]).abs() as i64))
+        .filter(|place| within(place, &page) && taken.iter().all(|there| there.intersection(place).is_none()))
+        .min_by_key(|place| (print.taken_in_round(place), (place.y0 - corner[1]).abs() as i64))
         .ok_or_else(no_room)?;
     let mut plan = Plan { picture: Some(picture), text: None, scale: 1.0 };
     if art.lines.is_empty() {
         return Ok(plan);
     }
-    text_ground.take(&picture);
+    let mut ground = ground.clone();
+    ground.take(&picture);
     let room = [points(art.look.size_mm[0]) - size[0] - GAP, points(art.look.size_mm[1])];
     let block = Block::fit(&art.lines, art.look, room)?;
     let size = [block.width, block.height];
-    let place = over.text.iter().find_map(|side| beside(&picture, *side, size, &page, text_ground));
+    let place = over.text.iter().find_map(|side| beside(&picture, *side, size, &page, &ground));
     let place = place.ok_or_else(no_room)?;
     plan.text = Some((place, block, Align::Left));
     Ok(plan)
@@ -332,12 +334,12 @@ mod tests {
         let art =
             art(&look, &["Cơ quan: Ủy ban nhân dân xã Hòa Bình", "Thời gian ký: 2025-09-14T08:05:09+07:00"]);
         let sheet = sheet("");
-        let (mut ground, mut text_ground) = (Ground::new(&sheet), Ground::new(&sheet));
+        let (mut print, mut ground) = (Ground::new(&sheet), Ground::new(&sheet));
         let signature = Rect::new(360.0, 300.0, 480.0, 360.0);
         let name = Rect::new(360.0, 285.0, 480.0, 298.0);
-        text_ground.take(&signature);
-        [&mut ground, &mut text_ground].into_iter().for_each(|ground| ground.take(&name));
-        let plan = over_signature(&art, &over, &signature, &sheet, &ground, &mut text_ground).unwrap();
+        ground.take(&signature);
+        [&mut print, &mut ground].into_iter().for_each(|ground| ground.take(&name));
+        let plan = over_signature(&art, &over, &signature, &sheet, &print, &[], &ground).unwrap();
         let seal = plan.picture.unwrap();
         assert!((seal.width() - points(36.0)).abs() < 1e-6);
         let share = (seal.x1 - signature.x0) / signature.width();
@@ -345,8 +347,11 @@ mod tests {
         let (text, block, _) = plan.text.unwrap();
         assert!([signature, name, seal].iter().all(|there| there.intersection(&text).is_none()));
         assert!(block.lines.len() == 2 && text.y1 < seal.y0, "below: {text:?}");
-        text_ground.take(&Rect::new(0.0, 0.0, 595.0, 842.0));
-        let full = over_signature(&art, &over, &signature, &sheet, &ground, &mut text_ground);
+        let code = [Rect::new(300.0, 330.0, 340.0, 370.0)];
+        let covered = over_signature(&art, &over, &signature, &sheet, &print, &code, &ground);
+        assert_eq!(covered.unwrap_err().code.id, NO_ROOM.id, "a code is never covered");
+        ground.take(&Rect::new(0.0, 0.0, 595.0, 842.0));
+        let full = over_signature(&art, &over, &signature, &sheet, &print, &[], &ground);
         assert_eq!(full.unwrap_err().code.id, NO_ROOM.id);
     }
 }

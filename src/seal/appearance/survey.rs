@@ -43,7 +43,7 @@ pub(super) fn survey(document: &Document<'_>, page: &Page, with_text: bool) -> O
         content.push(b'\n');
     }
     let mut walk = Walk { document, with_text, orders: 0, found: Survey::default() };
-    walk.run(&content, Rc::new(Scope::new(resources(document, page)?)), State::new(page.crop_box), 0)?;
+    walk.run(&content, &Scope::new(resources(document, page)?), State::new(page.crop_box), 0)?;
     Ok(walk.found)
 }
 
@@ -148,7 +148,7 @@ impl Path {
 }
 
 impl Walk<'_, '_> {
-    fn run(&mut self, content: &[u8], scope: Rc<Scope>, start: State, depth: usize) -> Outcome<()> {
+    fn run(&mut self, content: &[u8], scope: &Scope, start: State, depth: usize) -> Outcome<()> {
         let mut state = start;
         let mut saved: Vec<State> = Vec::new();
         let mut operands: Vec<Value> = Vec::new();
@@ -200,7 +200,7 @@ impl Walk<'_, '_> {
                 b"Tf" => {
                     state.size = n(1);
                     state.font = match operands.first() {
-                        Some(Value::Name(name)) => Some(self.font(&scope, name)?),
+                        Some(Value::Name(name)) => Some(self.font(scope, name)?),
                         _ => None,
                     };
                 }
@@ -237,7 +237,7 @@ impl Walk<'_, '_> {
                 }
                 b"Do" => {
                     if let Some(Value::Name(name)) = operands.first() {
-                        self.object(name, &scope, &state, depth)?;
+                        self.object(name, scope, &state, depth)?;
                     }
                 }
                 _ => {}
@@ -348,7 +348,7 @@ impl Walk<'_, '_> {
     }
 
     /// `Do`: a picture is noted, a form is followed.
-    fn object(&mut self, name: &[u8], scope: &Rc<Scope>, state: &State, depth: usize) -> Outcome<()> {
+    fn object(&mut self, name: &[u8], scope: &Scope, state: &State, depth: usize) -> Outcome<()> {
         let objects = self.document.lookup(&scope.resources, b"XObject")?;
         let Some(objects) = objects.as_dict() else { return Ok(()) };
         let object = self.document.lookup(objects, name)?;
@@ -380,11 +380,10 @@ impl Walk<'_, '_> {
                 None => return Ok(()),
             }
         }
-        let scope = match self.document.lookup(dict, b"Resources")? {
-            Value::Dict(own) => Rc::new(Scope::new(own)),
-            _ => Rc::clone(scope),
-        };
-        self.run(&body, scope, inner, depth + 1)
+        match self.document.lookup(dict, b"Resources")? {
+            Value::Dict(own) => self.run(&body, &Scope::new(own), inner, depth + 1),
+            _ => self.run(&body, scope, inner, depth + 1),
+        }
     }
 }
 
@@ -541,4 +540,57 @@ mod tests {
         }
         assert_eq!(seen(&"q ".repeat(600)).unwrap_err().code.id, UNREAD.id);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_page_draws_it_comes_to_an_end(
+            orders in proptest::collection::vec((0..ORDERS.len(), -3i32..3, -1e9f64..1e9), 0..200),
+            junk in proptest::collection::vec(0u8..255, 0..60),
+        ) {
+            let mut content = String::new();
+            for (order, small, large) in orders {
+                content += &format!("{small} {large} {small} 1 0 {large} {}\n", ORDERS[order]);
+            }
+            let mut whole = content.into_bytes();
+            whole.extend(&junk);
+            let _ = seen(&String::from_utf8_lossy(&whole));
+        }
+    }
+
+    const ORDERS: &[&str] = &[
+        "q",
+        "Q",
+        "cm",
+        "w",
+        "g",
+        "rg",
+        "scn",
+        "m",
+        "l",
+        "c",
+        "re",
+        "W",
+        "f",
+        "S",
+        "B",
+        "n",
+        "BT",
+        "/F1 5 Tf",
+        "Tc",
+        "Tz",
+        "TL",
+        "Td",
+        "TD",
+        "T*",
+        "Tm",
+        "(ab) Tj",
+        "[(a) 5 (b)] TJ",
+        "'",
+        "BI",
+        "/X Do",
+        "ET",
+        "sh",
+        "<",
+        ">>",
+    ];
 }

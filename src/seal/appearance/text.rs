@@ -93,7 +93,7 @@ impl Block {
                 widest = widest.max(advance(line, size)?);
             }
             let fits = widest <= room + 1e-6;
-            Ok(fits.then(|| Block { lines, size, width: widest + 2.0 * PAD, height: tall }))
+            Ok(fits.then_some(Block { lines, size, width: widest + 2.0 * PAD, height: tall }))
         };
         for broken in [false, true] {
             let mut size = look.font_size;
