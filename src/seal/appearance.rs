@@ -24,12 +24,15 @@ use crate::pdf::icc;
 use crate::pdf::revise::{Dict, Document, ObjectId, Page, Rect, Revision, Value};
 use ground::Ground;
 use jiff::Timestamp;
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use picture::Picture;
 use plan::{Art, Plan};
 use sheet::Sheet;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use text::Words;
+use unicode_normalization::UnicodeNormalization;
 
 /// What a profile's text is filled with, and what is already on the page.
 #[derive(Debug, Clone, Default)]
@@ -236,7 +239,7 @@ fn paint(
         resources.set(b"XObject", Value::Dict(objects));
     }
     if !texts.is_empty() {
-        let subset = Subset::new(Font::serif(), &texts)?;
+        let subset = subset(&texts)?;
         if let Some(place) = ring {
             stamp::ring(&mut content, &inner(&place), look.seal_color, &office, &subset)?;
         }
@@ -256,6 +259,21 @@ fn paint(
     let size = [bounds.width() * plan.scale, bounds.height() * plan.scale];
     let shown = Rect::new(bounds.x0, bounds.y0, bounds.x0 + size[0], bounds.y0 + size[1]);
     Ok(Placed { rect: sheet.to_user(shown), form })
+}
+
+/// The letters of these texts, and always those of a time: so one officer's next signature needs the same ones, and they
+/// are cut and packed once for a batch.
+fn subset(texts: &[&str]) -> Outcome<Arc<Subset>> {
+    static CUT: Mutex<Vec<(BTreeSet<char>, Arc<Subset>)>> = Mutex::new(Vec::new());
+    let letters: BTreeSet<char> = texts.iter().flat_map(|text| text.nfc()).chain(OF_TIMES.chars()).collect();
+    let mut cut = CUT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, subset)) = cut.iter().find(|(of, _)| *of == letters) {
+        return Ok(Arc::clone(subset));
+    }
+    let subset = Arc::new(Subset::new(Font::serif(), &[&letters.iter().collect::<String>()])?);
+    cut.truncate(MOST_SUBSETS - 1);
+    cut.insert(0, (letters, Arc::clone(&subset)));
+    Ok(subset)
 }
 
 fn add_font(revision: &mut Revision<'_, '_>, subset: &Subset) -> Outcome<ObjectId> {
@@ -285,7 +303,7 @@ fn form(
     }
     dict.set(b"Resources", Value::Dict(resources));
     dict.set(b"Filter", Value::name("FlateDecode"));
-    revision.add_stream(dict, &miniz_oxide::deflate::compress_to_vec_zlib(content.as_bytes(), 9))
+    revision.add_stream(dict, &compress_to_vec_zlib(content.as_bytes(), 6))
 }
 
 /// What DeviceRGB means in a file that says so nowhere: a PDF/A whose output intent is not RGB. Other files do without.
@@ -307,8 +325,8 @@ fn default_rgb(revision: &mut Revision<'_, '_>) -> Outcome<Option<Value>> {
     let mut dict = Dict::new();
     dict.set(b"N", Value::Int(3));
     dict.set(b"Filter", Value::name("FlateDecode"));
-    let packed = miniz_oxide::deflate::compress_to_vec_zlib(&icc::srgb(), 9);
-    let profile = revision.add_stream(dict, &packed);
+    static SRGB: LazyLock<Vec<u8>> = LazyLock::new(|| compress_to_vec_zlib(&icc::srgb(), 9));
+    let profile = revision.add_stream(dict, &SRGB);
     Ok(Some(Value::Array(vec![Value::name("ICCBased"), Value::Ref(profile)])))
 }
 
@@ -323,6 +341,8 @@ const POINTS_PER_MM: f64 = 72.0 / 25.4;
 /// From the last page backwards, when the name is looked for.
 const MOST_PAGES_READ: usize = 12;
 const MOST_INTENTS: usize = 8;
+const MOST_SUBSETS: usize = 8;
+const OF_TIMES: &str = "0123456789-:+T/.Z ";
 
 /// No free place near the anchor.
 pub const NO_ROOM: Code = Code {

@@ -114,14 +114,6 @@ pub(super) fn in_corner(art: &Art<'_>, sheet: &Sheet, ground: &Ground) -> Outcom
         return Err(Fault::new(&NO_ROOM).detail("the page is too small"));
     }
     let size = [bounds.width() * plan.scale, bounds.height() * plan.scale];
-    let steps = |side: usize| {
-        let reach = (page[side] / 2.0 - margin[side] - size[side] / 2.0).max(0.0);
-        let step = STEP.max(reach / MOST_STEPS);
-        let nearer = ((margin[side] - least[side]) / step) as i64;
-        (-nearer..=(reach / step) as i64).map(move |i| i as f64 * step)
-    };
-    let mut shifts: Vec<[f64; 2]> = steps(1).flat_map(|dy| steps(0).map(move |dx| [dx, dy])).collect();
-    shifts.sort_by(|a, b| (a[0].abs() + a[1].abs()).total_cmp(&(b[0].abs() + b[1].abs())));
     let corner = |shift: [f64; 2]| {
         let near = [margin[0] + shift[0], margin[1] + shift[1]];
         let far = [page[0] - near[0] - size[0], page[1] - near[1] - size[1]];
@@ -132,7 +124,21 @@ pub(super) fn in_corner(art: &Art<'_>, sheet: &Sheet, ground: &Ground) -> Outcom
             Anchor::BottomRight => [far[0], near[1]],
         }
     };
-    let spot = shifts.into_iter().map(corner).find(|spot| ground.is_free(&grown(&at(*spot, size), CLEAR)));
+    let free = |spot: &[f64; 2]| ground.is_free(&grown(&at(*spot, size), CLEAR));
+    let steps = |side: usize| {
+        let reach = (page[side] / 2.0 - margin[side] - size[side] / 2.0).max(0.0);
+        let step = STEP.max(reach / MOST_STEPS);
+        let nearer = ((margin[side] - least[side]) / step) as i64;
+        (-nearer..=(reach / step) as i64).map(move |i| i as f64 * step)
+    };
+    let near_to_far = || {
+        let mut shifts: Vec<[f64; 2]> = steps(1).flat_map(|dy| steps(0).map(move |dx| [dx, dy])).collect();
+        shifts.sort_by(|a, b| (a[0].abs() + a[1].abs()).total_cmp(&(b[0].abs() + b[1].abs())));
+        shifts
+    };
+    // Nearly always the corner itself is free.
+    let spot = Some(corner([0.0, 0.0])).filter(free);
+    let spot = spot.or_else(|| near_to_far().into_iter().map(corner).find(free));
     let spot = spot.ok_or_else(|| Fault::new(&NO_ROOM))?;
     Ok(plan.moved(spot[0] - bounds.x0, spot[1] - bounds.y0))
 }
