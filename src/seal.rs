@@ -97,4 +97,7 @@ pub const CODES: &[&Code] = &[
     &appearance::NO_ROOM,
     &appearance::TEXT_TOO_LONG,
     &appearance::PICTURE,
+    &appearance::NO_PICTURE,
+    &appearance::MISSING_FACT,
+    &appearance::UNREAD,
 ];

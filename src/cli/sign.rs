@@ -169,7 +169,7 @@ fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
         name: args.name.clone().unwrap_or_else(|| common_name(key.as_ref())),
         office: args.office.clone(),
         seal_png: args.seal_image.as_ref().map(|path| read(path, MAX_IMAGE)).transpose()?,
-        occupied: Vec::new(),
+        ..AppearanceFacts::default()
     };
     let how = How {
         key: key.as_ref(),

@@ -8,10 +8,11 @@ use crate::digest::Sha256;
 use crate::dossier::{Document, Dossier, Paper, SealedDocument};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pipeline::SealConfig;
+use crate::scan::barcode::Barcode;
 use crate::seal::appearance::AppearanceFacts;
 use crate::original::Original;
 use crate::seal::evidence::Evidence;
-use crate::seal::profile::SignatureProfile;
+use crate::seal::profile::{OnPage, SignatureProfile};
 use crate::seal::raise::{self, Raising};
 use crate::seal::sign::{self, Level, Order, Sheet};
 use crate::seal::timestamp::TimestampSource;
@@ -36,12 +37,6 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<St
     let key = desk.key(&config.key)?;
     let at = jiff::Timestamp::from_millisecond(desk.clock.now_ms()).unwrap_or_default();
     let timestamps = if config.timestamp { Some(desk.timestamps()?) } else { None };
-    let facts = AppearanceFacts {
-        name: key.shown_name.clone(),
-        office: Some(key.shown_name.clone()),
-        ..AppearanceFacts::default()
-    };
-    let order = Order { profile: &profile, facts: &facts, at, field: None };
     let mut silent = None;
     for index in 0..dossier.papers.len() {
         let place = format!("paper {}", index + 1);
@@ -59,6 +54,13 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<St
             continue;
         }
         let kept = file.is_some_and(|f| f.kept.is_some());
+        let facts = AppearanceFacts {
+            name: key.shown_name.clone(),
+            office: Some(key.shown_name.clone()),
+            occupied_shares: codes_on(&dossier, &dossier.papers[index], &profile),
+            ..AppearanceFacts::default()
+        };
+        let order = Order { profile: &profile, facts: &facts, at, field: None };
         let original = desk.blobs.original(&document.digests.blake3)?;
         let signed = Sheet::open(original.clone()).and_then(|sheet| {
             let asked = timestamps.as_deref();
@@ -134,6 +136,26 @@ impl TimestampSource for Silent {
     fn stamp(&self, _: &Sha256) -> Outcome<Vec<u8>> {
         Err(Fault::new(&crate::seal::timestamp::SILENT))
     }
+}
+
+/// Where the codes are on the page that will show the signature, which must not cover them.
+fn codes_on(dossier: &Dossier, paper: &Paper, profile: &SignatureProfile) -> Vec<[f64; 4]> {
+    let last = profile.look.as_ref().is_some_and(|look| look.page == OnPage::Last);
+    let index = if last { paper.pages.last() } else { paper.pages.first() };
+    let Some(page) = index.and_then(|index| dossier.pages.get(*index)) else { return Vec::new() };
+    let span = |code: &Barcode, axis: usize, pixels: u32| {
+        let at = code.corners.map(|corner| f64::from(corner[axis]));
+        // A code needs its quiet zone: four modules.
+        let quiet = 4.0 * f64::from(code.module_px);
+        let from = at.into_iter().fold(f64::INFINITY, f64::min) - quiet;
+        let to = at.into_iter().fold(0.0, f64::max) + quiet;
+        [from, to].map(|pixel| (pixel / f64::from(pixels.max(1))).clamp(0.0, 1.0))
+    };
+    let shares = page.codes.iter().map(|code| {
+        let ([left, right], [top, bottom]) = (span(code, 0, page.width), span(code, 1, page.height));
+        [left, top, right, bottom]
+    });
+    shares.collect()
 }
 
 fn as_it_came(file: &crate::dossier::FileRecord) -> Paper {

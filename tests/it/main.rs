@@ -22,6 +22,7 @@ mod keys;
 mod kill;
 mod ledger;
 mod levels;
+mod looks;
 mod playground;
 mod privacy;
 mod sandbox;

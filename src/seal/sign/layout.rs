@@ -2,7 +2,6 @@
 
 use super::super::appearance;
 use super::super::key::KeyHandle;
-use super::super::profile::OnPage;
 use super::{HOLE, Order, Shown, common_name, vietnam};
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
@@ -282,13 +281,9 @@ fn new_field(
 ) -> Outcome<(String, Option<Shown>)> {
     let field = revision.reserve();
     let document = revision.document();
-    let (index, page) = match order.profile.look.as_ref().map(|look| look.page) {
-        Some(OnPage::Last) => {
-            let mut pages = document.pages()?;
-            let last = pages.pop().ok_or(&crate::pdf::revise::NO_SUCH_PAGE)?;
-            (pages.len(), last)
-        }
-        _ => (0, document.page(0)?),
+    let (index, page) = match &order.profile.look {
+        Some(look) => appearance::choose_page(document, look, order.facts)?,
+        None => (0, document.page(0)?),
     };
     let name = order.field.map_or_else(|| free_name(fields), str::to_owned);
     if name.contains('.') || name.is_empty() {
