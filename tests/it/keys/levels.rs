@@ -101,10 +101,15 @@ fn a_file_is_signed_for_the_archive_and_renewed_when_that_is_due() {
         let said = text(&out);
         assert!(out.status.success() && said.contains("EXTENDED_WITH_LTA_UPDATES"), "{said}");
     }
-    let not_archived =
-        desk.run(&["--renew", "in.pdf", "--tsa", &archive.tsa, "--trust", "trust", "--offline"]);
-    assert!(text(&not_archived).contains("SEAL-072"), "{}", text(&not_archived));
-    let no_trust = desk.run(&["--renew", "out.pdf", "--tsa", &archive.tsa]);
+    let not_archived = desk.signed(&KEY);
+    for (path, code) in [(desk.path("in.pdf"), "SEAL-066"), (not_archived, "SEAL-072")] {
+        let before = std::fs::read(&path).unwrap();
+        let name = path.to_str().unwrap();
+        let refused = desk.run(&["--renew", name, "--tsa", &archive.tsa, "--trust", "trust", "--offline"]);
+        assert!(refused.status.code() != Some(0) && text(&refused).contains(code), "{}", text(&refused));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+    let no_trust = desk.run(&["--renew", "in.pdf", "--tsa", &archive.tsa]);
     assert!(no_trust.status.code() == Some(2) && text(&no_trust).contains("--trust"), "{}", text(&no_trust));
 }
 
