@@ -37,7 +37,13 @@ fn every_profile_is_upright_and_in_its_place_on_a_page_of_every_shape() {
     let desk = &*DESK;
     for (profile, place) in PLACES {
         let mut first: Option<[Option<Print>; 2]> = None;
-        for (shape, pdf) in shapes() {
+        // The three copies differ in a word alone: one of them is looked at on every shape.
+        let shapes = shapes().into_iter().take(if profile.starts_with("sao_l") || *profile == "trich_sao" {
+            1
+        } else {
+            99
+        });
+        for (shape, pdf) in shapes {
             let name = format!("{profile}-{shape}");
             let signed =
                 desk.sign(&pdf, profile, "person", &facts()).unwrap_or_else(|f| panic!("{name}: {f}"));

@@ -18,7 +18,7 @@ impl Print {
 
     /// The box around everything that is not paper: left, top, right, bottom in millimetres.
     pub(crate) fn ink(&self) -> Option<[f64; 4]> {
-        self.colored(|pixel| dark(pixel))
+        self.colored(dark)
     }
 
     /// The box around the pixels of a colour.
