@@ -247,12 +247,15 @@ def sign_all(a, hoso: Path, folder: Path, tsa: str, files: list[Path], wrong: li
             out = folder / "out" / key / level
             out.mkdir(parents=True)
             more = [] if level == "B-B" else ["--tsa", tsa]
-            profile = {"B-B": "intake_scan", "B-T": "invisible"}.get(level, "intake_scan")
-            batch = [f for f in files if f.stem != "field"]
-            for inputs, extra in [(batch, []), ([f for f in files if f.stem == "field"], ["--field", "Waiting"])]:
+            # A certified file takes no new field that shows.
+            groups = {"intake_scan": [], "invisible": [], "field": []}
+            for f in files:
+                groups["field" if f.stem == "field" else "invisible" if f.stem.startswith("certified") or level == "B-T" else "intake_scan"].append(f)
+            for name, inputs in groups.items():
                 if not inputs:
                     continue
-                argv = [hoso, "sign", *inputs, "--out-dir", out, *who, "--level", level, "--profile", profile, "--trust", folder / "trust", *more, *extra]
+                how = ["--profile", "intake_scan", "--field", "Waiting"] if name == "field" else ["--profile", name]
+                argv = [hoso, "sign", *inputs, "--out-dir", out, *who, "--level", level, *how, "--trust", folder / "trust", *more]
                 done = subprocess.run([str(x) for x in argv], capture_output=True, text=True)
                 if done.returncode:
                     wrong.append(f"{key} {level}: exit code {done.returncode}: {done.stderr[-600:]}")

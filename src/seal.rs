@@ -89,6 +89,7 @@ pub const CODES: &[&Code] = &[
     &sign::LOCKED,
     &sign::HOLE,
     &sign::FIELD,
+    &sign::CERTIFIED,
     &sign::BROKEN_BEFORE,
     &sign::COPY,
     &batch::UNWRITABLE,

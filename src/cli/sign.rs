@@ -157,7 +157,7 @@ fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
         Some(path) => Issuers::from_lines(&String::from_utf8_lossy(&read(path, MAX_FILE)?)),
         None => Issuers::default(),
     };
-    let key = args.key.open(handle)?;
+    let key = args.key.open(handle, &trust.certificates)?;
     let at = args.time.unwrap_or_else(Timestamp::now);
     let ask = |certificate: &X509Ref, issuer: &X509Ref| {
         Ok(preflight::standing(certificate, issuer, &trust.evidence, online.as_ref(), at))

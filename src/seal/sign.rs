@@ -16,7 +16,7 @@ mod earlier;
 mod layout;
 
 pub use earlier::BROKEN_BEFORE;
-pub use layout::FIELD;
+pub use layout::{CERTIFIED, FIELD};
 
 use super::appearance::AppearanceFacts;
 use super::key::{KeyHandle, check_may_sign};

@@ -4,6 +4,7 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use crate::seal::key::file::read_certificates;
 use crate::seal::key::remote::{self, Access, RemoteKey};
 use crate::seal::key::{KeyHandle, SoftKey};
+use openssl::x509::X509;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -79,25 +80,27 @@ impl KeyArgs {
         }
     }
 
-    /// Opens the key. Call from a blocking thread.
+    /// Opens the key; among the certificates that are `known` those above it are looked for. Call from a blocking thread.
     ///
     /// # Errors
     /// A secret that cannot be read ([`PASSWORD`]), and those of the kind of key.
-    pub(super) fn open(&self, handle: Handle) -> Outcome<Box<dyn KeyHandle>> {
+    pub(super) fn open(&self, handle: Handle, known: &[X509]) -> Outcome<Box<dyn KeyHandle>> {
         let certificates = match &self.cert {
             Some(path) => super::read(path, MAX_FILE)?,
             None => Vec::new(),
         };
-        let extra = || {
+        let extra = || -> Outcome<Vec<X509>> {
             let at = self.cert.as_deref().unwrap_or(Path::new("")).display();
-            read_certificates(&certificates).map_err(|f| f.at(at))
+            let mut extra = read_certificates(&certificates).map_err(|f| f.at(at))?;
+            extra.extend(known.iter().cloned());
+            Ok(extra)
         };
         if let Some(path) = &self.key {
             crate::seal::key::no_core_dumps();
             let password = self.key_password()?;
             let bytes = Zeroizing::new(super::read(path, MAX_FILE)?);
             let key = SoftKey::open(&bytes, password.as_ref().map(|p| p.as_str()), &certificates);
-            return Ok(Box::new(key.map_err(|f| f.at(path.display()))?));
+            return Ok(Box::new(key.map_err(|f| f.at(path.display()))?.below(known)));
         }
         if let Some(uri) = &self.pkcs11 {
             return self.open_token(uri, extra()?);
@@ -132,7 +135,7 @@ impl KeyArgs {
     }
 
     #[cfg(feature = "pkcs11")]
-    fn open_token(&self, uri: &str, certificates: Vec<openssl::x509::X509>) -> Outcome<Box<dyn KeyHandle>> {
+    fn open_token(&self, uri: &str, certificates: Vec<X509>) -> Outcome<Box<dyn KeyHandle>> {
         use crate::seal::key::token::{TokenKey, Uri};
         let uri = Uri::parse(uri)?;
         let pin = match self.pinfile.as_ref().or(uri.pin_source.as_ref()) {

@@ -37,6 +37,14 @@ impl SoftKey {
         SoftKey::new(key, certificate, others)
     }
 
+    /// The same key, with the certificates above its own looked for among these too: a key file may come without.
+    #[must_use]
+    pub fn below(mut self, known: &[X509]) -> Self {
+        let others = self.chain.iter().chain(known).cloned().collect();
+        self.chain = path(&self.certificate, others);
+        self
+    }
+
     /// Opens a PKCS#12 file (RFC 7292): one key, its certificate, the certificates above it.
     ///
     /// # Errors

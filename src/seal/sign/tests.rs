@@ -122,6 +122,8 @@ fn a_file_that_is_certified_against_changes_is_refused() {
         let whole = [pdf.as_slice(), &revision.finish().unwrap().bytes].concat();
         let sealed = seal(&whole, "invisible", None);
         assert_eq!(sealed.err().map(|f| f.code.id), refused.then_some(LOCKED.id), "P={level}");
+        let visible = seal(&whole, "intake_scan", None).unwrap_err().code.id;
+        assert_eq!(visible, if refused { LOCKED.id } else { CERTIFIED.id }, "P={level}");
     }
 }
 
