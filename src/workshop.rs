@@ -179,6 +179,9 @@ fn misfits(station: &Station, place: &str, pipeline: &Pipeline) -> Vec<Fault> {
                 if !station.config.keys.contains_key(&seal.key) {
                     faults.push(missing(format!("[keys.{}] is not in hoso.toml", seal.key)));
                 }
+                if let Err(fault) = crate::steps::desk::signature_profile(station, &seal.profile) {
+                    faults.push(fault.at(place));
+                }
                 if seal.timestamp && station.config.timestamp.is_none() {
                     faults.push(missing("[timestamp] is not in hoso.toml".into()));
                 }

@@ -48,8 +48,16 @@ pub struct Args {
     out_dir: Option<PathBuf>,
     #[command(flatten)]
     key: KeyArgs,
-    /// Which kind of signature: intake_scan, result_agency, invisible, or the path of a profile (*.toml).
-    #[arg(long, default_value = "invisible", value_name = "NAME|FILE.toml")]
+    /// Which kind of signature: a name, or the path of a profile (*.toml).
+    #[arg(
+        long,
+        default_value = "invisible",
+        value_name = "NAME|FILE.toml",
+        long_help = format!(
+            "Which kind of signature: {}, or the path of a profile (*.toml)",
+            SignatureProfile::names().join(", ")
+        )
+    )]
     profile: String,
     /// PAdES level: B-B, B-T, B-LT or B-LTA [default: B-T with --tsa, B-B without]
     #[arg(
@@ -97,9 +105,21 @@ pub struct Args {
     /// The agency's name as it is shown.
     #[arg(long)]
     office: Option<String>,
+    /// What the signer is, as it is shown: "Chủ tịch".
+    #[arg(long)]
+    title: Option<String>,
+    /// Number and symbol of the document, as a profile for annexes shows it: 123/QĐ-UBND.
+    #[arg(long)]
+    number: Option<String>,
+    /// The form of a copy, where the profile's own is not meant.
+    #[arg(long)]
+    copy_form: Option<String>,
     /// A picture of the agency's seal (PNG, transparent).
     #[arg(long, value_name = "FILE.png")]
     seal_image: Option<PathBuf>,
+    /// A picture of the person's handwritten signature (PNG, transparent).
+    #[arg(long, value_name = "FILE.png")]
+    signature_image: Option<PathBuf>,
     /// The time of signing, ISO 8601 with zone [default: now]
     #[arg(long, value_name = "TIME")]
     time: Option<Timestamp>,
@@ -152,7 +172,7 @@ fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
     if let [only] = &jobs[..] {
         refuse_same(only)?;
     }
-    let profile = profile(&args.profile)?;
+    let profile = SignatureProfile::named(&args.profile)?;
     let issuers = match &args.issuers {
         Some(path) => Issuers::from_lines(&String::from_utf8_lossy(&read(path, MAX_FILE)?)),
         None => Issuers::default(),
@@ -168,7 +188,11 @@ fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
     let facts = AppearanceFacts {
         name: args.name.clone().unwrap_or_else(|| common_name(key.as_ref())),
         office: args.office.clone(),
+        title: args.title.clone(),
+        number: args.number.clone(),
+        copy_form: args.copy_form.clone(),
         seal_png: args.seal_image.as_ref().map(|path| read(path, MAX_IMAGE)).transpose()?,
+        signature_png: args.signature_image.as_ref().map(|path| read(path, MAX_IMAGE)).transpose()?,
         ..AppearanceFacts::default()
     };
     let how = How {
@@ -295,16 +319,6 @@ fn level(text: &str) -> Result<Level, String> {
 fn usage(kind: ErrorKind, what: &str) -> Outcome<u8> {
     let _ = clap::Command::new("hoso sign").error(kind, what).print();
     Ok(2)
-}
-
-fn profile(name: &str) -> Outcome<SignatureProfile> {
-    if Path::new(name).extension().is_none_or(|e| e != "toml") {
-        return SignatureProfile::built_in(name);
-    }
-    let text = read(Path::new(name), MAX_FILE)?;
-    let text =
-        String::from_utf8(text).map_err(|_| Fault::new(&crate::seal::profile::BROKEN_PROFILE).at(name))?;
-    SignatureProfile::from_toml(&text).map_err(|fault| fault.at(name))
 }
 
 fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {

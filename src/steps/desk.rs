@@ -11,6 +11,7 @@ use crate::scan::Reader;
 use crate::seal::key::file::read_certificates;
 use crate::seal::key::remote::{self, Access, RemoteKey};
 use crate::seal::key::{KeyHandle, SoftKey, no_core_dumps, preflight};
+use crate::seal::profile::SignatureProfile;
 use crate::seal::timestamp::{self, HttpTimestamp, TimestampSource};
 use crate::station::Station;
 use crate::station::challenges::Challenges;
@@ -82,6 +83,15 @@ impl Desk {
     /// How many threads a step may use: its own, and as many as no other step uses now.
     pub fn spare_cores(&self) -> usize {
         1 + self.cores.available_permits()
+    }
+
+    /// A signature profile by its name: the station's own (`profiles/signature/NAME.toml`, its picture beside it) before the
+    /// one that the program brings along.
+    ///
+    /// # Errors
+    /// Those of [`SignatureProfile::named`].
+    pub fn signature_profile(&self, name: &str) -> Outcome<SignatureProfile> {
+        signature_profile(&self.station, name)
     }
 
     /// A key by its name in `hoso.toml`, checked to be one that may sign today. One that went away is opened anew.
@@ -234,6 +244,15 @@ fn cached<T: ?Sized>(
     let opened = open()?;
     *slot = Some(Arc::clone(&opened));
     Ok(opened)
+}
+
+/// As [`Desk::signature_profile`], for a station that no desk is open at.
+///
+/// # Errors
+/// As there.
+pub fn signature_profile(station: &Station, name: &str) -> Outcome<SignatureProfile> {
+    let own = station.path("profiles/signature").join(format!("{name}.toml"));
+    if own.is_file() { SignatureProfile::from_file(&own) } else { SignatureProfile::built_in(name) }
 }
 
 /// The log's key cannot be read.

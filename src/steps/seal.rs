@@ -7,10 +7,10 @@ use super::{Desk, StepOutput, assemble};
 use crate::digest::Sha256;
 use crate::dossier::{Document, Dossier, Paper, SealedDocument};
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::original::Original;
 use crate::pipeline::SealConfig;
 use crate::scan::barcode::Barcode;
 use crate::seal::appearance::AppearanceFacts;
-use crate::original::Original;
 use crate::seal::evidence::Evidence;
 use crate::seal::profile::{OnPage, SignatureProfile};
 use crate::seal::raise::{self, Raising};
@@ -20,7 +20,7 @@ use crate::seal::timestamp::TimestampSource;
 /// Signs every document.
 ///
 /// # Errors
-/// Those of [`sign::sign_sheet`], [`raise::raise`] and of the key; `STEP-010` for an unknown profile.
+/// Those of [`sign::sign_sheet`], [`raise::raise`] and of the key and the profile.
 pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<StepOutput> {
     if dossier.papers.is_empty() {
         // A result comes as the office made it: the file is the document. The agency's seal goes on nothing that the
@@ -33,7 +33,7 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<St
     if dossier.papers.is_empty() {
         return Err(Fault::new(&assemble::NO_PAGES).at(dossier.label()));
     }
-    let profile = SignatureProfile::built_in(&config.profile)?;
+    let profile = desk.signature_profile(&config.profile)?;
     let key = desk.key(&config.key)?;
     let at = jiff::Timestamp::from_millisecond(desk.clock.now_ms()).unwrap_or_default();
     let timestamps = if config.timestamp { Some(desk.timestamps()?) } else { None };
@@ -92,12 +92,17 @@ pub fn run(mut dossier: Dossier, config: &SealConfig, desk: &Desk) -> Outcome<St
             Err(fault) => return Err(fault.at(&place).at(&dossier.batch)),
         }
     }
-    let waiting: Vec<i64> =
-        dossier.papers.iter().filter_map(|p| p.sealed.as_ref().filter(|s| s.awaits_stamp)).map(|s| s.at).collect();
+    let waiting: Vec<i64> = dossier
+        .papers
+        .iter()
+        .filter_map(|p| p.sealed.as_ref().filter(|s| s.awaits_stamp))
+        .map(|s| s.at)
+        .collect();
     if let (Some(since), Some(why)) = (waiting.iter().min(), silent) {
         let since = jiff::Timestamp::from_millisecond(*since).unwrap_or_default().to_zoned(sign::vietnam());
         let since = since.strftime("%Y-%m-%dT%H:%M:%S%:z");
-        let fault = Fault::new(&AWAITS_STAMP).detail(format!("{} x, {since}, {}", waiting.len(), why.code.id));
+        let fault =
+            Fault::new(&AWAITS_STAMP).detail(format!("{} x, {since}, {}", waiting.len(), why.code.id));
         return Ok(StepOutput::Wait(dossier, fault));
     }
     Ok(StepOutput::Next(dossier))
@@ -110,8 +115,7 @@ fn stamp_later(
     at: jiff::Timestamp,
     desk: &Desk,
 ) -> Outcome<Option<Fault>> {
-    let raising =
-        Raising { tsa: timestamps, roots: &[], evidence: &Evidence::default(), online: None, at };
+    let raising = Raising { tsa: timestamps, roots: &[], evidence: &Evidence::default(), online: None, at };
     let original = desk.blobs.original(&sealed.digests.blake3)?;
     let copy = rustix::fs::memfd_create("sealed", rustix::fs::MemfdFlags::CLOEXEC)
         .map_err(|e| Fault::new(&sign::COPY).detail(e.kind()))?;
