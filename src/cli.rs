@@ -69,7 +69,7 @@ enum Command {
     Assemble(assemble::Args),
     /// Sign a PDF (PAdES B-B or B-T).
     Sign(sign::Args),
-    /// Verify signed PDFs, receipts and whole station folders, offline.
+    /// Verify signed PDFs, receipts and whole station folders.
     Verify(verify::Args),
     /// The transparency log: append, prove, check.
     #[command(subcommand)]
@@ -108,7 +108,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
         Command::Sign(args) => sign::run(args).await,
-        Command::Verify(args) => verify::run(&args, station),
+        Command::Verify(args) => verify::run(args, station).await,
         Command::Log(command) => log::run(&command),
         Command::Mock(command) => mock::run(command).await,
         Command::Decoder => Ok(decoder::run()),

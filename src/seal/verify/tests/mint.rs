@@ -140,7 +140,7 @@ pub(super) fn crl(issuer: &Holder, revoked: &[(&X509, i64)], days: i64, extensio
     let idp = der::sequence(&[
         &der::oid(&[2, 5, 29, 28]),
         &[1, 1, 0xff],
-        &der::octet_string(&der::sequence(&[&der::tlv(0x81, &[0xff])])),
+        &der::octet_string(&der::sequence(&[&der::tlv(0x82, &[0xff])])),
     ]);
     let idp = if extension { der::tlv(0xa0, &der::sequence(&[&idp])) } else { Vec::new() };
     let algorithm = der::sequence(&[&der::oid(&[1, 2, 840, 10045, 4, 3, 2])]);
