@@ -6,6 +6,7 @@ pub mod authority;
 pub mod evidence;
 pub mod key;
 pub mod profile;
+pub mod raise;
 pub mod sign;
 pub mod signed_data;
 pub mod timestamp;
@@ -38,6 +39,17 @@ pub const CODES: &[&Code] = &[
     &evidence::BROKEN,
     &evidence::TOO_MUCH,
     &evidence::NO_ANSWER,
+    &evidence::dss::SHAPE,
+    &evidence::fetch::SILENT,
+    &evidence::fetch::NO_ADDRESS,
+    &raise::NO_SIGNATURE,
+    &raise::NO_AUTHORITY,
+    &raise::NO_PATH,
+    &raise::OUT_OF_TIME,
+    &raise::REVOKED,
+    &raise::UNKNOWN,
+    &raise::NOT_ARCHIVED,
+    &raise::TOO_MANY,
     &sign::LOCKED,
     &sign::HOLE,
     &sign::FIELD,

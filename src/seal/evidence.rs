@@ -5,6 +5,8 @@
 //! no weight. What nobody answered is unknown, and unknown is never good.
 
 mod crl;
+pub mod dss;
+pub mod fetch;
 #[cfg(test)]
 pub(crate) mod mint;
 mod ocsp;
@@ -210,20 +212,20 @@ impl Evidence {
         issuer: &X509Ref,
         at: Timestamp,
         proven: bool,
-    ) -> (Status, Grounds) {
+    ) -> (Status, Evidence) {
         let latest = Timestamp::now().max(at).checked_add(SKEW).unwrap_or(Timestamp::MAX);
         self.decide(certificate, issuer, &Moment { at, proven, latest })
     }
 
-    fn decide(&self, certificate: &X509Ref, issuer: &X509Ref, moment: &Moment) -> (Status, Grounds) {
+    fn decide(&self, certificate: &X509Ref, issuer: &X509Ref, moment: &Moment) -> (Status, Evidence) {
         let Some(question) = Question::new(certificate, issuer) else {
-            return (Status::Unknown(Why::NotUnderstood), Grounds::default());
+            return (Status::Unknown(Why::NotUnderstood), Evidence::default());
         };
         let mut verdict = Verdict::default();
         self.hear_lists(&mut verdict, &question, moment);
         for answer in &self.ocsp {
             for (opinion, delegate) in answer.opinions(&question, self, moment) {
-                let grounds = || delegate.clone().with(answer);
+                let grounds = || Evidence { ocsp: vec![answer.clone()], ..delegate.clone() };
                 verdict.hear(opinion, Source::Ocsp, moment, &question, grounds);
             }
         }
@@ -231,9 +233,9 @@ impl Evidence {
     }
 
     /// As [`Evidence::weigh`], from lists alone.
-    fn by_lists(&self, certificate: &X509Ref, issuer: &X509Ref, moment: &Moment) -> (Status, Grounds) {
+    fn by_lists(&self, certificate: &X509Ref, issuer: &X509Ref, moment: &Moment) -> (Status, Evidence) {
         let Some(question) = Question::new(certificate, issuer) else {
-            return (Status::Unknown(Why::NotUnderstood), Grounds::default());
+            return (Status::Unknown(Why::NotUnderstood), Evidence::default());
         };
         let mut verdict = Verdict::default();
         self.hear_lists(&mut verdict, &question, moment);
@@ -242,27 +244,9 @@ impl Evidence {
 
     fn hear_lists(&self, verdict: &mut Verdict, question: &Question, moment: &Moment) {
         for list in &self.crls {
-            let grounds = || Grounds { crls: vec![list.clone()], ..Grounds::default() };
+            let grounds = || Evidence { crls: vec![list.clone()], ..Evidence::default() };
             verdict.hear(list.opinion(question), Source::Crl, moment, question, grounds);
         }
-    }
-}
-
-/// What an answer rests on.
-#[derive(Debug, Clone, Default)]
-pub struct Grounds {
-    /// The certificate of a delegated responder.
-    pub certificates: Vec<X509>,
-    /// The list, or the list that speaks for a delegated responder.
-    pub crls: Vec<Crl>,
-    /// The OCSP answer.
-    pub ocsp: Vec<OcspResponse>,
-}
-
-impl Grounds {
-    fn with(mut self, answer: &OcspResponse) -> Self {
-        self.ocsp.push(answer.clone());
-        self
     }
 }
 
@@ -324,10 +308,10 @@ enum Statement {
 
 #[derive(Default)]
 struct Verdict {
-    good: Option<(Timestamp, Source, Grounds)>,
-    revoked: Option<(Timestamp, Option<u8>, Source, Grounds)>,
+    good: Option<(Timestamp, Source, Evidence)>,
+    revoked: Option<(Timestamp, Option<u8>, Source, Evidence)>,
     /// On hold (certificateHold), by the answer issued last.
-    held: Option<(Timestamp, Timestamp, Source, Grounds)>,
+    held: Option<(Timestamp, Timestamp, Source, Evidence)>,
     why: Option<Why>,
 }
 
@@ -338,7 +322,7 @@ impl Verdict {
         source: Source,
         moment: &Moment,
         question: &Question,
-        grounds: impl Fn() -> Grounds,
+        grounds: impl Fn() -> Evidence,
     ) {
         let good = match opinion {
             Err(why) => Err(why),
@@ -374,7 +358,7 @@ impl Verdict {
         }
     }
 
-    fn done(self) -> (Status, Grounds) {
+    fn done(self) -> (Status, Evidence) {
         if let Some((at, reason, source, grounds)) = self.revoked {
             return (Status::Revoked { at, reason, source }, grounds);
         }
@@ -386,7 +370,7 @@ impl Verdict {
         }
         match self.good {
             Some((this_update, source, grounds)) => (Status::Good { this_update, source }, grounds),
-            None => (Status::Unknown(self.why.unwrap_or(Why::Nothing)), Grounds::default()),
+            None => (Status::Unknown(self.why.unwrap_or(Why::Nothing)), Evidence::default()),
         }
     }
 }
@@ -427,7 +411,7 @@ fn is_ca(parts: &Parts) -> bool {
 }
 
 /// The certificate is allowed this by its key usage: a mask over the first octet of the bits. Absent: allowed.
-fn usage_allows(parts: &Parts, mask: u8) -> bool {
+pub(super) fn usage_allows(parts: &Parts, mask: u8) -> bool {
     let Some(usage) = parts.extension("2.5.29.15") else { return true };
     let bits = der::only(&usage.value, 0x03).ok().and_then(|t| t.content.get(1).copied());
     bits.is_some_and(|bits| bits & mask != 0)
@@ -454,7 +438,7 @@ pub(super) fn is_issued_by(child: &X509Ref, parent: &X509Ref) -> bool {
     signed
 }
 
-fn same(a: &X509Ref, b: &X509Ref) -> bool {
+pub(super) fn same(a: &X509Ref, b: &X509Ref) -> bool {
     matches!((a.to_der(), b.to_der()), (Ok(a), Ok(b)) if a == b)
 }
 

@@ -3,8 +3,8 @@
 
 use super::crl::{read_time, reason, trimmed};
 use super::{
-    BROKEN, Evidence, Grounds, Moment, NO_ANSWER, Opinion, Question, Statement, Status, TOO_MUCH, Why,
-    is_issued_by, usage_allows,
+    BROKEN, Evidence, Moment, NO_ANSWER, Opinion, Question, Statement, Status, TOO_MUCH, Why, is_issued_by,
+    usage_allows,
 };
 use crate::cms::certificate::extensions;
 use crate::cms::{Hash, KeyFacts, Parts, SignatureAlg, name_key};
@@ -103,7 +103,7 @@ impl OcspResponse {
         question: &Question,
         evidence: &Evidence,
         moment: &Moment,
-    ) -> Vec<(Result<Opinion, Why>, Grounds)> {
+    ) -> Vec<(Result<Opinion, Why>, Evidence)> {
         let answer = &*self.0;
         let mut about = answer.singles.iter().filter(|s| s.is_about(question)).peekable();
         if about.peek().is_none() {
@@ -111,7 +111,7 @@ impl OcspResponse {
         }
         let author = match answer.author(question, evidence, moment) {
             Ok(grounds) => grounds,
-            Err(why) => return vec![(Err(why), Grounds::default())],
+            Err(why) => return vec![(Err(why), Evidence::default())],
         };
         about.map(|single| (single.opinion(), author.clone())).collect()
     }
@@ -168,7 +168,7 @@ impl Answer {
     }
 
     /// Whether the author may answer for the issuer and signed this (RFC 6960 4.2.2.2).
-    fn author(&self, question: &Question, evidence: &Evidence, moment: &Moment) -> Result<Grounds, Why> {
+    fn author(&self, question: &Question, evidence: &Evidence, moment: &Moment) -> Result<Evidence, Why> {
         if !self.understood {
             return Err(Why::NotUnderstood);
         }
@@ -182,7 +182,7 @@ impl Answer {
             holds
         };
         if self.responder.is(&question.issuer) {
-            return if holds(&question.issuer) { Ok(Grounds::default()) } else { Err(Why::Signature) };
+            return if holds(&question.issuer) { Ok(Evidence::default()) } else { Err(Why::Signature) };
         }
         let issuer = &question.issuer_certificate;
         let mut why = Why::Author;
@@ -200,7 +200,7 @@ impl Answer {
             if !within {
                 continue;
             }
-            let mut grounds = Grounds { certificates: vec![candidate.clone()], ..Grounds::default() };
+            let mut grounds = Evidence { certificates: vec![candidate.clone()], ..Evidence::default() };
             if parts.extension(NO_CHECK).is_some() {
                 return Ok(grounds);
             }
