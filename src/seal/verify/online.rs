@@ -1,7 +1,7 @@
 //! Evidence that neither the file nor the trust folder holds, asked for once in a run and remembered.
 
 use crate::digest::Sha256;
-use crate::seal::evidence::Evidence;
+use crate::seal::evidence::{Evidence, fetch::Online};
 use openssl::x509::{X509, X509Ref};
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -15,6 +15,20 @@ pub trait Authorities {
     fn ocsp(&self, certificate: &X509Ref, issuer: &X509Ref) -> Option<Vec<u8>>;
     /// The revocation list that it names, DER.
     fn crl(&self, certificate: &X509Ref) -> Option<Vec<u8>>;
+}
+
+impl Authorities for Online {
+    fn issuer(&self, certificate: &X509Ref) -> Option<X509> {
+        Online::issuer(self, certificate).ok()
+    }
+
+    fn ocsp(&self, certificate: &X509Ref, issuer: &X509Ref) -> Option<Vec<u8>> {
+        Online::ocsp(self, certificate, issuer).ok()
+    }
+
+    fn crl(&self, certificate: &X509Ref) -> Option<Vec<u8>> {
+        Online::crl(self, certificate).ok()
+    }
 }
 
 /// What was asked for in this run.
