@@ -103,9 +103,11 @@ fn judge_all(args: &Args, station: Option<&Path>, handle: tokio::runtime::Handle
     };
     let receipt_keys = delivery::load_keys(&receipt_keys)?;
     let paths = if args.paths.is_empty() { own("out").into_iter().collect() } else { args.paths.clone() };
-    let mut files = Vec::new();
+    let (mut files, mut missing) = (Vec::new(), Vec::new());
     for path in &paths {
-        collect(path, 0, &mut files)?;
+        if let Err(fault) = collect(path, 0, &mut files) {
+            missing.push((path, fault));
+        }
     }
     let alone = matches!((&paths[..], &files[..]), ([path], [file]) if path == file);
     if args.report.is_some() && !alone {
@@ -118,6 +120,9 @@ fn judge_all(args: &Args, station: Option<&Path>, handle: tokio::runtime::Handle
     let question = Question { anchors: &anchors, at, as_of: args.at.is_some(), online: asked.as_ref() };
     let shown = args.report.is_some() || (alone && !args.json);
     let mut run = Run { args, alone, listing: table::Listing::default(), codes: Vec::new() };
+    for (path, fault) in &missing {
+        run.unreadable(path, &path.to_string_lossy(), fault);
+    }
     for file in &files {
         let name = shown_name(file, &paths);
         if file.extension().is_some_and(|e| e == delivery::EXTENSION) {
@@ -126,7 +131,7 @@ fn judge_all(args: &Args, station: Option<&Path>, handle: tokio::runtime::Handle
             run.pdf(file, &name, judged::judge(file, &question, &keys, shown))?;
         }
     }
-    run.end(&files)
+    run.end(files.is_empty() && missing.is_empty())
 }
 
 /// What was asked, and what became of it so far.
@@ -192,33 +197,36 @@ impl Run<'_> {
         if self.args.json {
             self.print(file, &Report::unread(&fault.report()), None);
         }
-        if self.alone || self.args.json {
-            eprintln!("hoso: {fault}");
-        }
+        eprintln!("hoso: {fault}");
         self.listing.unreadable(name, fault);
         self.codes.push(FAULT);
     }
 
     fn print(&self, file: &Path, report: &Report, receipt: Option<&crate::log::receipt::ReceiptVerdict>) {
         let printed = Printed { file: (!self.alone).then_some(file), report, receipt };
-        println!("{}", json!(printed));
+        print_line(&printed);
     }
 
-    fn end(&self, files: &[PathBuf]) -> Outcome<u8> {
-        if files.is_empty() {
+    fn end(&self, nothing: bool) -> Outcome<u8> {
+        if nothing {
             let nothing = Fault::new(&NOTHING);
             if self.args.json {
-                println!("{}", json!(Report::unread(&nothing.report())));
+                print_line(&Report::unread(&nothing.report()));
             }
             eprintln!("hoso: {nothing}");
             return Ok(Verdict::Indeterminate.exit_code());
         }
-        if !self.args.json && (!self.alone || self.listing.has_no_pdf()) {
+        if !self.args.json && !(self.alone && self.listing.has_pdf()) {
             print!("{}", self.listing.render());
         }
         let worst = [Verdict::Invalid.exit_code(), FAULT, Verdict::Indeterminate.exit_code()];
         Ok(worst.into_iter().find(|code| self.codes.contains(code)).unwrap_or(0))
     }
+}
+
+/// One JSON object, its keys in the order in which they are declared.
+fn print_line(object: &impl Serialize) {
+    println!("{}", serde_json::to_string(object).unwrap_or_default());
 }
 
 /// A file's path below what was asked for, as long as that still tells it apart.

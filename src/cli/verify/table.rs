@@ -75,9 +75,9 @@ impl Listing {
         }
     }
 
-    /// Whether nothing but receipts and unreadable files was judged.
-    pub(super) fn has_no_pdf(&self) -> bool {
-        self.pdfs == 0
+    /// Whether a PDF was judged, besides receipts and what cannot be read.
+    pub(super) fn has_pdf(&self) -> bool {
+        self.pdfs > 0
     }
 
     pub(super) fn render(&self) -> String {

@@ -130,7 +130,7 @@ pub(super) fn judge(end: &X509Ref, given: &Given<'_>, moment: Moment, purpose: P
     };
     if let Known::Not(place, why) = known {
         let name = report.path.get(place).cloned().unwrap_or_default();
-        let gap = Fault::new(&NO_EVIDENCE).detail(format!("{name}: {} / {}", why.vi(), why.en()));
+        let gap = Fault::new(&NO_EVIDENCE).detail(format!("{name}: {}", why.en()));
         report.revocation_gap = Some(gap.report());
     }
     if report.revocation == Revocation::Revoked {
