@@ -67,7 +67,7 @@ enum Command {
     Identity(identity::Command),
     /// Make a PDF/A-2b from page images.
     Assemble(assemble::Args),
-    /// Sign PDFs (PAdES B-B or B-T) with a key in a file, on a token or at a signing service.
+    /// Sign PDFs (PAdES B-B to B-LTA) with a key in a file, on a token or at a signing service.
     Sign(Box<sign::Args>),
     /// Verify signed PDFs, receipts and whole station folders, offline.
     Verify(verify::Args),
@@ -107,8 +107,13 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Card(command) => card::run(command, station).await,
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
+<<<<<<< HEAD
         Command::Sign(args) => sign::run(*args).await,
         Command::Verify(args) => verify::run(&args, station),
+=======
+        Command::Sign(args) => sign::run(args).await,
+        Command::Verify(args) => verify::run(args, station).await,
+>>>>>>> verif
         Command::Log(command) => log::run(&command),
         Command::Mock(command) => mock::run(command).await,
         Command::Decoder => Ok(decoder::run()),

@@ -37,8 +37,29 @@ pub enum Mark {
         /// What it says.
         text: String,
     },
+    /// A line of text that begins at a place.
+    Line {
+        /// Its left end, and its base line.
+        at_mm: [f64; 2],
+        /// Type size, points.
+        size_pt: f64,
+        /// In the bold serif.
+        bold: bool,
+        /// What it says.
+        text: String,
+    },
     /// The modules of a code, without quiet zone.
     Grid(Grid),
+}
+
+impl Mark {
+    /// Its text, and whether that is in the bold serif.
+    fn text(&self) -> Option<(&str, bool)> {
+        match self {
+            Mark::Text { text, bold, .. } | Mark::Line { text, bold, .. } => Some((text, *bold)),
+            Mark::Grid(_) => None,
+        }
+    }
 }
 
 /// Dark and light modules on an exact grid.
@@ -61,54 +82,67 @@ pub const UNITS_PER_INCH: u32 = 300;
 /// # Errors
 /// [`NO_PAGES`] and [`TOO_MANY`]; a letter that the font lacks.
 pub fn print(leaf: &Leaf, copies: usize, meta: &Metadata) -> Outcome<Vec<u8>> {
-    if copies == 0 {
+    write(&[leaf], copies, meta)
+}
+
+/// Prints leaves one after the other.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_all(leaves: &[Leaf], meta: &Metadata) -> Outcome<Vec<u8>> {
+    write(&leaves.iter().collect::<Vec<_>>(), 1, meta)
+}
+
+fn write(leaves: &[&Leaf], copies: usize, meta: &Metadata) -> Outcome<Vec<u8>> {
+    let count = leaves.len().saturating_mul(copies);
+    if count == 0 {
         return Err(Fault::new(&NO_PAGES));
     }
-    if copies > MAX_PAGES {
+    if count > MAX_PAGES {
         return Err(Fault::new(&TOO_MANY).detail(format!("limit {MAX_PAGES}")));
     }
     let texts = |heavy: bool| -> Vec<&str> {
-        let of = |mark: &'_ Mark| matches!(mark, Mark::Text { bold, .. } if *bold == heavy);
-        let marks = leaf.marks.iter().filter(|mark| of(mark));
-        marks
-            .filter_map(|m| if let Mark::Text { text, .. } = m { Some(text.as_str()) } else { None })
-            .collect()
+        let marks = leaves.iter().flat_map(|leaf| &leaf.marks).filter_map(Mark::text);
+        marks.filter(|(_, bold)| *bold == heavy).map(|(text, _)| text).collect()
     };
     let faces = [
         (Font::serif(), Subset::new(Font::serif(), &texts(false))?),
         (Font::serif_bold(), Subset::new(Font::serif_bold(), &texts(true))?),
     ];
-    let content = content(leaf, &faces)?;
-    let mut next = 6;
+    let mut first = Ref::new(1);
+    let frame = Frame::new(|| first.bump());
+    let streams: Vec<Ref> = leaves.iter().map(|_| first.bump()).collect();
+    let mut next = first.get();
     let mut fonts = Vec::new();
     for (_, subset) in &faces {
         fonts.push(subset.objects(&mut next));
     }
-    let pages = (0..copies).map_while(|copy| next.checked_add(i32::try_from(copy).ok()?)).map(Ref::new);
-    let pages: Vec<Ref> = pages.collect();
-    let mut first = Ref::new(1);
-    let frame = Frame::new(|| first.bump());
-    let stream = first;
     let mut bytes = Vec::new();
     let mut output = Output::new(&mut bytes)?;
-    output.object(stream, |chunk| {
-        let packed = miniz_oxide::deflate::compress_to_vec_zlib(content.as_bytes(), 9);
-        chunk.stream(stream, &packed).filter(Filter::FlateDecode);
-    })?;
+    for (leaf, stream) in leaves.iter().zip(&streams) {
+        let packed = miniz_oxide::deflate::compress_to_vec_zlib(content(leaf, &faces)?.as_bytes(), 9);
+        output.object(*stream, |chunk| {
+            chunk.stream(*stream, &packed).filter(Filter::FlateDecode);
+        })?;
+    }
     for (number, body) in fonts.iter().flat_map(|font| &font.objects) {
         output.raw(Ref::new(*number), body)?;
     }
-    let [width, height] = leaf.size_mm.map(|mm| (mm * POINTS_PER_MM) as f32);
-    for id in &pages {
-        output.object(*id, |chunk| {
-            let mut page = chunk.page(*id);
-            page.parent(frame.tree).media_box(Rect::new(0.0, 0.0, width, height)).contents(stream);
+    let mut pages = Vec::new();
+    for (leaf, stream) in std::iter::repeat_n(leaves.iter().zip(&streams), copies).flatten() {
+        let id = Ref::new(next);
+        next = next.saturating_add(1);
+        let [width, height] = leaf.size_mm.map(|mm| (mm * POINTS_PER_MM) as f32);
+        output.object(id, |chunk| {
+            let mut page = chunk.page(id);
+            page.parent(frame.tree).media_box(Rect::new(0.0, 0.0, width, height)).contents(*stream);
             let mut resources = page.resources();
             let mut named = resources.fonts();
             for (name, font) in FACES.iter().zip(&fonts) {
                 named.pair(Name(name.as_bytes()), Ref::new(font.font_ref));
             }
         })?;
+        pages.push(id);
     }
     frame.write(output, &pages, meta)?;
     Ok(bytes)
@@ -120,18 +154,33 @@ fn content(leaf: &Leaf, faces: &[(&Font, Subset); 2]) -> Outcome<String> {
     for mark in &leaf.marks {
         match mark {
             Mark::Text { at_mm: [x, y], size_pt, bold, text } => {
-                let face = usize::from(*bold);
-                let (font, subset) = &faces[face];
-                let left = x * POINTS_PER_MM - width_pt(font, text, *size_pt)? / 2.0;
-                let base = top - y * POINTS_PER_MM;
-                let (size, left, base, hex) = (n(*size_pt), n(left), n(base), subset.hex(text)?);
-                let name = FACES[face];
-                let _ = writeln!(content, "BT /{name} {size} Tf {left} {base} Td {hex} Tj ET");
+                let half = width_pt(faces[usize::from(*bold)].0, text, *size_pt)? / 2.0;
+                let place = [x * POINTS_PER_MM - half, top - y * POINTS_PER_MM];
+                draw_text(&mut content, faces, place, *size_pt, *bold, text)?;
+            }
+            Mark::Line { at_mm: [x, y], size_pt, bold, text } => {
+                let place = [x * POINTS_PER_MM, top - y * POINTS_PER_MM];
+                draw_text(&mut content, faces, place, *size_pt, *bold, text)?;
             }
             Mark::Grid(grid) => draw_grid(&mut content, grid, top),
         }
     }
     Ok(content)
+}
+
+fn draw_text(
+    content: &mut String,
+    faces: &[(&Font, Subset); 2],
+    [left, base]: [f64; 2],
+    size_pt: f64,
+    bold: bool,
+    text: &str,
+) -> Outcome<()> {
+    let face = usize::from(bold);
+    let (size, left, base, hex) = (n(size_pt), n(left), n(base), faces[face].1.hex(text)?);
+    let name = FACES[face];
+    let _ = writeln!(content, "BT /{name} {size} Tf {left} {base} Td {hex} Tj ET");
+    Ok(())
 }
 
 /// One path in units of modules, filled at once: no hairlines between neighbours, no rounding inside the code.

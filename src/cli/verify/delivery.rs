@@ -5,6 +5,7 @@ use crate::deliver::wire_key::VerifyingKey;
 use crate::digest::{Sha256, of_reader};
 use crate::fault::{Fault, Outcome};
 use crate::log::UNREADABLE;
+use crate::seal::verify::Verdict as Conclusion;
 use serde::Serialize;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -42,6 +43,15 @@ impl Verdict {
     /// Whether it could be judged at all.
     pub(super) fn judged(&self) -> bool {
         !matches!(self, Verdict::NoKey | Verdict::Unsigned)
+    }
+
+    /// The conclusion. What nobody could check does not count: a receipt adds to a document and takes nothing away.
+    pub(super) fn verdict(&self) -> Conclusion {
+        match self {
+            Verdict::Proven { .. } | Verdict::NoKey | Verdict::Unsigned => Conclusion::Valid,
+            Verdict::DocumentMissing => Conclusion::Indeterminate,
+            Verdict::Refused => Conclusion::Invalid,
+        }
     }
 
     /// A word for the table, a sentence for below it.

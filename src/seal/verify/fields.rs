@@ -15,6 +15,8 @@ pub(super) struct SignatureField {
     pub(super) object: ObjectId,
     /// The signature dictionary.
     pub(super) dict: Dict,
+    /// The field's own dictionary.
+    pub(super) field: Dict,
 }
 
 /// The signed bytes: from the start to the hole, and from the hole to an end.
@@ -53,7 +55,7 @@ pub(super) fn signature_fields(document: &Document<'_>) -> Outcome<Vec<Signature
             Some(Value::Null) | None => continue,
             Some(_) => return Err(Fault::new(&FORM).detail(format!("the value of field {}", node.id))),
         };
-        found.push(SignatureField { name: node.name, object, dict });
+        found.push(SignatureField { name: node.name, object, dict, field: node.dict });
     }
     Ok(found)
 }
@@ -66,6 +68,10 @@ pub(super) struct FieldNode {
     /// `/FT`, inherited where absent.
     pub(super) kind: Option<Vec<u8>>,
     pub(super) dict: Dict,
+    /// The node above it.
+    pub(super) parent: Option<ObjectId>,
+    /// It has a name of its own; a node without one is a widget of the field above it.
+    pub(super) has_name: bool,
 }
 
 /// The form's fields and widgets, parents first.
@@ -77,22 +83,24 @@ pub(super) fn field_nodes(document: &Document<'_>) -> Outcome<Vec<FieldNode>> {
     let form = document.lookup(&catalog, b"AcroForm")?;
     let Some(form) = form.as_dict() else { return Ok(Vec::new()) };
     let roots = document.lookup(form, b"Fields")?;
-    let mut open: Vec<(Value, String, Option<Vec<u8>>, usize)> = Vec::new();
-    let push = |items: &[Value], name: &str, kind: &Option<Vec<u8>>, depth, open: &mut Vec<_>| {
-        open.extend(items.iter().rev().map(|v| (v.clone(), name.to_owned(), kind.clone(), depth)));
+    let mut open: Vec<Branch> = Vec::new();
+    let root = Branch { value: Value::Null, name: String::new(), kind: None, parent: None, depth: 0 };
+    let push = |items: &[Value], above: &Branch, open: &mut Vec<Branch>| {
+        open.extend(items.iter().rev().map(|value| Branch { value: value.clone(), ..above.clone() }));
     };
-    push(roots.as_array().unwrap_or_default(), "", &None, 0, &mut open);
+    push(roots.as_array().unwrap_or_default(), &root, &mut open);
     let (mut seen, mut nodes) = (HashSet::new(), Vec::new());
-    while let Some((value, prefix, inherited, depth)) = open.pop() {
+    while let Some(Branch { value, name: prefix, kind: inherited, parent, depth }) = open.pop() {
         let Some(id) = value.as_ref() else {
             return Err(Fault::new(&FORM).detail("a field that is not an object of its own"));
         };
-        if depth > MAX_DEPTH || nodes.len() >= MAX_FIELDS || !seen.insert(id) {
+        if depth > MAX_DEPTH || nodes.len() + open.len() >= MAX_FIELDS || !seen.insert(id) {
             return Err(Fault::new(&FORM).detail("the field tree loops or is too large").at(id));
         }
         let value = document.get(id)?;
         let Some(dict) = value.as_dict() else { continue };
         let own = document.lookup(dict, b"T")?.as_string().map(text).unwrap_or_default();
+        let has_name = !own.is_empty();
         let name = match (prefix.is_empty(), own.is_empty()) {
             (true, _) => own,
             (false, true) => prefix,
@@ -100,10 +108,27 @@ pub(super) fn field_nodes(document: &Document<'_>) -> Outcome<Vec<FieldNode>> {
         };
         let kind = document.lookup(dict, b"FT")?.as_name().map(<[u8]>::to_vec).or(inherited);
         let kids = document.lookup(dict, b"Kids")?;
-        push(kids.as_array().unwrap_or_default(), &name, &kind, depth + 1, &mut open);
-        nodes.push(FieldNode { id, name, kind, dict: dict.clone() });
+        let here = Branch {
+            value: Value::Null,
+            name: name.clone(),
+            kind: kind.clone(),
+            parent: Some(id),
+            depth: depth + 1,
+        };
+        push(kids.as_array().unwrap_or_default(), &here, &mut open);
+        nodes.push(FieldNode { id, name, kind, dict: dict.clone(), parent, has_name });
     }
     Ok(nodes)
+}
+
+/// A node that is still to be read, with what it inherits.
+#[derive(Clone)]
+struct Branch {
+    value: Value,
+    name: String,
+    kind: Option<Vec<u8>>,
+    parent: Option<ObjectId>,
+    depth: usize,
 }
 
 /// Reads `/ByteRange`, strictly: two pairs, the first from 0; the hole between them is exactly the `<...>` token of this

@@ -3,7 +3,7 @@
 
 use super::{Integrity, VerifyCode, finding};
 use crate::cms::{self, Hash, KeyFacts, Over, Problem, SignedData, SignerInfo};
-use crate::der::{self, DerError, Limits};
+use crate::der::{self, DerError, Limits, Tlv};
 use crate::fault::{Code, Fault, Report};
 use openssl::x509::{X509, X509Ref};
 use std::collections::HashSet;
@@ -105,18 +105,45 @@ fn frame(der: &[u8]) -> Option<Vec<Hash>> {
     let mut hashes = Vec::new();
     let mut list = fields.expect(0x31).ok()?.reader();
     while !list.is_empty() {
-        hashes.push(Hash::read(&list.expect(0x30).ok()?).ok()?);
+        let algorithm = list.expect(0x30).ok()?;
+        plain(&algorithm)?;
+        hashes.push(Hash::read(&algorithm).ok()?);
     }
-    let mut signer = None;
+    let (mut signer, mut other_lists) = (None, false);
     while !fields.is_empty() {
         let field = fields.read_tlv().ok()?;
+        if field.tag == 0xa1 {
+            let mut lists = field.reader();
+            while !lists.is_empty() {
+                other_lists |= lists.read_tlv().ok()?.tag != 0x30;
+            }
+        }
         signer = (field.tag == 0x31).then_some(field);
     }
     let mut signer = signer?.reader().expect(0x30).ok()?.reader();
     let signer_version = signer.expect(0x02).ok()?.number().ok()?;
     let by_key = signer.peek() == Some(0x80);
-    let fits = matches!((signer_version, by_key), (1, false) | (3, true)) && matches!(version, 1 | 3..=5);
+    signer.read_tlv().ok()?;
+    plain(&signer.expect(0x30).ok()?)?;
+    signer.optional(0xa0).ok()?;
+    plain(&signer.expect(0x30).ok()?)?;
+    // No attribute certificates are taken, and contents are data.
+    let due = if other_lists { 5 } else { signer_version };
+    let fits = matches!((signer_version, by_key), (1, false) | (3, true)) && version == due;
     fits.then_some(hashes)
+}
+
+/// Nothing, NULL or a structure that is read elsewhere: the parameters that an algorithm of ours can have (RFC 5754 2, RFC
+/// 4055 2.1).
+fn plain(algorithm: &Tlv<'_>) -> Option<()> {
+    let mut fields = algorithm.reader();
+    fields.expect(0x06).ok()?;
+    if fields.is_empty() {
+        return Some(());
+    }
+    let parameters = fields.read_tlv().ok()?;
+    fields.end().ok()?;
+    matches!((parameters.tag, parameters.content), (0x05, []) | (0x30, _)).then_some(())
 }
 
 /// The signing-certificate attribute (RFC 5035) must be there once and name this certificate by hash. The older form

@@ -1,10 +1,11 @@
 //! Time stamp tokens (RFC 3161): whether a token is about these bytes, who stamped, and when.
 
-use super::chain::{self, Anchors, ChainReport, Enclosed, Moment, Purpose, Trust};
-use super::{VerifyCode, finding, signer::signing_certificate};
+use super::chain::{self, ChainReport, Given, Moment, Trust};
+use super::usage::Purpose;
+use super::{VerifyCode, enclosed, finding, signer::signing_certificate};
 use crate::cms::{self, Hash, KeyFacts};
 use crate::der::{self, DerError, Limits};
-use crate::fault::{Code, Report};
+use crate::fault::{Class, Code, Report};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -30,14 +31,8 @@ impl TimestampReport {
     }
 }
 
-/// Judges a token over parts laid end to end; the authority's chain is judged at `now`.
-pub(super) fn judge(
-    token: &[u8],
-    over: &[&[u8]],
-    enclosed: &Enclosed,
-    anchors: &Anchors,
-    now: Timestamp,
-) -> TimestampReport {
+/// Judges a token over parts laid end to end; the authority's chain is judged at the moment known so far.
+pub(super) fn judge(token: &[u8], over: &[&[u8]], given: &Given<'_>, known: Moment) -> TimestampReport {
     let mut report = TimestampReport { ok: false, time: None, chain: None, problems: Vec::new() };
     let Ok(data) = cms::parse(token, &Limits::default()) else {
         report.problems.push(finding(&TOKEN_BROKEN));
@@ -50,10 +45,9 @@ pub(super) fn judge(
         return report;
     };
     report.time = Some(info.time);
-    let mut known = enclosed.clone();
-    known.certificates.extend(data.certificates.iter().cloned());
-    known.crls.extend(data.crls.iter().cloned());
-    let Some(certificate) = signer.certificate(&known.certificates) else {
+    let mut evidence = given.evidence.clone();
+    enclosed::of_cms(&data, &mut evidence);
+    let Some(certificate) = signer.certificate(&evidence.certificates) else {
         report.problems.push(finding(&TOKEN_SIGNER));
         return report;
     };
@@ -70,12 +64,12 @@ pub(super) fn judge(
     if info.hash.digest(over).as_deref() != Some(&info.imprint) {
         report.problems.push(finding(&TOKEN_OTHER));
     }
-    if info.time > now {
+    if info.time > known.at {
         report.problems.push(finding(&TOKEN_FUTURE));
     }
     report.ok = report.problems.is_empty();
-    let moment = Moment { at: now, proven: false };
-    report.chain = Some(chain::judge(certificate, &known, anchors, moment, Purpose::TimeStamp));
+    let given = Given { evidence: &evidence, ..*given };
+    report.chain = Some(chain::judge(certificate, &given, known, Purpose::TimeStamp));
     report
 }
 
@@ -165,3 +159,12 @@ pub const TOKEN_FUTURE: Code = VerifyCode {
     en: "the time stamp lies in the future of this machine's clock",
 }
 .code();
+/// Nobody trusted vouches for its time.
+pub const TOKEN_STRANGER: Code = Code {
+    id: "VRFY-067",
+    class: Class::Setup,
+    vi: "Chưa rõ đơn vị cấp dấu thời gian có đáng tin không",
+    en: "the time stamp authority is not known to be trusted",
+    remedy_vi: "Thêm chứng thư gốc của đơn vị cấp dấu thời gian vào thư mục tin cậy nếu đơn vị đó được công nhận",
+    remedy_en: "add the authority's root to the trust folder if it is recognised",
+};

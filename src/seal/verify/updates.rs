@@ -1,62 +1,77 @@
 //! What was appended to a PDF after it was signed: an allow-list over objects. A new signature field with its widget, a
-//! document time stamp, validation data (DSS), and bookkeeping are taken; whatever else changed is an illegal
-//! modification and is named. Form filling and annotations are never taken: deliberately stricter than DocMDP P=2 and 3.
+//! document time stamp, validation data (DSS), values of form fields and bookkeeping are taken; whatever else changed is
+//! an illegal modification and is named. Annotations are never taken: deliberately stricter than DocMDP P=3.
 
-use super::fields::{FieldNode, SignatureField, field_nodes};
-use super::{Update, VerifyCode};
-use crate::fault::{Code, Fault, Outcome};
+mod fill;
+mod objects;
+mod roles;
+mod shown_text;
+
+pub(super) use objects::References;
+
+use super::Update;
+use super::changes::{Changes, ILLEGAL, Signed};
+use super::fields::{FieldNode, field_nodes};
+use crate::fault::{Fault, Outcome};
 use crate::pdf::revise::{Dict, Document, Entry, ObjectId, Value};
+use objects::Change;
+use roles::Role;
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// Compares one revision with the next; gives the kinds of change found.
+/// Compares one revision with the next; gives what changed. `references` are those of the older revision, and become
+/// those of the newer one.
 ///
 /// # Errors
 /// [`ILLEGAL`] naming the object, or a revision that cannot be read.
-pub(super) fn compare(old: &Document<'_>, new: &Document<'_>) -> Outcome<BTreeSet<Update>> {
-    let changed = changed_objects(old, new)?;
-    let mut step = Step { old, new, found: BTreeSet::new(), roles: roles(old)?, new_fields: HashSet::new() };
+pub(super) fn compare(
+    old: &Document<'_>,
+    new: &Document<'_>,
+    references: &mut References,
+) -> Outcome<Changes> {
+    let changed = objects::changed(old, new, references)?;
+    let fields = field_nodes(old)?;
+    let mut step = Step {
+        old,
+        new,
+        found: Changes::default(),
+        roles: roles::of(old, &fields, references)?,
+        new_fields: HashSet::new(),
+        touched: BTreeSet::new(),
+        places: fields.iter().enumerate().map(|(place, node)| (node.id, place)).collect(),
+        fields,
+        pages: OnceCell::new(),
+    };
     step.trailer()?;
-    let before: HashSet<ObjectId> = field_nodes(old)?.iter().map(|n| n.id).collect();
     for node in field_nodes(new)? {
-        if !before.contains(&node.id) {
+        if !step.places.contains_key(&node.id) {
             step.take_field(&node)?;
         }
     }
-    for change in &changed {
+    for change in &changed.changes {
         step.judge(change)?;
     }
-    Ok(step.found)
-}
-
-/// An object that is another than before.
-struct Change {
-    id: ObjectId,
-    before: Value,
-    after: Value,
-}
-
-/// What an object of the older revision is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Catalog,
-    Form,
-    FormFields,
-    Info,
-    Metadata,
-    Page,
-    Annotations,
-    EmptySignature,
-    Dss,
-    DssPart,
+    step.settle_fields()?;
+    let found = step.found;
+    references.follow(&changed, new)?;
+    Ok(found)
 }
 
 struct Step<'d, 'a> {
     old: &'d Document<'a>,
     new: &'d Document<'a>,
-    found: BTreeSet<Update>,
+    found: Changes,
     roles: HashMap<ObjectId, Role>,
     /// New signature fields and their widgets.
     new_fields: HashSet<ObjectId>,
+    /// Fields whose value or look was changed.
+    touched: BTreeSet<ObjectId>,
+    /// Those of the older revision.
+    fields: Vec<FieldNode>,
+    /// Where each of them stands in that list.
+    places: HashMap<ObjectId, usize>,
+    /// The newer revision's pages, where they were needed.
+    pages: OnceCell<HashMap<ObjectId, usize>>,
 }
 
 impl Step<'_, '_> {
@@ -69,7 +84,8 @@ impl Step<'_, '_> {
             (Some(Role::Form), Some(old), Some(new)) => self.form(change.id, old, new),
             (Some(Role::Page), Some(old), Some(new)) => self.page(change.id, old, new),
             (Some(Role::Info), Some(old), Some(new)) => self.info(change.id, old, new),
-            (Some(Role::EmptySignature), Some(old), Some(new)) => self.filled(change.id, old, new),
+            (Some(Role::EmptySignature), Some(old), Some(new)) => self.signed(change.id, old, new),
+            (Some(Role::Field), Some(old), Some(new)) => self.field(change.id, old, new),
             (Some(Role::Dss), Some(old), Some(new)) => self.dss(change.id, old, new),
             (Some(Role::FormFields | Role::Annotations), None, None) => {
                 self.grown(change.id, before, &change.after)
@@ -77,7 +93,7 @@ impl Step<'_, '_> {
             (Some(Role::DssPart), None, None) => self.only_more(change.id, before, &change.after),
             (Some(Role::DssPart), Some(old), Some(new)) => self.vri(change.id, old, new),
             (Some(Role::Metadata), Some(_), Some(new)) if new.is_name(b"Subtype", b"XML") => {
-                self.found.insert(Update::Metadata);
+                self.found.kinds.insert(Update::Metadata);
                 Ok(())
             }
             _ => Err(illegal(change.id, "a signed object was changed")),
@@ -120,7 +136,7 @@ impl Step<'_, '_> {
                     if is.as_dict().is_none_or(|d| !known_dss(d)) {
                         return Err(illegal(id, "validation data of another shape"));
                     }
-                    self.found.insert(Update::ValidationData);
+                    self.found.kinds.insert(Update::ValidationData);
                 }
                 (b"DSS", Some(was), Some(is)) => {
                     let (was, is) = (self.old.resolve(was)?, self.new.resolve(is)?);
@@ -135,7 +151,7 @@ impl Step<'_, '_> {
                     if !stream.as_dict().is_some_and(|d| d.is_name(b"Subtype", b"XML")) {
                         return Err(illegal(id, "the metadata was replaced"));
                     }
-                    self.found.insert(Update::Metadata);
+                    self.found.kinds.insert(Update::Metadata);
                 }
                 (b"Version", _, Some(Value::Name(_))) => {}
                 (key, ..) => return Err(illegal(id, &format!("/{} of the catalog", printable(key)))),
@@ -211,40 +227,91 @@ impl Step<'_, '_> {
         if node.dict.get(b"Subtype").is_some_and(|s| s.as_name() != Some(b"Widget")) {
             return Err(illegal(node.id, "a signature field that is another annotation"));
         }
-        if let Some(id) = node.dict.get(b"V").and_then(Value::as_ref)
-            && self.old.entry(id.number).is_some_and(|e| e != Entry::Free)
-        {
-            return Err(illegal(node.id, "a new signature field takes over an older object"));
+        if node.dict.get(b"Type").is_some_and(|t| t.as_name() != Some(b"Annot")) {
+            return Err(illegal(node.id, "a signature field of another type"));
         }
-        let value = self.new.lookup(&node.dict, b"V")?;
-        if let Some(dict) = value.as_dict() {
-            let stamp = dict.is_name(b"SubFilter", b"ETSI.RFC3161");
-            self.found.insert(if stamp { Update::DocumentTimestamp } else { Update::Signature });
+        let signed = self.takes_value(node.id, &node.dict)?;
+        let draws = [&b"AP"[..], b"MK"].iter().any(|key| node.dict.get(key).is_some());
+        // A widget below a field that is signed shows that field's signature.
+        let below = node.parent.is_some_and(|p| self.new_fields.contains(&p));
+        if signed.is_none() && draws && !below {
+            return Err(illegal(node.id, "a signature field without a signature that shows something"));
         }
-        let rect = self.new.rect(&node.dict, b"Rect")?;
-        if rect.is_some_and(|r| r.width() > 0.0 && r.height() > 0.0) {
-            self.found.insert(Update::VisibleSignature);
+        let shown = self.shown(&node.dict)?;
+        if shown.is_some() {
+            self.found.kinds.insert(Update::VisibleSignature);
         }
+        let is_stamp = signed == Some(true);
+        self.found.signed.push(Signed { name: node.name.clone(), is_new: true, is_stamp, shown });
         self.new_fields.insert(node.id);
         Ok(())
     }
 
+    /// The signature that a field now holds, if any: whether it is a time stamp. It must be an object of its own that was
+    /// not there before.
+    fn takes_value(&mut self, id: ObjectId, dict: &Dict) -> Outcome<Option<bool>> {
+        let Some(value) = dict.get(b"V").filter(|v| **v != Value::Null) else { return Ok(None) };
+        if let Some(id) = value.as_ref()
+            && self.old.entry(id.number).is_some_and(|e| e != Entry::Free)
+        {
+            return Err(illegal(id, "a signature field takes over an older object"));
+        }
+        let value = self.new.resolve(value)?;
+        let Some(dict) = value.as_dict() else {
+            return Err(illegal(id, "a signature field with a value that is no signature"));
+        };
+        let stamp = dict.is_name(b"SubFilter", b"ETSI.RFC3161");
+        self.found.kinds.insert(if stamp { Update::DocumentTimestamp } else { Update::Signature });
+        Ok(Some(stamp))
+    }
+
+    /// Whether a widget takes room on a page, and on which.
+    fn shown(&self, widget: &Dict) -> Outcome<Option<Option<usize>>> {
+        let rect = self.new.rect(widget, b"Rect")?;
+        if !rect.is_some_and(|r| r.width() > 0.0 && r.height() > 0.0) {
+            return Ok(None);
+        }
+        if self.pages.get().is_none() {
+            let pages = self.new.pages()?.into_iter().zip(1..).map(|(page, number)| (page.id, number));
+            let _ = self.pages.set(pages.collect());
+        }
+        let page = widget.get(b"P").and_then(Value::as_ref);
+        Ok(Some(page.and_then(|id| self.pages.get()?.get(&id).copied())))
+    }
+
+    /// A field of the older revision.
+    fn known_field(&self, id: ObjectId) -> Option<&FieldNode> {
+        self.fields.get(*self.places.get(&id)?)
+    }
+
     /// A signature field that was waiting to be signed.
-    fn filled(&mut self, id: ObjectId, old: &Dict, new: &Dict) -> Outcome<()> {
+    fn signed(&mut self, id: ObjectId, old: &Dict, new: &Dict) -> Outcome<()> {
         for key in different_keys(old, new) {
             match key.as_slice() {
-                b"V" if !old.get(b"V").is_some_and(|v| *v != Value::Null) => {
-                    let value = self.new.lookup(new, b"V")?;
-                    let stamp = value.as_dict().is_some_and(|d| d.is_name(b"SubFilter", b"ETSI.RFC3161"));
-                    self.found.insert(if stamp { Update::DocumentTimestamp } else { Update::Signature });
-                }
-                b"AP" => {
-                    self.found.insert(Update::VisibleSignature);
-                }
-                b"M" | b"MK" => {}
+                b"V" | b"M" | b"MK" => {}
+                b"AP" if self.is_fresh_look(old, new)? => {}
                 key => return Err(illegal(id, &format!("/{} of a signature field", printable(key)))),
             }
         }
+        let Some(node) = self.known_field(id) else {
+            return Err(illegal(id, "a signed object was changed"));
+        };
+        let (name, above) = (node.name.clone(), node.parent);
+        let mut signed = self.takes_value(id, new)?;
+        if signed.is_none()
+            && let Some(above) = above
+            && let Some(dict) = self.new.get(above)?.as_dict()
+        {
+            signed = self.takes_value(above, dict)?;
+        }
+        let Some(is_stamp) = signed else {
+            return Err(illegal(id, "a signature field that was changed and not signed"));
+        };
+        let shown = self.shown(new)?;
+        if shown.is_some() {
+            self.found.kinds.insert(Update::VisibleSignature);
+        }
+        self.found.signed.push(Signed { name, is_new: false, is_stamp, shown });
         Ok(())
     }
 
@@ -252,7 +319,7 @@ impl Step<'_, '_> {
         match different_keys(old, new).iter().find(|k| !matches!(k.as_slice(), b"ModDate" | b"Producer")) {
             Some(key) => Err(illegal(id, &format!("/{} of the document information", printable(key)))),
             None => {
-                self.found.insert(Update::Metadata);
+                self.found.kinds.insert(Update::Metadata);
                 Ok(())
             }
         }
@@ -270,7 +337,7 @@ impl Step<'_, '_> {
                 _ => self.only_more(id, &was, &is)?,
             }
         }
-        self.found.insert(Update::ValidationData);
+        self.found.kinds.insert(Update::ValidationData);
         Ok(())
     }
 
@@ -279,7 +346,7 @@ impl Step<'_, '_> {
         if old.iter().any(|(key, _)| new.get(key).is_none()) {
             return Err(illegal(id, "validation data was removed"));
         }
-        self.found.insert(Update::ValidationData);
+        self.found.kinds.insert(Update::ValidationData);
         Ok(())
     }
 
@@ -290,146 +357,9 @@ impl Step<'_, '_> {
         if old.iter().any(|item| !new.contains(item)) {
             return Err(illegal(id, "validation data was removed"));
         }
-        self.found.insert(Update::ValidationData);
+        self.found.kinds.insert(Update::ValidationData);
         Ok(())
     }
-}
-
-/// Objects whose value differs between the revisions. A new object is taken, unless the older revision already pointed
-/// to its number: what was nothing would become something.
-fn changed_objects(old: &Document<'_>, new: &Document<'_>) -> Outcome<Vec<Change>> {
-    let mut numbers = BTreeSet::new();
-    let shared: HashSet<usize> = old.sections().iter().map(|s| s.offset).collect();
-    for section in new.sections().iter().take_while(|s| !shared.contains(&s.offset)) {
-        numbers.extend(section.entries.iter().map(|(number, _)| *number));
-        numbers.extend(section.stream_object);
-    }
-    if numbers.len() > MAX_CHANGES {
-        return Err(Fault::new(&TOO_MANY).detail(format!("{} objects in one update", numbers.len())));
-    }
-    let mut changes = Vec::new();
-    let mut fresh = HashSet::new();
-    for number in numbers {
-        let (was, is) = (entry(old, number), entry(new, number));
-        let id = |e: Option<Entry>| match e {
-            Some(Entry::At { generation, .. }) => ObjectId { number, generation },
-            _ => ObjectId::new(number),
-        };
-        match (was, is) {
-            (None, None) => {}
-            (None, Some(_)) => {
-                fresh.insert(number);
-            }
-            (Some(_), None) => return Err(illegal(id(was), "a signed object was removed")),
-            (Some(_), Some(_)) => {
-                if id(was) != id(is) {
-                    return Err(illegal(id(was), "a signed object was replaced"));
-                }
-                let (before, after) = (old.get(id(was))?, new.get(id(is))?);
-                if !alike(old, &before, new, &after) {
-                    changes.push(Change { id: id(was), before, after });
-                }
-            }
-        }
-    }
-    if let Some(number) = pointed_to(old, &fresh)? {
-        return Err(illegal(
-            ObjectId::new(number),
-            "an object that the signed revision pointed to in vain was added",
-        ));
-    }
-    Ok(changes)
-}
-
-fn entry(document: &Document<'_>, number: u32) -> Option<Entry> {
-    document.entry(number).filter(|e| *e != Entry::Free && number != 0)
-}
-
-/// Equal values; streams by dictionary and raw bytes, wherever they lie.
-fn alike(old: &Document<'_>, before: &Value, new: &Document<'_>, after: &Value) -> bool {
-    match (before, after) {
-        (Value::Stream(a), Value::Stream(b)) => a.dict == b.dict && old.raw_stream(a) == new.raw_stream(b),
-        _ => before == after,
-    }
-}
-
-/// One of these numbers that some object of the document points to.
-fn pointed_to(document: &Document<'_>, numbers: &HashSet<u32>) -> Outcome<Option<u32>> {
-    if numbers.is_empty() {
-        return Ok(None);
-    }
-    let all = document.object_numbers();
-    if all.len() > MAX_OBJECTS {
-        return Err(Fault::new(&TOO_MANY).detail(format!("{} objects", all.len())));
-    }
-    let trailer = Value::Dict(document.trailer().clone());
-    if let Some(number) = first_reference(&trailer, numbers) {
-        return Ok(Some(number));
-    }
-    for number in all {
-        let generation = match document.entry(number) {
-            Some(Entry::At { generation, .. }) => generation,
-            _ => 0,
-        };
-        let value = document.get(ObjectId { number, generation })?;
-        if let Some(found) = first_reference(&value, numbers) {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
-}
-
-fn first_reference(value: &Value, numbers: &HashSet<u32>) -> Option<u32> {
-    match value {
-        Value::Ref(id) => numbers.get(&id.number).copied(),
-        Value::Array(items) => items.iter().find_map(|v| first_reference(v, numbers)),
-        Value::Dict(_) | Value::Stream(_) => {
-            value.as_dict().and_then(|d| d.iter().find_map(|(_, v)| first_reference(v, numbers)))
-        }
-        _ => None,
-    }
-}
-
-/// What the objects are for that may change at all. An object with two roles has none: it is not to be changed.
-fn roles(document: &Document<'_>) -> Outcome<HashMap<ObjectId, Role>> {
-    let mut roles: Vec<(ObjectId, Role)> = Vec::new();
-    let reference = |dict: &Dict, key: &[u8]| dict.get(key).and_then(Value::as_ref);
-    let (root, catalog) = document.catalog()?;
-    roles.push((root, Role::Catalog));
-    roles.extend(reference(document.trailer(), b"Info").map(|id| (id, Role::Info)));
-    roles.extend(reference(&catalog, b"Metadata").map(|id| (id, Role::Metadata)));
-    roles.extend(reference(&catalog, b"AcroForm").map(|id| (id, Role::Form)));
-    if let Some(form) = document.lookup(&catalog, b"AcroForm")?.as_dict() {
-        roles.extend(reference(form, b"Fields").map(|id| (id, Role::FormFields)));
-    }
-    roles.extend(reference(&catalog, b"DSS").map(|id| (id, Role::Dss)));
-    if let Some(dss) = document.lookup(&catalog, b"DSS")?.as_dict() {
-        roles.extend(dss.iter().filter_map(|(_, v)| v.as_ref()).map(|id| (id, Role::DssPart)));
-        if let Some(vri) = document.lookup(dss, b"VRI")?.as_dict() {
-            roles.extend(vri.iter().filter_map(|(_, v)| v.as_ref()).map(|id| (id, Role::DssPart)));
-        }
-    }
-    for node in field_nodes(document)? {
-        let empty = document.lookup(&node.dict, b"V")? == Value::Null;
-        if empty && node.kind.as_ref().is_some_and(|k| k == b"Sig") {
-            roles.push((node.id, Role::EmptySignature));
-        }
-    }
-    for page in document.pages()? {
-        roles.push((page.id, Role::Page));
-        roles.extend(reference(&page.dict, b"Annots").map(|id| (id, Role::Annotations)));
-    }
-    let mut known = HashMap::new();
-    let mut twice = Vec::new();
-    for (id, role) in roles {
-        if known.insert(id, role).is_some_and(|other| other != role) {
-            twice.push(id);
-        }
-    }
-    for id in twice {
-        known.remove(&id);
-    }
-    Ok(known)
 }
 
 fn known_dss(dss: &Dict) -> bool {
@@ -443,22 +373,6 @@ fn different_keys(old: &Dict, new: &Dict) -> Vec<Vec<u8>> {
     keys.into_iter().filter(|k| old.get(k) != new.get(k)).map(<[u8]>::to_vec).collect()
 }
 
-/// What a certifying signature allows after itself (ISO 32000-1, 12.8.2.2): 1 nothing, 2 and 3 more. None where this
-/// signature does not certify.
-pub(super) fn certified(document: &Document<'_>, signature: &SignatureField) -> Outcome<Option<i64>> {
-    let references = document.lookup(&signature.dict, b"Reference")?;
-    for item in references.as_array().unwrap_or_default().iter().take(16) {
-        let item = document.resolve(item)?;
-        let Some(dict) = item.as_dict().filter(|d| d.is_name(b"TransformMethod", b"DocMDP")) else {
-            continue;
-        };
-        let params = document.lookup(dict, b"TransformParams")?;
-        let level = params.as_dict().and_then(|p| p.get(b"P")).and_then(Value::as_int);
-        return Ok(Some(level.unwrap_or(2)));
-    }
-    Ok(None)
-}
-
 fn illegal(id: ObjectId, what: &str) -> Fault {
     Fault::new(&ILLEGAL).detail(what).at(format!("object {} {}", id.number, id.generation))
 }
@@ -466,21 +380,3 @@ fn illegal(id: ObjectId, what: &str) -> Fault {
 fn printable(key: &[u8]) -> String {
     key.iter().take(40).map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '?' }).collect()
 }
-
-const MAX_CHANGES: usize = 100_000;
-const MAX_OBJECTS: usize = 500_000;
-
-/// An update that is not allowed.
-pub const ILLEGAL: Code = VerifyCode {
-    id: "VRFY-040",
-    vi: "Tài liệu đã bị sửa đổi trái phép sau khi ký",
-    en: "the document was changed after it was signed",
-}
-.code();
-/// Too much to compare.
-pub const TOO_MANY: Code = VerifyCode {
-    id: "VRFY-041",
-    vi: "Tài liệu có quá nhiều thay đổi sau khi ký để xét",
-    en: "there is too much after the signature to be compared",
-}
-.code();

@@ -1,8 +1,7 @@
-//! Mints what the tests judge: a small PKI, PDFs of one page, signatures of every good and bad shape.
+//! Mints what the tests judge: a small PKI, PDFs of one page, signatures of every good and bad shape. Unit tests and
+//! those beside other people's programs share it; `ground` is what each of them takes from the library.
 
-use crate::der;
-use crate::digest::Sha256;
-use crate::seal::signed_data::sha256_identifier;
+use super::ground::{Parts, Sha256, der};
 use openssl::asn1::{Asn1Integer, Asn1Time};
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
@@ -131,7 +130,7 @@ pub(super) fn crl(issuer: &Holder, revoked: &[(&X509, i64)], days: i64, extensio
     let entries: Vec<Vec<u8>> = revoked
         .iter()
         .map(|(certificate, at)| {
-            let serial = crate::cms::Parts::of(certificate).unwrap().serial;
+            let serial = Parts::of(certificate).unwrap().serial;
             der::sequence(&[&der::tlv(2, &serial), &time(*at)])
         })
         .collect();
@@ -140,7 +139,7 @@ pub(super) fn crl(issuer: &Holder, revoked: &[(&X509, i64)], days: i64, extensio
     let idp = der::sequence(&[
         &der::oid(&[2, 5, 29, 28]),
         &[1, 1, 0xff],
-        &der::octet_string(&der::sequence(&[&der::tlv(0x81, &[0xff])])),
+        &der::octet_string(&der::sequence(&[&der::tlv(0x82, &[0xff])])),
     ]);
     let idp = if extension { der::tlv(0xa0, &der::sequence(&[&idp])) } else { Vec::new() };
     let algorithm = der::sequence(&[&der::oid(&[1, 2, 840, 10045, 4, 3, 2])]);
@@ -224,7 +223,7 @@ pub(super) fn cms(holder: &Holder, over: &[u8], shape: &Shape<'_>) -> Vec<u8> {
     if let Some(first) = embedded.first_mut() {
         *first = 0xa0;
     }
-    let parts = crate::cms::Parts::of(&holder.certificate).unwrap();
+    let parts = Parts::of(&holder.certificate).unwrap();
     let unsigned = shape.stamp.map_or_else(Vec::new, |stamp| {
         der::tlv(0xa1, &attribute(&[1, 2, 840, 113_549, 1, 9, 16, 2, 14], &stamp(&signature)))
     });
@@ -279,17 +278,35 @@ pub(super) fn token(authority: &Holder, over: &[u8], at: i64, shape: &Shape<'_>)
     cms(authority, &info, &Shape { content: Some(&info), content_type: TST_INFO, ..shape.clone() })
 }
 
+fn sha256_identifier() -> Vec<u8> {
+    der::sequence(&[&der::oid(&[2, 16, 840, 1, 101, 3, 4, 2, 1]), &der::null()])
+}
+
 fn raw_sign(key: &PKey<Private>, md: MessageDigest, bytes: &[u8]) -> Vec<u8> {
     Signer::new(md, key).unwrap().sign_oneshot_to_vec(bytes).unwrap()
 }
 
+/// How the cross-references of a file are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    Table,
+    /// Cross-reference streams, and small objects in object streams.
+    Packed,
+}
+
 /// One page with text, a text field, an empty signature field and document information; xref table.
 pub(super) fn paper() -> Vec<u8> {
-    let content = "BT /F1 12 Tf 72 700 Td (Quyet dinh so 1) Tj ET";
+    paper_in(Style::Table)
+}
+
+/// As [`paper`], in either style. The field `name` may be filled in.
+pub(super) fn paper_in(style: Style) -> Vec<u8> {
+    let content = "BT /F1 12 Tf 72 700 Td (Quyet dinh so 1) Tj ET q 60 0 0 60 72 400 cm /X Do Q";
+    let image = "0123456789abcdef";
     let objects = [
         "<</Type/Catalog/Pages 2 0 R/AcroForm 6 0 R>>".to_owned(),
         "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
-        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Annots 8 0 R/Resources<</Font<</F1 10 0 R>>/XObject<</X 40 0 R>>>>>>"
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Annots 8 0 R/Resources<</Font<</F1 10 0 R>>/XObject<</X 11 0 R/Y 40 0 R>>>>>>"
             .to_owned(),
         format!("<</Length {}>>stream\n{content}\nendstream", content.len()),
         "<</Producer(test)/Title(Quyet dinh)>>".to_owned(),
@@ -298,14 +315,23 @@ pub(super) fn paper() -> Vec<u8> {
         "[7 0 R 9 0 R]".to_owned(),
         "<</FT/Sig/T(Waiting)/Type/Annot/Subtype/Widget/Rect[0 0 0 0]/F 132/P 3 0 R>>".to_owned(),
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>".to_owned(),
+        format!(
+            "<</Type/XObject/Subtype/Image/Width 4/Height 4/BitsPerComponent 8/ColorSpace/DeviceGray/Length {}>>stream\n{image}\nendstream",
+            image.len()
+        ),
     ];
     let numbered: Vec<(u32, String)> = (1..).zip(objects).collect();
-    write(b"%PDF-1.7\n", &numbered, "/Root 1 0 R/Info 5 0 R/ID[<00><00>]", None)
+    write_in(style, b"%PDF-1.7\n", &numbered, "/Root 1 0 R/Info 5 0 R/ID[<00><00>]", None)
 }
 
-/// An update with these objects, freeing the numbers in `free`.
+/// An update with these objects, in the style of the file; an empty body frees its number.
 pub(super) fn update(pdf: &[u8], objects: &[(u32, String)]) -> Vec<u8> {
-    write(pdf, objects, "/Root 1 0 R/Info 5 0 R/ID[<00><01>]", Some(startxref(pdf)))
+    let prev = startxref(pdf);
+    write_in(style_of(pdf), pdf, objects, "/Root 1 0 R/Info 5 0 R/ID[<00><01>]", Some(prev))
+}
+
+pub(super) fn style_of(pdf: &[u8]) -> Style {
+    if pdf[startxref(pdf)..].starts_with(b"xref") { Style::Table } else { Style::Packed }
 }
 
 pub(super) fn startxref(pdf: &[u8]) -> usize {
@@ -315,6 +341,20 @@ pub(super) fn startxref(pdf: &[u8]) -> usize {
 }
 
 pub(super) fn write(pdf: &[u8], objects: &[(u32, String)], trailer: &str, prev: Option<usize>) -> Vec<u8> {
+    write_in(Style::Table, pdf, objects, trailer, prev)
+}
+
+pub(super) fn write_in(
+    style: Style,
+    pdf: &[u8],
+    objects: &[(u32, String)],
+    trailer: &str,
+    prev: Option<usize>,
+) -> Vec<u8> {
+    let prev = prev.map(|p| format!("/Prev {p}")).unwrap_or_default();
+    if style == Style::Packed {
+        return write_packed(pdf, objects, &format!("{trailer}{prev}"));
+    }
     let mut out = pdf.to_vec();
     let mut rows = String::new();
     for (number, body) in objects {
@@ -326,9 +366,51 @@ pub(super) fn write(pdf: &[u8], objects: &[(u32, String)], trailer: &str, prev: 
         out.extend_from_slice(format!("{number} 0 obj\n{body}\nendobj\n").as_bytes());
     }
     let xref = out.len();
-    let prev = prev.map(|p| format!("/Prev {p}")).unwrap_or_default();
-    let text = format!("xref\n{rows}trailer\n<</Size 40{trailer}{prev}>>\nstartxref\n{xref}\n%%EOF\n");
+    let text = format!("xref\n{rows}trailer\n<</Size 41{trailer}{prev}>>\nstartxref\n{xref}\n%%EOF\n");
     out.extend_from_slice(text.as_bytes());
+    out
+}
+
+fn write_packed(pdf: &[u8], objects: &[(u32, String)], trailer: &str) -> Vec<u8> {
+    let mut out = pdf.to_vec();
+    // Numbers that no test uses, new ones in each revision.
+    let pack = 500 + 2 * u32::try_from(pdf.windows(9).filter(|w| *w == b"startxref").count()).unwrap();
+    let own = pack + 1;
+    let mut rows: Vec<(u32, [u8; 7])> = Vec::new();
+    let row = |kind: u8, b: usize, c: usize| {
+        let (b, c) = (u32::try_from(b).unwrap().to_be_bytes(), u16::try_from(c).unwrap().to_be_bytes());
+        [kind, b[0], b[1], b[2], b[3], c[0], c[1]]
+    };
+    let (mut head, mut body) = (String::new(), String::new());
+    let mut packed = 0;
+    for (number, text) in objects {
+        if text.is_empty() {
+            rows.push((*number, row(0, 0, 65535)));
+        } else if text.contains("stream") || text.contains("/ByteRange") {
+            rows.push((*number, row(1, out.len(), 0)));
+            out.extend_from_slice(format!("{number} 0 obj\n{text}\nendobj\n").as_bytes());
+        } else {
+            rows.push((*number, row(2, usize::try_from(pack).unwrap(), packed)));
+            head += &format!("{number} {} ", body.len());
+            body += &format!("{text} ");
+            packed += 1;
+        }
+    }
+    if packed > 0 {
+        rows.push((pack, row(1, out.len(), 0)));
+        let text = format!("{head}{body}");
+        let dict = format!("<</Type/ObjStm/N {packed}/First {}/Length {}>>", head.len(), text.len());
+        out.extend_from_slice(format!("{pack} 0 obj\n{dict}stream\n{text}\nendstream\nendobj\n").as_bytes());
+    }
+    let xref = out.len();
+    rows.push((own, row(1, xref, 0)));
+    rows.sort_unstable_by_key(|(number, _)| *number);
+    let index: String = rows.iter().map(|(number, _)| format!("{number} 1 ")).collect();
+    let data: Vec<u8> = rows.iter().flat_map(|(_, row)| *row).collect();
+    let dict = format!("<</Type/XRef/Size 1000/W[1 4 2]/Index[{index}]/Length {}{trailer}>>", data.len());
+    out.extend_from_slice(format!("{own} 0 obj\n{dict}stream\n").as_bytes());
+    out.extend_from_slice(&data);
+    out.extend_from_slice(format!("\nendstream\nendobj\nstartxref\n{xref}\n%%EOF\n").as_bytes());
     out
 }
 
@@ -350,29 +432,30 @@ pub(super) fn sign_with(
     cms: &dyn Fn(&[u8]) -> Vec<u8>,
 ) -> Vec<u8> {
     let field = first + 1;
+    let list = format!("7 0 R 9 0 R {earlier}{field} 0 R");
+    let widget =
+        format!("<</FT/Sig/T(Sig{first})/V {first} 0 R/Type/Annot/Subtype/Widget/Rect[0 0 0 0]/F 132/P 3 0 R>>");
+    let others =
+        [(field, widget), (8, format!("[{list}]")), (6, format!("<</Fields[{list}]/SigFlags 3>>"))];
+    seal(pdf, first, filter, extra, &others, cms)
+}
+
+/// Appends a signature dictionary and other objects in one update, and signs it.
+pub(super) fn seal(
+    pdf: &[u8],
+    value: u32,
+    filter: &str,
+    extra: &str,
+    others: &[(u32, String)],
+    cms: &dyn Fn(&[u8]) -> Vec<u8>,
+) -> Vec<u8> {
     let kind = if filter == "ETSI.RFC3161" { "DocTimeStamp" } else { "Sig" };
     let hole = "0".repeat(HOLE);
     let range = "[0 0000000000 0000000000 0000000000]";
-    let list = format!("7 0 R 9 0 R {earlier}{field} 0 R");
-    let mut out = update(
-        pdf,
-        &[
-            (
-                first,
-                format!(
-                    "<</Type/{kind}/Filter/Adobe.PPKLite/SubFilter/{filter}/M(D:20260601070000+07'00'){extra}/ByteRange {range}/Contents <{hole}>>>"
-                ),
-            ),
-            (
-                field,
-                format!(
-                    "<</FT/Sig/T(Sig{first})/V {first} 0 R/Type/Annot/Subtype/Widget/Rect[0 0 0 0]/F 132/P 3 0 R>>"
-                ),
-            ),
-            (8, format!("[{list}]")),
-            (6, format!("<</Fields[{list}]/SigFlags 3>>")),
-        ],
+    let dict = format!(
+        "<</Type/{kind}/Filter/Adobe.PPKLite/SubFilter/{filter}/M(D:20260601070000+07'00'){extra}/ByteRange {range}/Contents <{hole}>>>"
     );
+    let mut out = update(pdf, &[&[(value, dict)], others].concat());
     let open = pdf.len() + find(&out[pdf.len()..], format!("<{hole}>").as_bytes());
     let close = open + HOLE + 2;
     let text = format!("[0 {open:010} {close:010} {:010}]", out.len() - close);
@@ -383,6 +466,48 @@ pub(super) fn sign_with(
     assert!(digits.len() <= HOLE, "{}", digits.len());
     out[open + 1..open + 1 + digits.len()].copy_from_slice(digits.as_bytes());
     out
+}
+
+/// A stream object's text.
+pub(super) fn stream(dict: &str, data: &str) -> String {
+    format!("<<{dict}/Length {}>>stream\n{data}\nendstream", data.len())
+}
+
+/// The small world that signs: a root, an authority below it, an officer, a time stamp authority.
+pub(super) struct Pki {
+    pub(super) root: Holder,
+    pub(super) inter: Holder,
+    pub(super) officer: Holder,
+    pub(super) stamper: Holder,
+}
+
+impl Pki {
+    pub(super) fn mint() -> Pki {
+        let root = root("TEST root");
+        let inter = intermediate("TEST inter", &root);
+        let officer = certify(&ask("TEST officer", &inter));
+        let stamper = certify(&Ask { stamping: true, ..ask("TEST stamper", &root) });
+        Pki { root, inter, officer, stamper }
+    }
+
+    /// Lists that revoke nobody.
+    pub(super) fn lists(&self) -> [Vec<u8>; 2] {
+        [crl(&self.root, &[], 7, false), crl(&self.inter, &[], 7, false)]
+    }
+
+    pub(super) fn cms(&self, over: &[u8], shape: &Shape<'_>) -> Vec<u8> {
+        cms(&self.officer, over, shape)
+    }
+
+    /// A CMS with a time stamp of an hour before now.
+    pub(super) fn stamped(&self, over: &[u8]) -> Vec<u8> {
+        let stamp = |signature: &[u8]| self.token(signature);
+        self.cms(over, &Shape { stamp: Some(&stamp), ..Shape::default() })
+    }
+
+    pub(super) fn token(&self, over: &[u8]) -> Vec<u8> {
+        token(&self.stamper, over, NOW - 3600, &Shape::default())
+    }
 }
 
 pub(super) fn find(bytes: &[u8], what: &[u8]) -> usize {
