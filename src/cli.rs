@@ -107,13 +107,8 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Card(command) => card::run(command, station).await,
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
-<<<<<<< HEAD
         Command::Sign(args) => sign::run(*args).await,
-        Command::Verify(args) => verify::run(&args, station),
-=======
-        Command::Sign(args) => sign::run(args).await,
         Command::Verify(args) => verify::run(args, station).await,
->>>>>>> verif
         Command::Log(command) => log::run(&command),
         Command::Mock(command) => mock::run(command).await,
         Command::Decoder => Ok(decoder::run()),
