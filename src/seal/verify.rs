@@ -97,8 +97,8 @@ pub fn verify(bytes: &[u8], question: &Question<'_>) -> PdfReport {
     let clear = history::unambiguous(&document);
     let mut found: Vec<Found> = fields.into_iter().map(|f| Found::new(&document, f, &clear)).collect();
     found.sort_by_key(Found::end);
-    let oldest = found.iter().filter_map(Found::section).max().unwrap_or(0);
-    let history = History::new(&document, oldest);
+    let ends = found.iter().filter_map(|f| Some((f.section()?, f.end()))).collect();
+    let history = History::new(&document, &ends);
     let store = enclosed::of_document(&document).unwrap_or_default();
     let judged = judge_all(&document, &found, &history, &store, question);
     report.signatures = level::settle(&document, &found, &history, &store, judged);

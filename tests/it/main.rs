@@ -29,3 +29,4 @@ mod sandbox;
 mod scan;
 mod seal_judges;
 mod sheet_judges;
+mod verify_judges;

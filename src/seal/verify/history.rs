@@ -5,7 +5,7 @@ use super::changes::{Changes, MAX_OBJECTS, TOO_MANY};
 use super::updates::{self, References};
 use crate::fault::{Code, Fault, Outcome};
 use crate::pdf::revise::{Document, Kind, Section};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What happened to a file after some revision.
 pub(super) struct History {
@@ -16,10 +16,12 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Compares all revisions from section `base` (counted from the newest) on.
-    pub(super) fn new(document: &Document<'_>, base: usize) -> History {
+    /// Compares all revisions from the oldest of `ends` on: sections counted from the newest, and where the bytes of their
+    /// revision end. A revision is read within its own bytes, so that no object of it can reach into what came later.
+    pub(super) fn new(document: &Document<'_>, ends: &BTreeMap<usize, usize>) -> History {
         let sections: Vec<usize> = document.sections().iter().map(|s| s.offset).collect();
-        let base = base.min(sections.len().saturating_sub(1));
+        let base =
+            ends.last_key_value().map_or(0, |(section, _)| *section).min(sections.len().saturating_sub(1));
         if base > MAX_REVISIONS {
             let fault = Fault::new(&TOO_MANY).detail(format!("{base} updates, limit {MAX_REVISIONS}"));
             return History { sections, steps: vec![Err(fault); base] };
@@ -28,9 +30,11 @@ impl History {
         let mut room = MAX_OBJECTS;
         let mut before: Option<(Document<'_>, References)> = None;
         for index in (0..base).rev() {
-            let step = || -> Outcome<(Changes, Document<'_>, References)> {
+            let mut step = || -> Outcome<(Changes, Document<'_>, References)> {
                 let open = |index: usize| {
-                    Document::open_at_section(document.bytes(), sections.get(index).copied().unwrap_or(0))
+                    let end = ends.get(&index).copied().unwrap_or(usize::MAX).min(document.bytes().len());
+                    let bytes = document.bytes().get(..end).unwrap_or_default();
+                    Document::open_at_section(bytes, sections.get(index).copied().unwrap_or(0))
                 };
                 let (old, mut references) = match before.take() {
                     Some(known) => known,
@@ -44,7 +48,6 @@ impl History {
                 let changes = updates::compare(&old, &new, &mut references)?;
                 Ok((changes, new, references))
             };
-            let mut step = step;
             steps.push(step().map(|(changes, new, references)| {
                 before = Some((new, references));
                 changes

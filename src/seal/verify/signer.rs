@@ -53,7 +53,7 @@ pub(super) fn judge(contents: &[u8], over: &[&[u8]], pades: bool) -> Judged {
         problems.push(finding(&CMS_NO_CERTIFICATE));
         return judged;
     };
-    if frame(&der).is_none_or(|hashes| hashes != [signer.digest]) {
+    if frame(&der, true).is_none_or(|hashes| hashes != [signer.digest]) {
         problems.push(finding(&CMS_ATTRIBUTES));
     }
     if signer.digest.is_weak() || signer.signature_alg.hash().is_weak() {
@@ -96,8 +96,8 @@ pub(super) fn judge(contents: &[u8], over: &[&[u8]], pades: bool) -> Judged {
 }
 
 /// What no signature covers and no reader needs, and which must be right all the same: version numbers (RFC 5652 5.1
-/// and 5.3) and the list of hashes, which is given back.
-fn frame(der: &[u8]) -> Option<Vec<Hash>> {
+/// and 5.3) and the list of hashes, which is given back. `is_data`: the contents are data.
+pub(super) fn frame(der: &[u8], is_data: bool) -> Option<Vec<Hash>> {
     let mut info = der::only(der, 0x30).ok()?.reader();
     info.expect(0x06).ok()?;
     let mut fields = info.expect(0xa0).ok()?.reader().expect(0x30).ok()?.reader();
@@ -127,8 +127,12 @@ fn frame(der: &[u8]) -> Option<Vec<Hash>> {
     plain(&signer.expect(0x30).ok()?)?;
     signer.optional(0xa0).ok()?;
     plain(&signer.expect(0x30).ok()?)?;
-    // No attribute certificates are taken, and contents are data.
-    let due = if other_lists { 5 } else { signer_version };
+    // No attribute certificates are taken.
+    let due = match (other_lists, is_data) {
+        (true, _) => 5,
+        (false, true) => signer_version,
+        (false, false) => 3,
+    };
     let fits = matches!((signer_version, by_key), (1, false) | (3, true)) && version == due;
     fits.then_some(hashes)
 }

@@ -99,7 +99,7 @@ fn no_flipped_bit_anywhere_leaves_the_paper_proven() {
     for place in 0..good.len() {
         // The padding is long and says the same everywhere.
         let same = place > hole + 4000 && place + 64 < hole + HOLE;
-        if if same { place % 197 != 0 } else { place % 2 != 0 } {
+        if place % if same { 397 } else { 5 } != 0 {
             continue;
         }
         // Bit 5 tells capital letters from small ones, which hexadecimal digits do not.
@@ -285,7 +285,7 @@ fn every_other_update_after_a_signature_is_illegal_and_names_its_object() {
     let world = world();
     let good = world.good();
     let stream = |text: &str| format!("<</Length {}>>stream\n{text}\nendstream", text.len());
-    let page = "/Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots 8 0 R/Resources<</Font<</F1 10 0 R>>/XObject<</X 11 0 R/Y 40 0 R>>>>";
+    let page = "/Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots 8 0 R/Resources<</Font<</F1 10 0 R>>/XObject<</X 11 0 R>>>>";
     let free_text = "<</Type/Annot/Subtype/FreeText/Rect[72 690 300 720]/Contents(khac)>>".to_owned();
     let fields = "[7 0 R 9 0 R 21 0 R";
     type Case<'a> = (&'a str, Vec<(u32, String)>, &'a str);
@@ -304,7 +304,6 @@ fn every_other_update_after_a_signature_is_illegal_and_names_its_object() {
         ("another page tree", vec![(1, "<</Type/Catalog/Pages 30 0 R/AcroForm 6 0 R>>".into()), (30, "<</Type/Pages/Kids[3 0 R]/Count 1>>".into())], "object 1 0"),
         ("title exchanged", vec![(5, "<</Producer(test)/Title(Khac)>>".into())], "object 5 0"),
         ("object freed", vec![(4, String::new())], "object 4 0"),
-        ("object that was pointed to in vain", vec![(40, stream("f"))], "object 40 0"),
         ("signature dictionary replaced", vec![(20, "<</Type/Sig/Filter/Adobe.PPKLite>>".into())], ""),
         ("field with an action", vec![
             (6, format!("<</Fields{fields} 30 0 R]/SigFlags 3>>")),

@@ -2,7 +2,10 @@
 
 use super::chain::{self, ChainReport, Given, Moment, Trust};
 use super::usage::Purpose;
-use super::{VerifyCode, enclosed, finding, signer::signing_certificate};
+use super::{
+    VerifyCode, enclosed, finding,
+    signer::{frame, signing_certificate},
+};
 use crate::cms::{self, Hash, KeyFacts};
 use crate::der::{self, DerError, Limits};
 use crate::fault::{Class, Code, Report};
@@ -45,6 +48,9 @@ pub(super) fn judge(token: &[u8], over: &[&[u8]], given: &Given<'_>, known: Mome
         return report;
     };
     report.time = Some(info.time);
+    if frame(token, false).is_none_or(|hashes| !hashes.contains(&signer.digest)) {
+        report.problems.push(finding(&TOKEN_BROKEN));
+    }
     let mut evidence = given.evidence.clone();
     enclosed::of_cms(&data, &mut evidence);
     let Some(certificate) = signer.certificate(&evidence.certificates) else {

@@ -14,7 +14,7 @@ pub(super) struct Case {
 
 const PADES: &str = "ETSI.CAdES.detached";
 const STAMP: &str = "ETSI.RFC3161";
-const PAGE: &str = "/Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots 8 0 R/Resources<</Font<</F1 10 0 R>>/XObject<</X 11 0 R/Y 40 0 R>>>>";
+const PAGE: &str = "/Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots 8 0 R/Resources<</Font<</F1 10 0 R>>/XObject<</X 11 0 R>>>>";
 const FIELD: &str = "/FT/Tx/T(name)/Type/Annot/Subtype/Widget/Rect[72 600 200 620]/P 3 0 R";
 const FIELDS: &str = "[7 0 R 9 0 R 21 0 R";
 
@@ -38,9 +38,12 @@ pub(super) fn good(pki: &Pki) -> Vec<Case> {
             cases.push(Case { class: "good", name: format!("{base}, {name}"), bytes });
         };
         add("as signed", pdf.clone());
-        add("signed twice", sign(&pdf, 22, PADES, &plain));
+        add("signed twice", sign(&pdf, 26, PADES, &plain));
         add("an object that nobody needs", update(&pdf, &[(30, "<</Idle true>>".into())]));
-        add("the same font once more", update(&pdf, &[(10, "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>".into())]));
+        add(
+            "the same font once more",
+            update(&pdf, &[(10, "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>".into())]),
+        );
         add("dates", update(&pdf, &[(5, "<</Producer(other)/Title(Quyet dinh)/ModDate(D:2026)>>".into())]));
         add("a field filled in", update(&pdf, &[(7, format!("<<{FIELD}/V(Tran)>>"))]));
         add("a field filled in and drawn", update(&pdf, &drawn("(Tran) Tj", "Tran")));
@@ -54,7 +57,7 @@ pub(super) fn good(pki: &Pki) -> Vec<Case> {
             cases.push(Case { class: "good", name: format!("certified P={level}, {name}"), bytes });
         };
         add("as signed", certified.clone());
-        add("signed again", sign(&certified, 22, PADES, &plain));
+        add("signed again", sign(&certified, 26, PADES, &plain));
         add("a field filled in", update(&certified, &[(7, format!("<<{FIELD}/V(Tran)>>"))]));
     }
     let locked = sign_with(&paper(), 20, PADES, &lock("Include", "(other)"), "", &plain);
@@ -91,7 +94,8 @@ pub(super) fn bad(pki: &Pki) -> Vec<Case> {
 /// Incremental saving, annotations, shadows by later updates.
 fn updates(pdf: &[u8], cases: &mut Vec<Case>) {
     let black = || stream("", "0 0 595 842 re f");
-    let annotation = |kind: &str| format!("<</Type/Annot/Subtype/{kind}/Rect[72 690 300 720]/Contents(khac)>>");
+    let annotation =
+        |kind: &str| format!("<</Type/Annot/Subtype/{kind}/Rect[72 690 300 720]/Contents(khac)>>");
     let with_30 = || (8, format!("{FIELDS} 30 0 R]"));
     let fake = |more: &str| {
         format!("<</FT/Sig/T(Fake)/Type/Annot/Subtype/Widget/Rect[72 690 300 720]/F 4/P 3 0 R{more}>>")
@@ -107,7 +111,6 @@ fn updates(pdf: &[u8], cases: &mut Vec<Case>) {
         ("ISA", "action on opening", vec![(1, "<</Type/Catalog/Pages 2 0 R/AcroForm 6 0 R/OpenAction<</S/JavaScript/JS(x)>>>>".into())]),
         ("ISA", "page boxes", vec![(3, format!("<<{}/Contents 4 0 R>>", PAGE.replace("595", "200")))]),
         ("ISA", "another title", vec![(5, "<</Producer(test)/Title(Khac)>>".into())]),
-        ("ISA", "an object that was missing", vec![(40, stream("/Type/XObject/Subtype/Form/BBox[0 0 9 9]", "0 0 9 9 re f"))]),
         ("EAA", "free text", vec![with_30(), (30, annotation("FreeText"))]),
         ("EAA", "stamp", vec![with_30(), (30, annotation("Stamp"))]),
         ("EAA", "redaction", vec![with_30(), (30, annotation("Redact"))]),
@@ -139,12 +142,15 @@ fn updates(pdf: &[u8], cases: &mut Vec<Case>) {
     }
     let loose = |text: &str| [pdf, text.as_bytes()].concat();
     let body = "4 0 obj\n<</Length 16>>stream\n0 0 595 842 re f\nendstream\nendobj\n";
-    let root = "trailer\n<</Size 41/Root 1 0 R>>\n";
+    let root = "trailer\n<</Size 100/Root 1 0 R>>\n";
     for (name, bytes) in [
         ("objects without cross-references", loose(body)),
         ("objects and a trailer", loose(&format!("{body}{root}%%EOF\n"))),
         ("objects and startxref 0", loose(&format!("{body}{root}startxref\n0\n%%EOF\n"))),
-        ("cross-references that begin anew", loose(&format!("{body}xref\n0 0\n{root}startxref\n{}\n%%EOF\n", pdf.len() + body.len()))),
+        (
+            "cross-references that begin anew",
+            loose(&format!("{body}xref\n0 0\n{root}startxref\n{}\n%%EOF\n", pdf.len() + body.len())),
+        ),
     ] {
         cases.push(Case { class: "ISA", name: name.into(), bytes });
     }
@@ -153,7 +159,8 @@ fn updates(pdf: &[u8], cases: &mut Vec<Case>) {
 /// The text field with a value and a look that draws this.
 fn drawn(operators: &str, value: &str) -> Vec<(u32, String)> {
     let content = format!("/Tx BMC q BT /Helv 10 Tf 2 4 Td {operators} ET Q EMC");
-    let look = stream("/Type/XObject/Subtype/Form/BBox[0 0 128 20]/Resources<</Font<</Helv 10 0 R>>>>", &content);
+    let look =
+        stream("/Type/XObject/Subtype/Form/BBox[0 0 128 20]/Resources<</Font<</Helv 10 0 R>>>>", &content);
     vec![(7, format!("<<{FIELD}/V({value})/AP<</N 31 0 R>>>>")), (31, look)]
 }
 
@@ -211,11 +218,30 @@ fn forgeries(pdf: &[u8], cases: &mut Vec<Case>) {
         ("USF", "Contents null", hole(b"null")),
         ("USF", "Contents empty", hole(b"<>")),
         ("USF", "Contents 00", hole(b"<00>")),
-        ("USF", "Contents all zeros", { let mut b = pdf.to_vec(); b[before + 1..after - 1].fill(b'0'); b }),
+        ("USF", "Contents all zeros", {
+            let mut b = pdf.to_vec();
+            b[before + 1..after - 1].fill(b'0');
+            b
+        }),
         ("SWA", "a second Contents in the hole", hole(&[b"<00>/Contents <", cms, b">"].concat())),
         ("SWA", "another key in the hole", hole(&[b"<", cms, b">/Evil(x)"].concat())),
-        ("SWA", "an object in the hole", hole(&[b"<", cms, b">>>endobj 4 0 obj<</Length 16>>stream\n0 0 595 842 re f\nendstream endobj 41 0 obj<<"].concat())),
-        ("SWA", "cross-references in the hole", hole(&[b"<", cms, b">%\nxref\n0 0\ntrailer<</Root 1 0 R>>startxref\n0\n%%EOF"].concat())),
+        (
+            "SWA",
+            "an object in the hole",
+            hole(
+                &[
+                    b"<",
+                    cms,
+                    b">>>endobj 4 0 obj<</Length 16>>stream\n0 0 595 842 re f\nendstream endobj 41 0 obj<<",
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "SWA",
+            "cross-references in the hole",
+            hole(&[b"<", cms, b">%\nxref\n0 0\ntrailer<</Root 1 0 R>>startxref\n0\n%%EOF"].concat()),
+        ),
         ("SWA", "white space after the digits", hole(&[b"<", cms, b">"].concat())),
         ("SWA", "a literal string", hole(b"(x)")),
     ];
@@ -232,8 +258,16 @@ fn forgeries(pdf: &[u8], cases: &mut Vec<Case>) {
         name: "the signature dictionary copied".into(),
         bytes: update(pdf, &[(30, value), (31, copy.into()), list.clone()]),
     });
-    cases.push(Case { class: "SWA", name: "two fields, one signature".into(), bytes: update(pdf, &[(31, shared), list]) });
-    for (name, tail) in [("junk after the end", &b"junk"[..]), ("a comment after the end", b"% hello there\n"), ("zeros after the end", &[0; 64])] {
+    cases.push(Case {
+        class: "SWA",
+        name: "two fields, one signature".into(),
+        bytes: update(pdf, &[(31, shared), list]),
+    });
+    for (name, tail) in [
+        ("junk after the end", &b"junk"[..]),
+        ("a comment after the end", b"% hello there\n"),
+        ("zeros after the end", &[0; 64]),
+    ] {
         cases.push(Case { class: "coverage", name: name.into(), bytes: [pdf, tail].concat() });
     }
 }
@@ -246,28 +280,39 @@ fn structure(pdf: &[u8], cases: &mut Vec<Case>) {
     let at = startxref(pdf);
     let tail = |offset: usize| format!("startxref\n{offset}\n%%EOF\n");
     let cut = pdf.windows(9).rposition(|w| w == b"startxref").unwrap();
-    for (name, offset) in [("startxref one too far", at + 1), ("startxref one short", at - 1), ("startxref beyond", pdf.len() * 2)] {
+    for (name, offset) in [
+        ("startxref one too far", at + 1),
+        ("startxref one short", at - 1),
+        ("startxref beyond", pdf.len() * 2),
+    ] {
         add(name, [&pdf[..cut], tail(offset).as_bytes()].concat());
     }
     let own = pdf.len();
-    let looped = format!("xref\n0 0\ntrailer\n<</Size 41/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {own}>>\n{}", tail(own));
+    let looped = format!(
+        "xref\n0 0\ntrailer\n<</Size 100/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {own}>>\n{}",
+        tail(own)
+    );
     add("Prev that names itself", [pdf, looped.as_bytes()].concat());
     let locked = format!(
-        "xref\n0 0\ntrailer\n<</Size 41/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {at}/Encrypt<</Filter/Standard/V 1/R 2/O<00>/U<00>/P -4>>>>\n{}",
+        "xref\n0 0\ntrailer\n<</Size 100/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {at}/Encrypt<</Filter/Standard/V 1/R 2/O<00>/U<00>/P -4>>>>\n{}",
         tail(own)
     );
     add("encrypted later", [pdf, locked.as_bytes()].concat());
-    let hybrid = format!("xref\n0 0\ntrailer\n<</Size 41/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {at}/XRefStm {at}>>\n{}", tail(own));
+    let hybrid = format!(
+        "xref\n0 0\ntrailer\n<</Size 100/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {at}/XRefStm {at}>>\n{}",
+        tail(own)
+    );
     add("hybrid", [pdf, hybrid.as_bytes()].concat());
     let font = "10 0 obj\n<</Type/Font/Subtype/Type1/BaseFont/Symbol>>\nendobj\n";
     let first = own + font.len();
     let twice = format!(
-        "{font}xref\n10 1\n{:010} 00000 n \n10 1\n{own:010} 00000 n \ntrailer\n<</Size 41/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {at}>>\n{}",
+        "{font}xref\n10 1\n{:010} 00000 n \n10 1\n{own:010} 00000 n \ntrailer\n<</Size 100/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {at}>>\n{}",
         find(pdf, b"%PDF"),
         tail(first)
     );
     add("one object in two places", [pdf, twice.as_bytes()].concat());
-    let skipped = format!("xref\n0 0\ntrailer\n<</Size 41/Root 1 0 R/Info 5 0 R/ID[<00><01>]>>\n{}", tail(own));
+    let skipped =
+        format!("xref\n0 0\ntrailer\n<</Size 100/Root 1 0 R/Info 5 0 R/ID[<00><01>]>>\n{}", tail(own));
     add("a chain that forgets the signed revision", [pdf, skipped.as_bytes()].concat());
     for part in 1..12 {
         add(&format!("cut after {part}/12"), pdf[..pdf.len() * part / 12].to_vec());
@@ -292,14 +337,35 @@ fn flips(pdf: &[u8], cases: &mut Vec<Case>) {
         ("trailer", pdf.len() - 40),
         ("header", 6),
     ];
-    let end = pdf[open + 1..open + HOLE].iter().rposition(|d| *d != b'0').unwrap();
-    places.extend((1..24).map(|n| ("CMS", open + 1 + end * n / 24)));
+    // In the signature data, found by their names; hexadecimal digits, so that a place is two of them.
+    let data = |marker: &[u8]| {
+        let marker = hex::encode(marker);
+        open + pdf[open..open + HOLE].windows(marker.len()).position(|w| w == marker.as_bytes()).unwrap()
+    };
+    let oid = |tail: &[u8]| data(&[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01], tail].concat());
+    let end = open + pdf[open..open + HOLE].iter().rposition(|d| *d != b'0').unwrap();
+    places.extend([
+        ("CMS type", oid(&[7, 2]) + 16),
+        ("CMS version", oid(&[7, 2]) + 16 + 2 + 18 + 5),
+        ("CMS hashes", data(&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01]) + 17),
+        ("CMS certificate", data(b"TEST officer") + 7),
+        ("CMS certificate's key", data(b"TEST officer") + 150),
+        ("CMS message digest", oid(&[9, 4]) + 18 + 12),
+        ("CMS content type", oid(&[9, 3]) + 18 + 20),
+        ("CMS named certificate", oid(&[9, 16, 2, 47]) + 22 + 20),
+        ("CMS end", end),
+    ]);
+    if pdf[open..].windows(24).any(|w| w == hex::encode(b"TEST stamper").as_bytes()) {
+        places.extend([
+            ("stamp data", oid(&[9, 16, 1, 4]) - 60),
+            ("stamp contents", oid(&[9, 16, 1, 4]) + 22 + 30),
+            ("stamp certificate", data(b"TEST stamper") + 7),
+        ]);
+    }
     for (region, place) in places {
         let mut bytes = pdf.to_vec();
-        bytes[place] ^= if region == "CMS" { 1 } else { 4 };
-        // Half of the flips of a digit make no digit: those are other mutants.
-        let name = format!("{region} at {place}");
-        cases.push(Case { class: "flip", name, bytes });
+        bytes[place] ^= if (open..open + HOLE).contains(&place) { 1 } else { 4 };
+        cases.push(Case { class: "flip", name: region.into(), bytes });
     }
 }
 
@@ -321,7 +387,10 @@ fn shapes_of_cms(pki: &Pki, cases: &mut Vec<Case>) {
         ("SHA-1", Shape { sha1: true, ..good.clone() }),
         ("indefinite length", Shape { indefinite: true, ..good.clone() }),
         ("something in the padding", Shape { padding: &[0, 0, 1], ..good.clone() }),
-        ("another content type", Shape { content_type: &[1, 2, 840, 113_549, 1, 9, 16, 1, 4], ..good.clone() }),
+        (
+            "another content type",
+            Shape { content_type: &[1, 2, 840, 113_549, 1, 9, 16, 1, 4], ..good.clone() },
+        ),
         ("a time stamp over something else", Shape { stamp: Some(&foreign), ..good.clone() }),
         ("a time stamp from the future", Shape { stamp: Some(&late), ..good.clone() }),
         ("a time stamp by somebody who may not", Shape { stamp: Some(&officer), ..good.clone() }),
@@ -340,7 +409,10 @@ fn shapes_of_cms(pki: &Pki, cases: &mut Vec<Case>) {
         Ask { stamping: true, ..ask("for time stamps", &pki.inter) },
         Ask { days: (-30, -1), ..ask("expired", &pki.inter) },
         Ask { days: (1, 30), ..ask("not yet valid", &pki.inter) },
-        Ask { hash: openssl::hash::MessageDigest::sha1(), ..ask("certificate signed with SHA-1", &pki.inter) },
+        Ask {
+            hash: openssl::hash::MessageDigest::sha1(),
+            ..ask("certificate signed with SHA-1", &pki.inter)
+        },
         ask("by an officer", &pki.officer),
         ask("by a stranger", &stranger),
     ];
@@ -354,7 +426,9 @@ fn shapes_of_cms(pki: &Pki, cases: &mut Vec<Case>) {
 }
 
 fn certify_as(level: u8) -> String {
-    format!("/Reference[<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/P {level}/V/1.2>>>>]")
+    format!(
+        "/Reference[<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/P {level}/V/1.2>>>>]"
+    )
 }
 
 fn lock(action: &str, fields: &str) -> String {
@@ -372,7 +446,7 @@ fn permissions(pki: &Pki, cases: &mut Vec<Case>) {
     for style in [Style::Table, Style::Packed] {
         let one = sign_with(&paper_in(style), 20, PADES, &certify_as(1), "", &plain);
         add(format!("{style:?}, P=1, a field filled in"), update(&one, &fill()));
-        add(format!("{style:?}, P=1, signed again"), sign(&one, 22, PADES, &plain));
+        add(format!("{style:?}, P=1, signed again"), sign(&one, 26, PADES, &plain));
         for level in [2, 3] {
             let two = sign_with(&paper_in(style), 20, PADES, &certify_as(level), "", &plain);
             let visible = "<</FT/Sig/T(Seen)/V 30 0 R/Type/Annot/Subtype/Widget/Rect[72 690 300 720]/F 132/P 3 0 R/AP<</N 31 0 R>>>>";
@@ -382,7 +456,10 @@ fn permissions(pki: &Pki, cases: &mut Vec<Case>) {
                 (8, format!("{FIELDS} 32 0 R]")),
                 (6, format!("<</Fields{FIELDS} 32 0 R]/SigFlags 3>>")),
             ];
-            add(format!("{style:?}, P={level}, a visible field added"), seal(&two, 30, PADES, "", &objects, &plain));
+            add(
+                format!("{style:?}, P={level}, a visible field added"),
+                seal(&two, 30, PADES, "", &objects, &plain),
+            );
             let note = "<</Type/Annot/Subtype/FreeText/Rect[72 690 300 720]/Contents(khac)>>".to_owned();
             let objects = [(8, format!("{FIELDS} 30 0 R]")), (30, note)];
             add(format!("{style:?}, P={level}, a note over the text"), update(&two, &objects));
@@ -436,9 +513,16 @@ fn stores(pki: &Pki, cases: &mut Vec<Case>) {
             ("store replaced", vec![(1, page("/DSS 80 0 R")), (80, "<</Type/DSS>>".to_owned())]),
             ("lists removed", vec![(62, "[]".to_owned())]),
             ("a list exchanged", vec![(66, stream("", "x"))]),
-            ("store of another shape", vec![(60, "<</Type/DSS/Certs 61 0 R/CRLs 62 0 R/Evil 4 0 R>>".to_owned())]),
+            (
+                "store of another shape",
+                vec![(60, "<</Type/DSS/Certs 61 0 R/CRLs 62 0 R/Evil 4 0 R>>".to_owned())],
+            ),
         ] {
-            cases.push(Case { class: "DSS", name: format!("{base}, {name}"), bytes: update(&archived, &objects) });
+            cases.push(Case {
+                class: "DSS",
+                name: format!("{base}, {name}"),
+                bytes: update(&archived, &objects),
+            });
         }
         let mut bytes = archived.clone();
         let at = find(&bytes, b"/Type/DSS");
@@ -453,11 +537,12 @@ fn shadows(pki: &Pki, cases: &mut Vec<Case>) {
     let mut add = |name: &str, class: &'static str, bytes: Vec<u8>| {
         cases.push(Case { class, name: name.into(), bytes });
     };
-    let planted = [&paper()[..], b"10 0 obj\n<</Type/Font/Subtype/Type1/BaseFont/Symbol>>\nendobj\n"].concat();
+    let planted =
+        [&paper()[..], b"10 0 obj\n<</Type/Font/Subtype/Type1/BaseFont/Symbol>>\nendobj\n"].concat();
     let signed = sign(&planted, 20, PADES, &plain);
     let (at, prev, own) = (paper().len(), startxref(&signed), signed.len());
     let switch = format!(
-        "xref\n10 1\n{at:010} 00000 n \ntrailer\n<</Size 41/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {prev}>>\nstartxref\n{own}\n%%EOF\n"
+        "xref\n10 1\n{at:010} 00000 n \ntrailer\n<</Size 100/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {prev}>>\nstartxref\n{own}\n%%EOF\n"
     );
     add("a planted font switched to", "shadow hide-and-replace", [&signed[..], switch.as_bytes()].concat());
     // The page's content is the document's metadata as well, or its security store's list.
@@ -469,16 +554,51 @@ fn shadows(pki: &Pki, cases: &mut Vec<Case>) {
     let other = stream("/Type/Metadata/Subtype/XML", "0 0 595 842 re f");
     add("metadata that is the page's content", "shadow replace", update(&signed, &[(50, other)]));
     let catalog = "<</Type/Catalog/Pages 2 0 R/AcroForm 6 0 R/DSS<</Type/DSS/CRLs 51 0 R>>>>".to_owned();
-    let prepared = update(&paper(), &[(1, catalog), (3, format!("<<{PAGE}/Contents 51 0 R>>")), (51, "[4 0 R]".into())]);
+    let prepared =
+        update(&paper(), &[(1, catalog), (3, format!("<<{PAGE}/Contents 51 0 R>>")), (51, "[4 0 R]".into())]);
     let signed = sign(&prepared, 20, PADES, &plain);
     let objects = [(51, "[4 0 R 52 0 R]".to_owned()), (52, stream("", "0 0 595 842 re f"))];
     add("lists that are the page's content", "shadow replace", update(&signed, &objects));
+    let page = format!("<<{}/Contents 4 0 R>>", PAGE.replace("/X 11 0 R", "/X 11 0 R/Y 40 0 R"));
+    let signed = sign(&update(&paper(), &[(3, page)]), 20, PADES, &plain);
+    let form = stream("/Type/XObject/Subtype/Form/BBox[0 0 9 9]", "0 0 9 9 re f");
+    add("an object that was missing", "shadow hide-and-replace", update(&signed, &[(40, form)]));
+    // Objects that the signed revision promises, and that only come with what is appended: behind its end, or across it.
+    let unsigned = update(&paper(), &[(3, format!("<<{PAGE}/Contents[4 0 R 12 0 R]>>"))]);
+    // The object's place and bytes that stand before the cross-references that promise it.
+    let promised = |at: usize, before: &str| {
+        let mut file = [&unsigned[..], before.as_bytes()].concat();
+        let (prev, own) = (startxref(&file), file.len());
+        let section = format!(
+            "xref\n12 1\n{at:010} 00000 n \ntrailer\n<</Size 13/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {prev}>>\nstartxref\n{own}\n%%EOF\n"
+        );
+        file.extend_from_slice(section.as_bytes());
+        sign(&file, 20, PADES, &plain)
+    };
+    let later = |signed: &[u8], tail: &str| {
+        update(&[signed, tail.as_bytes()].concat(), &[(30, "<</Idle true>>".to_owned())])
+    };
+    let length = promised(0, "").len();
+    let behind = promised(length, "");
+    let black = "12 0 obj\n<</Length 16>>stream\n0 0 595 842 re f\nendstream\nendobj\n";
+    add("an object behind the signed end", "shadow hide-and-replace", later(&behind, black));
+    let across = |length: usize| format!("% 12 0 obj<</Length {length:07}>>stream\n");
+    let from = unsigned.len();
+    let signed = promised(from + 2, &across(0));
+    let signed = promised(from + 2, &across(signed.len() - from - across(0).len()));
+    add(
+        "an object across the signed end",
+        "shadow hide-and-replace",
+        later(&signed, "\nendstream\nendobj\n"),
+    );
     // A font of the file's own draws other letters than the value says.
-    let font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding<</Type/Encoding/Differences[84/K/r/h]>>>>";
+    let font =
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding<</Type/Encoding/Differences[84/K/r/h]>>>>";
     let prepared = update(&paper(), &[(53, font.to_owned()), (54, "<</F 53 0 R>>".into())]);
     let signed = sign(&prepared, 20, PADES, &plain);
     let content = "/Tx BMC q BT /Helv 10 Tf 2 4 Td (Tran) Tj ET Q EMC";
-    let look = stream("/Type/XObject/Subtype/Form/BBox[0 0 128 20]/Resources<</Font<</Helv 53 0 R>>>>", content);
+    let look =
+        stream("/Type/XObject/Subtype/Form/BBox[0 0 128 20]/Resources<</Font<</Helv 53 0 R>>>>", content);
     let objects = [(7, format!("<<{FIELD}/V(Tran)/AP<</N 31 0 R>>>>")), (31, look)];
     add("a font that draws other letters", "shadow replace", update(&signed, &objects));
 }

@@ -89,6 +89,7 @@ pub(super) fn changed(old: &Document<'_>, new: &Document<'_>, references: &Refer
     if numbers.len() > MAX_CHANGES {
         return Err(Fault::new(&TOO_MANY).detail(format!("{} objects in one update", numbers.len())));
     }
+    let room = old.trailer().get(b"Size").and_then(Value::as_int).unwrap_or(i64::MAX);
     let mut trailer = References::default();
     trailer.count(&Value::Dict(old.trailer().clone()), true);
     let (mut changes, mut fresh) = (Vec::new(), HashSet::new());
@@ -99,6 +100,10 @@ pub(super) fn changed(old: &Document<'_>, new: &Document<'_>, references: &Refer
             (None, Some(_)) => {
                 if references.to(number) + trailer.to(number) > 0 {
                     let why = "an object that the signed revision pointed to in vain was added";
+                    return Err(illegal(ObjectId::new(number), why));
+                }
+                if i64::from(number) < room {
+                    let why = "an object was added under a number that the signed revision had room for";
                     return Err(illegal(ObjectId::new(number), why));
                 }
                 fresh.insert(number);
