@@ -4,6 +4,7 @@
 //! of `effects.jsonl`, and fails on purpose when told to ([`mischief`]). It serves this machine only ([`loopback`]).
 
 pub mod effects;
+pub mod issuer;
 pub mod loopback;
 pub mod mischief;
 pub mod mock_portal;
@@ -20,4 +21,6 @@ pub const CODES: &[&Code] = &[
     &effects::STATE_IN_USE,
     &effects::STATE_BROKEN,
     &mock_wallet::NO_SENDERS,
+    &issuer::BAD_PATH,
+    &issuer::DOCUMENT_LOST,
 ];

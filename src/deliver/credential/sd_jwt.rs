@@ -236,7 +236,7 @@ fn digest(disclosure: &str) -> String {
 }
 
 /// Claims that a verifier must see (SD-JWT VC, 3.2.2.2), and ours that bind the document.
-fn may_be_disclosable(name: &str) -> bool {
+pub(super) fn may_be_disclosable(name: &str) -> bool {
     !ALWAYS_PLAIN.contains(&name)
 }
 

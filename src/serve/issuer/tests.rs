@@ -1,0 +1,227 @@
+use super::*;
+use crate::clock::Clock;
+use crate::deliver::credential::issuance::Issuance;
+use crate::deliver::credential::issuer::{CONFIGURATION, Profile, VCT};
+use crate::deliver::credential::jose::{self, Jwk, Object};
+use crate::deliver::credential::register::Handle;
+use crate::deliver::credential::sd_jwt::{self, Rules};
+use crate::deliver::credential::status_list::StatusList;
+use crate::deliver::credential::{jwe, offer};
+use crate::deliver::wire_key::SigningKey;
+use crate::digest::Sha256;
+use crate::serve::loopback::Loopback;
+use std::sync::atomic::{AtomicI64, Ordering};
+use zeroize::Zeroizing;
+
+const PDF: &[u8] = b"%PDF-1.7\nm\xe1\xbb\x99t t\xc3\xa0i li\xe1\xbb\x87u\n%%EOF\n";
+const PIN: &str = "482913";
+const NOW: i64 = 1_790_000_000;
+
+/// An issuer that is being served, with a clock that stands.
+struct World {
+    _folder: tempfile::TempDir,
+    store: Arc<Store>,
+    blobs: Arc<Blobs>,
+    at: PublicUrl,
+    key: SigningKey,
+    clock: Arc<AtomicI64>,
+    client: reqwest::Client,
+    _serving: Serving,
+}
+
+struct Serving(tokio::task::JoinHandle<Outcome<()>>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl World {
+    async fn new() -> World {
+        World::below("/h/mau").await
+    }
+
+    async fn below(path: &str) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(&folder.path().join("issuer.db")).unwrap());
+        let blobs = Arc::new(Blobs::open(&folder.path().join("blobs")).unwrap());
+        let key = SigningKey::mint().unwrap();
+        let loopback = Loopback::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let at = PublicUrl::parse(&format!("{}{path}", loopback.url())).unwrap();
+        let clock = Arc::new(AtomicI64::new(NOW * 1000));
+        let profile =
+            Profile { issuer: at.issuer(), office: "H40.17.5".into(), office_name: "UBND xã Mẫu".into() };
+        let secrets = store.secrets().await.unwrap();
+        let issuer = Issuer::new(
+            profile,
+            key.clone(),
+            &[],
+            &secrets,
+            Arc::clone(&store),
+            Clock::Set(Arc::clone(&clock)),
+        );
+        let router = router(issuer.unwrap(), Arc::clone(&blobs), &at);
+        let serving = Serving(tokio::spawn(loopback.serve(router, std::future::pending())));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        World { _folder: folder, store, blobs, at, key, clock, client, _serving: serving }
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.load(Ordering::SeqCst) / 1000
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.clock.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    async fn offer_with(&self, change: impl FnOnce(&mut offer::Wish)) -> (Issuance, String) {
+        let mut wish = offer::Wish {
+            digests: self.blobs.put(PDF).unwrap(),
+            fields: json!({ "name": "Đinh Văn Mẫu" }).as_object().unwrap().clone(),
+            pin: Some(Zeroizing::new(PIN.into())),
+            holder: None,
+            ready_at: 0,
+            lasts: 3_600,
+            valid: Some(86_400 * 365),
+            document_lasts: 86_400 * 30,
+            supersedes: None,
+        };
+        change(&mut wish);
+        let made = offer::make(wish, self.now()).unwrap();
+        let issuance = self.store.add(made.issuance).await.unwrap();
+        (issuance, made.link.to_string())
+    }
+
+    async fn offer(&self) -> (Issuance, String) {
+        self.offer_with(|_| {}).await
+    }
+
+    fn url(&self, below: &str) -> String {
+        format!("{}{below}", self.at.issuer())
+    }
+
+    async fn get(&self, url: &str) -> (u16, Value) {
+        said(self.client.get(url).send().await.unwrap()).await
+    }
+
+    async fn redeem(&self, link: &str, pin: &str) -> (u16, Value) {
+        let code = offer::code_of(link);
+        let form = format!(
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Apre-authorized_code&pre-authorized_code={}&tx_code={pin}&user_pin={pin}&resource=x",
+            *code
+        );
+        self.token(&form).await
+    }
+
+    async fn token(&self, form: &str) -> (u16, Value) {
+        let request =
+            self.client.post(self.url("/token")).header("content-type", "application/x-www-form-urlencoded");
+        let response = request.body(form.to_owned()).send().await.unwrap();
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        said(response).await
+    }
+
+    async fn nonce(&self) -> String {
+        let response = self.client.post(self.url("/nonce")).send().await.unwrap();
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        said(response).await.1["c_nonce"].as_str().unwrap().to_owned()
+    }
+
+    fn proof(&self, holder: &SigningKey, nonce: &str) -> String {
+        let header = json!({ "typ": "openid4vci-proof+jwt", "jwk": Jwk::of_signer(holder).unwrap() });
+        let payload = json!({ "aud": self.at.issuer(), "iat": self.now(), "nonce": nonce });
+        jose::sign(object(header), &object(payload), holder).unwrap()
+    }
+
+    async fn ask(&self, holder: &SigningKey) -> Value {
+        let nonce = self.nonce().await;
+        json!({ "credential_configuration_id": CONFIGURATION, "proofs": { "jwt": [self.proof(holder, &nonce)] } })
+    }
+
+    async fn post(&self, below: &str, token: &str, body: &Value) -> (u16, Value) {
+        let request =
+            self.client.post(self.url(below)).bearer_auth(token).header("content-type", "application/json");
+        said(request.body(body.to_string()).send().await.unwrap()).await
+    }
+
+    /// From a fresh offer to its token.
+    async fn granted(&self) -> (Issuance, String) {
+        let (issuance, link) = self.offer().await;
+        let (status, answer) = self.redeem(&link, PIN).await;
+        assert_eq!(status, 200, "{answer}");
+        (issuance, answer["access_token"].as_str().unwrap().to_owned())
+    }
+
+    async fn issued(&self, holder: &SigningKey) -> (Issuance, String, Value) {
+        let (issuance, token) = self.granted().await;
+        let (status, answer) = self.post("/credential", &token, &self.ask(holder).await).await;
+        assert_eq!(status, 200, "{answer}");
+        (issuance, token, answer)
+    }
+
+    fn verify(&self, credential: &str) -> sd_jwt::Verified {
+        let rules = Rules { now: self.now(), issuer: &self.at.issuer(), vct: VCT };
+        sd_jwt::verify(credential, &Jwk::of_signer(&self.key).unwrap(), &rules).unwrap()
+    }
+
+    async fn stored(&self, issuance: &Issuance) -> Issuance {
+        self.store.look(Handle::Id(issuance.id.clone())).await.unwrap().unwrap()
+    }
+}
+
+async fn said(response: reqwest::Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let bytes = response.bytes().await.unwrap();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+fn object(value: Value) -> Object {
+    value.as_object().unwrap().clone()
+}
+
+fn holder() -> SigningKey {
+    SigningKey::mint().unwrap()
+}
+
+fn credential_in(answer: &Value) -> &str {
+    answer["credentials"][0]["credential"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn an_offer_becomes_a_credential_that_binds_the_document_that_is_fetched() {
+    for path in ["", "/h/quangninh"] {
+        let world = World::below(path).await;
+        let (_, link) = world.offer().await;
+        let (status, offer) = world.get(&world.url(&format!("/offers/{link}"))).await;
+        assert_eq!((status, &offer["credential_issuer"]), (200, &json!(world.at.issuer())));
+        let well_known = |name: &str| format!("{}/.well-known/{name}{path}", world.at.origin);
+        let (_, metadata) = world.get(&well_known("openid-credential-issuer")).await;
+        assert_eq!(metadata["credential_issuer"], world.at.issuer());
+        assert_eq!(metadata["credential_endpoint"], world.url("/credential"));
+        let (_, oauth) = world.get(&well_known("oauth-authorization-server")).await;
+        assert_eq!(oauth["issuer"], world.at.issuer());
+        let (status, token) = world.redeem(&link, PIN).await;
+        assert_eq!((status, &token["token_type"]), (200, &json!("Bearer")));
+        let token = token["access_token"].as_str().unwrap();
+        let key = holder();
+        let (status, answer) = world.post("/credential", token, &world.ask(&key).await).await;
+        assert_eq!(status, 200, "{answer}");
+        let verified = world.verify(credential_in(&answer));
+        assert_eq!(verified.holder, Jwk::of_signer(&key).unwrap());
+        assert_eq!(verified.claims["name"], "Đinh Văn Mẫu");
+        let doc = &verified.claims["doc"];
+        let response = world.client.get(doc["uri"].as_str().unwrap()).send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "application/pdf");
+        let bytes = response.bytes().await.unwrap();
+        assert_eq!(doc["sha256"], Sha256::of(&bytes).to_string());
+        assert_eq!(doc["size"], bytes.len());
+        let told = json!({ "notification_id": answer["notification_id"], "event": "credential_accepted" });
+        for _ in 0..2 {
+            assert_eq!(world.post("/notification", token, &told).await.0, 204);
+        }
+        let (_, keys) = world.get(&well_known("jwt-vc-issuer")).await;
+        assert_eq!(keys["jwks"]["keys"][0]["kid"], verified.header["kid"]);
+    }
+}
