@@ -17,7 +17,6 @@ use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
@@ -71,7 +70,7 @@ pub struct Shared {
     openapi: String,
 }
 
-/// The endpoints.
+/// The endpoints, to be [`dressed`](super::front::dressed).
 pub fn router(issuer: Issuer<Store>, blobs: Arc<Blobs>, at: &PublicUrl) -> Router {
     let shared =
         Arc::new(Shared { issuer, blobs, encrypting: Semaphore::new(2), openapi: openapi::text(at) });
@@ -95,14 +94,7 @@ pub fn router(issuer: Issuer<Store>, blobs: Arc<Blobs>, at: &PublicUrl) -> Route
             .route(&format!("{base}/readyz"), get(readyz))
             .route(&format!("{base}/openapi.json"), get(openapi_json));
     }
-    routes
-        .fallback(async || refuse(&Refusal { status: 404, error: "not_found", why: "there is nothing here" }))
-        .method_not_allowed_fallback(async || {
-            refuse(&Refusal { status: 405, error: "method_not_allowed", why: "see the Allow header" })
-        })
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(map_response(private))
-        .with_state(shared)
+    routes.layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(shared)
 }
 
 type App = State<Arc<Shared>>;
@@ -269,17 +261,6 @@ fn refuse(refusal: &Refusal) -> Response {
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
-    response
-}
-
-/// Nothing that is answered may be kept by anyone on the way, unless it says so itself.
-async fn private(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
 

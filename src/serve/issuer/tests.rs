@@ -62,7 +62,9 @@ impl World {
             Clock::Set(Arc::clone(&clock)),
         );
         let router = router(issuer.unwrap(), Arc::clone(&blobs), &at);
-        let serving = Serving(tokio::spawn(loopback.serve(router, std::future::pending())));
+        let serving = Serving(tokio::spawn(
+            loopback.serve(crate::serve::front::dressed(router), std::future::pending()),
+        ));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         World { _folder: folder, store, blobs, at, key, clock, client, _serving: serving }
     }
