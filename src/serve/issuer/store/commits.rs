@@ -136,7 +136,7 @@ fn savepoint<T>(
 const BATCH: usize = 64;
 const FORGET_EVERY: u32 = 1024;
 const VERSION: i64 = 1;
-const TABLES: &str = "
+pub(super) const TABLES: &str = "
 CREATE TABLE issuance (
   id TEXT NOT NULL UNIQUE, link BLOB NOT NULL UNIQUE, code BLOB NOT NULL UNIQUE, token BLOB UNIQUE, document BLOB NOT NULL UNIQUE,
   record BLOB NOT NULL
