@@ -17,6 +17,7 @@ mod chip_reading;
 mod engine;
 mod house;
 mod http_signature_judge;
+mod issuer;
 mod kill;
 mod ledger;
 mod playground;
