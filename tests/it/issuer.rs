@@ -292,6 +292,27 @@ fn what_a_wallet_holds_survives_a_kill_at_any_moment() {
     assert!(runtime.block_on(credential(&served.url, &access, &SigningKey::mint().unwrap())).is_none());
 }
 
+#[test]
+fn schemathesis_finds_no_failure_with_and_without_a_token() {
+    let program = std::env::var_os("HOSO_VENV").map(|venv| Path::new(&venv).join("bin/schemathesis"));
+    let Some(program) = program.filter(|program| program.is_file()) else {
+        eprintln!("skipped: HOSO_VENV has no schemathesis");
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let served = Served::new("/h/mau", false);
+    let code = runtime.block_on(code_of(&served.offer(&[])));
+    let access = runtime.block_on(token(&served.url, &code)).unwrap();
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wallet/schemathesis.toml");
+    for more in [vec![], vec!["-H".to_owned(), format!("Authorization: Bearer {access}")]] {
+        let mut command = Command::new(&program);
+        command.arg("--config-file").arg(&config).args(["run", "--max-examples", "20", "--no-color"]);
+        command.arg(format!("{}/openapi.json", served.url)).args(more).current_dir(served.folder.path());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
 fn http() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
