@@ -31,6 +31,8 @@ pub struct Config {
     /// How long deliveries are tried; the defaults suit the field, a training station shortens them.
     #[serde(default)]
     pub backoff: crate::deliver::outbox::Backoff,
+    /// The wallet issuer.
+    pub issuer: Option<IssuerConfig>,
     /// Who is delivered to, by name.
     #[serde(default)]
     pub recipients: BTreeMap<String, RecipientConfig>,
@@ -79,6 +81,18 @@ pub struct CscConfig {
     pub credential: Option<String>,
     /// OAuth 2.0 access token.
     pub token: Reference,
+}
+
+/// `[issuer]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct IssuerConfig {
+    /// The key that signs credentials: ECDSA P-256, PEM.
+    pub key: Reference,
+    /// Its certificate and those above it, PEM, below the station; goes into every credential.
+    pub certificates: Option<String>,
+    /// The public address, where `hoso serve` is not told another one.
+    pub public_url: Option<String>,
 }
 
 /// `[timestamp]`

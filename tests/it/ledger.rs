@@ -489,7 +489,10 @@ async fn a_changed_journal_is_found_out() {
     ledger.admit(vec![run("four")]).await.unwrap();
     for _ in 0..2 {
         let lease = only(ledger.claim("w", 1).await.unwrap());
-        ledger.settle(&lease.key, "w", Settlement::Later { made: None, after_ms: 0, reason: reason() }).await.unwrap();
+        ledger
+            .settle(&lease.key, "w", Settlement::Later { made: None, after_ms: 0, reason: reason() })
+            .await
+            .unwrap();
     }
     let lease = only(ledger.claim_parcels("w", 1).await.unwrap());
     ledger.settle_parcel(&lease.key, "w", receipted()).await.unwrap();

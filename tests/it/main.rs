@@ -18,6 +18,7 @@ mod chip_reading;
 mod engine;
 mod house;
 mod http_signature_judge;
+mod issuer;
 mod keys;
 mod kill;
 mod ledger;
