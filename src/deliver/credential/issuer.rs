@@ -478,6 +478,3 @@ fn wish(object: &Object) -> Result<Option<Recipient>, Refusal> {
     };
     jwe::recipient(wish).map(Some).map_err(refuse)
 }
-
-#[cfg(test)]
-mod tests;
