@@ -14,7 +14,7 @@ use crate::fault::{Fault, Outcome};
 use openssl::pkey::{PKey, Private};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Who issues what.
 #[derive(Debug, Clone)]
@@ -46,8 +46,17 @@ pub struct Issuer<R> {
     pub(super) requests_jwk: Jwk,
     register: Arc<R>,
     clock: Clock,
-    /// Signed status lists by number, with the count of revocations they show and the moment they were signed.
-    lists: Mutex<HashMap<u32, (u64, i64, Arc<str>)>>,
+    /// Signed status lists by number.
+    lists: tokio::sync::Mutex<HashMap<u32, SignedList>>,
+}
+
+/// A status list that is given out again while nothing changes.
+struct SignedList {
+    /// How many revocations it shows.
+    count: u64,
+    /// When it was signed.
+    at: i64,
+    token: Arc<str>,
 }
 
 /// What a wallet is answered: JSON, or the same encrypted.
@@ -92,7 +101,7 @@ impl<R: Register> Issuer<R> {
             .map_err(|_| Fault::new(&crate::deliver::wire_key::KEY_UNREADABLE))?;
         let requests_jwk = Jwk::of(&*requests)?;
         let nonces = Nonces::new(secrets.nonces);
-        let lists = Mutex::default();
+        let lists = tokio::sync::Mutex::default();
         Ok(Issuer { profile, key, header, jwk, nonces, requests, requests_jwk, register, clock, lists })
     }
 
@@ -293,27 +302,24 @@ impl<R: Register> Issuer<R> {
     pub async fn status(&self, list: u32) -> Result<Arc<str>, Refusal> {
         let later = |fault: Fault| Refusal::later(&fault);
         let now = self.now();
+        // Held while a list is signed: who comes meanwhile waits for that one and does not sign another.
+        let mut lists = self.lists.lock().await;
         let count = self.register.revocations(list).await.map_err(later)?;
-        let kept = |lists: &HashMap<u32, (u64, i64, Arc<str>)>| {
-            lists
-                .get(&list)
-                .filter(|l| l.0 == count && now - l.1 < super::status_list::TTL)
-                .map(|l| Arc::clone(&l.2))
-        };
-        if let Some(token) = kept(&self.lists.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(token);
+        if let Some(signed) = lists.get(&list)
+            && signed.count == count
+            && now.saturating_sub(signed.at) < super::status_list::TTL
+        {
+            return Ok(Arc::clone(&signed.token));
         }
         let unknown = Refusal { status: 404, error: "not_found", why: "there is no such status list" };
         let (count, places) = self.register.revoked(list).await.map_err(later)?.ok_or(unknown)?;
-        let uri = self.status_uri(list);
-        let token: Arc<str> = StatusList::with_revoked(places)
-            .token(&uri, now, self.header.clone(), &self.key)
-            .map_err(later)?
-            .into();
-        self.lists
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(list, (count, now, Arc::clone(&token)));
+        let (uri, header, key) = (self.status_uri(list), self.header.clone(), self.key.clone());
+        // Packing a million bits takes long enough to keep other wallets waiting.
+        let signing = move || StatusList::with_revoked(places).token(&uri, now, header, &key);
+        let signed = tokio::task::spawn_blocking(signing).await;
+        let failed = |_| later(Fault::new(&crate::deliver::wire_key::SIGNING_FAILED));
+        let token: Arc<str> = signed.map_err(failed)?.map_err(later)?.into();
+        lists.insert(list, SignedList { count, at: now, token: Arc::clone(&token) });
         Ok(token)
     }
 
@@ -478,6 +484,3 @@ fn wish(object: &Object) -> Result<Option<Recipient>, Refusal> {
     };
     jwe::recipient(wish).map(Some).map_err(refuse)
 }
-
-#[cfg(test)]
-mod tests;
