@@ -133,7 +133,7 @@ impl World {
     fn proof(&self, holder: &SigningKey, nonce: &str) -> String {
         let header = json!({ "typ": "openid4vci-proof+jwt", "jwk": Jwk::of_signer(holder).unwrap() });
         let payload = json!({ "aud": self.at.issuer(), "iat": self.now(), "nonce": nonce });
-        jose::sign(object(header), &object(payload), holder).unwrap()
+        jose::sign(object(&header), &object(&payload), holder).unwrap()
     }
 
     async fn ask(&self, holder: &SigningKey) -> Value {
@@ -179,7 +179,7 @@ async fn said(response: reqwest::Response) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
-fn object(value: Value) -> Object {
+fn object(value: &Value) -> Object {
     value.as_object().unwrap().clone()
 }
 

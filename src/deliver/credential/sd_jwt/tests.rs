@@ -56,7 +56,7 @@ impl World {
     }
 }
 
-fn disclosure(name: &str, value: Value) -> String {
+fn disclosure(name: &str, value: &Value) -> String {
     b64(json!(["c2FsdA", name, value]).to_string().as_bytes())
 }
 
@@ -79,7 +79,7 @@ fn what_is_issued_verifies_with_every_claim_and_with_any_part_withheld() {
 fn a_forged_disclosure_that_nothing_refers_to_is_refused() {
     let world = world();
     let mut text = world.issue(world.claims());
-    text.push_str(&disclosure("rank", json!("minister")));
+    text.push_str(&disclosure("rank", &json!("minister")));
     text.push('~');
     assert_eq!(world.why(&text), "a disclosure that nothing refers to");
 }
@@ -90,7 +90,7 @@ fn a_disclosure_or_a_digest_that_comes_twice_is_refused() {
     let text = world.issue(world.claims());
     let second = text.split('~').nth(1).unwrap();
     assert_eq!(world.why(&format!("{text}{second}~")), "a disclosure that comes twice");
-    let one = disclosure("name", json!("x"));
+    let one = disclosure("name", &json!("x"));
     let mut claims = world.claims();
     claims.insert("_sd".into(), json!([digest(&one), digest(&one)]));
     assert_eq!(world.why(&world.raw(TYP, &claims, &[one])), "a digest that stands in two places");
@@ -102,7 +102,7 @@ fn what_every_verifier_must_see_cannot_be_hidden() {
     for name in ["vct", "exp", "cnf", "status", "doc", "iss"] {
         let mut claims = world.claims();
         let value = claims.remove(name).unwrap_or(json!(1));
-        let hidden = disclosure(name, value);
+        let hidden = disclosure(name, &value);
         claims.insert("_sd".into(), json!([digest(&hidden)]));
         let why = world.why(&world.raw(TYP, &claims, &[hidden]));
         assert_eq!(why, "a claim that may not be selectively disclosed", "{name}");
@@ -170,15 +170,15 @@ fn disclosures_of_wrong_shape_and_endless_nests_are_refused() {
         assert!(world.why(&text).starts_with("a disclosure that"), "{shape}");
     }
     // A chain of disclosures, each of which holds the digest of the one before.
-    let mut chain = vec![disclosure("n", json!(1))];
+    let mut chain = vec![disclosure("n", &json!(1))];
     for _ in 0..60 {
         let last = digest(chain.last().unwrap());
-        chain.push(disclosure("n", json!({ "_sd": [last] })));
+        chain.push(disclosure("n", &json!({ "_sd": [last] })));
     }
     let mut claims = world.claims();
     claims.insert("_sd".into(), json!([digest(chain.last().unwrap())]));
     assert_eq!(world.why(&world.raw(TYP, &claims, &chain)), "too deep");
-    let many = vec![disclosure("n", json!(1)); 600];
+    let many = vec![disclosure("n", &json!(1)); 600];
     assert_eq!(world.why(&world.raw(TYP, &world.claims(), &many)), "too many disclosures");
 }
 
@@ -186,8 +186,8 @@ fn disclosures_of_wrong_shape_and_endless_nests_are_refused() {
 fn elements_and_nested_members_open_in_their_places() {
     let world = world();
     let element = b64(json!(["s1", "vàng"]).to_string().as_bytes());
-    let inner = disclosure("street", json!("Hàng Mẫu"));
-    let outer = disclosure("address", json!({ "_sd": [digest(&inner)], "city": "Hạ Long" }));
+    let inner = disclosure("street", &json!("Hàng Mẫu"));
+    let outer = disclosure("address", &json!({ "_sd": [digest(&inner)], "city": "Hạ Long" }));
     let mut claims = world.claims();
     claims.insert("_sd".into(), json!([digest(&outer), "AAAA"]));
     claims.insert("colours".into(), json!(["đỏ", { "...": digest(&element) }, { "...": "decoy" }]));
