@@ -9,6 +9,7 @@ use crate::original::Original;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// A folder of blobs.
 #[derive(Debug)]
@@ -167,6 +168,60 @@ impl Blobs {
         }
     }
 
+    /// Whether a blob lies here and survives a power cut. Its bytes were flushed before they got their name; whoever gave
+    /// it that name may not have flushed the folder yet, so that is done here.
+    ///
+    /// # Errors
+    /// `BLOB-001` where the folder cannot be flushed.
+    pub fn stands(&self, digest: &Blake3) -> Outcome<bool> {
+        let path = self.path(digest);
+        if !path.is_file() {
+            return Ok(false);
+        }
+        sync_folder(path.parent().unwrap_or(&self.root)).map_err(|e| refused(&e, "blobs"))?;
+        Ok(true)
+    }
+
+    /// Removes a blob for good; one that is not there is removed. Only for stores of what may be let go of: whoever asks
+    /// must know that nobody names it any more, and hold the lock under which names are given.
+    ///
+    /// # Errors
+    /// `BLOB-005`.
+    pub fn remove(&self, digest: &Blake3) -> Outcome<()> {
+        let path = self.path(digest);
+        let removed = match fs::remove_file(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+        // Flushed although nothing was there: a crash may have come between removing and flushing.
+        removed
+            .and_then(|()| sync_folder(path.parent().unwrap_or(&self.root)))
+            .map_err(|e| Fault::new(&NOT_REMOVED).at(digest.short()).detail(e.kind()))
+    }
+
+    /// Blobs that were stored at least this long ago. Removes, besides, stagings that nobody has written to for so long:
+    /// [`Blobs::open`] does so for dead processes, but some stay open for months.
+    ///
+    /// # Errors
+    /// `BLOB-001` where the folder cannot be read.
+    pub fn older_than(&self, age: Duration) -> Outcome<Vec<Blake3>> {
+        let now = SystemTime::now();
+        let aged = |entry: &fs::DirEntry| {
+            let stored = entry.metadata().and_then(|about| about.modified());
+            stored.is_ok_and(|at| now.duration_since(at).is_ok_and(|since| since >= age))
+        };
+        let read = |folder: &str| fs::read_dir(self.root.join(folder)).map_err(|e| refused(&e, "blobs"));
+        for staged in read("staging")?.flatten().filter(aged) {
+            let _ = fs::remove_file(staged.path());
+        }
+        let mut old = Vec::new();
+        for shard in 0..=255u8 {
+            let entries = read(&hex::encode([shard]))?.flatten().filter(aged);
+            old.extend(entries.filter_map(|e| e.file_name().to_str()?.parse::<Blake3>().ok()));
+        }
+        Ok(old)
+    }
+
     /// Where a blob lies.
     pub fn path(&self, digest: &Blake3) -> PathBuf {
         let hex = digest.to_string();
@@ -246,7 +301,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Outcome<()> {
 }
 
 /// Flushes a folder, so that the names in it survive a power cut.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
@@ -318,8 +373,17 @@ pub const OVER_LIMIT: Code = Code {
     remedy_vi: "Chia tệp nhỏ hơn hoặc nâng giới hạn trong bộ quy định",
     remedy_en: "split the file or raise the limit in the profile",
 };
+/// What is to be let go of stays.
+pub const NOT_REMOVED: Code = Code {
+    id: "BLOB-005",
+    class: Class::Later,
+    vi: "Không xóa được kết quả đọc thẻ đã hết mục đích lưu giữ",
+    en: "a chip reading that is no longer wanted cannot be removed",
+    remedy_vi: "Kiểm tra quyền ghi trên thư mục var/readings; việc xóa sẽ tự chạy lại",
+    remedy_en: "check the right to write in var/readings; it is tried again by itself",
+};
 /// Every code of this room.
-pub const CODES: &[&Code] = &[&NOT_STORED, &LOST, &UNREADABLE, &OVER_LIMIT];
+pub const CODES: &[&Code] = &[&NOT_STORED, &LOST, &UNREADABLE, &OVER_LIMIT, &NOT_REMOVED];
 
 #[cfg(test)]
 mod tests {
@@ -361,6 +425,41 @@ mod tests {
         fs::write(dir.path().join("staging/999999999-1"), b"half").unwrap();
         Blobs::open(dir.path()).unwrap();
         assert_eq!(fs::read_dir(dir.path().join("staging")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_and_can_be_stored_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path()).unwrap();
+        let face = blobs.put(b"a face").unwrap().blake3;
+        let other = blobs.put(b"another").unwrap().blake3;
+        assert!(blobs.stands(&face).unwrap());
+        for _ in 0..2 {
+            blobs.remove(&face).unwrap();
+            assert!(!blobs.stands(&face).unwrap());
+        }
+        assert_eq!(blobs.get(&face).unwrap_err().code, &LOST);
+        assert_eq!(blobs.get(&other).unwrap(), b"another");
+        blobs.put(b"a face").unwrap();
+        assert_eq!(blobs.get(&face).unwrap(), b"a face");
+    }
+
+    #[test]
+    fn what_is_old_is_told_and_an_old_staging_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path()).unwrap();
+        let (old, young) = (blobs.put(b"old").unwrap().blake3, blobs.put(b"young").unwrap().blake3);
+        let long_ago = SystemTime::now() - Duration::from_secs(7200);
+        let staged = [dir.path().join("staging/1-a"), dir.path().join("staging/1-b")];
+        for path in &staged {
+            fs::write(path, b"half").unwrap();
+        }
+        for path in [&blobs.path(&old), &staged[0]] {
+            File::options().write(true).open(path).unwrap().set_modified(long_ago).unwrap();
+        }
+        assert_eq!(blobs.older_than(Duration::from_secs(3600)).unwrap(), [old]);
+        assert!(!staged[0].exists() && staged[1].exists());
+        assert!(blobs.older_than(Duration::ZERO).unwrap().contains(&young));
     }
 
     #[test]

@@ -11,10 +11,12 @@ pub mod identity;
 pub mod init;
 pub mod log;
 pub mod mock;
+pub mod offer;
 pub mod portrait;
 mod progress;
 pub mod run;
 pub mod scan;
+pub mod serve;
 pub mod sheet;
 pub mod sign;
 pub mod status;
@@ -67,13 +69,21 @@ enum Command {
     Identity(identity::Command),
     /// Make a PDF/A-2b from page images.
     Assemble(assemble::Args),
-    /// Sign a PDF (PAdES B-B or B-T).
-    Sign(sign::Args),
-    /// Verify signed PDFs, receipts and whole station folders.
+    /// Sign PDFs (PAdES B-B to B-LTA) with a key in a file, on a token or at a signing service.
+    Sign(Box<sign::Args>),
+    /// Verify signed PDFs, receipts and whole station folders, offline.
     Verify(verify::Args),
     /// The transparency log: append, prove, check.
     #[command(subcommand)]
     Log(log::Command),
+    /// Serve the wallet issuer (OpenID4VCI 1.0) under a public address.
+    Serve(serve::Args),
+    /// Offer a signed result to a citizen's wallet: a link and a PIN.
+    Offer(offer::Args),
+    /// End a credential: whoever checks it sees that it no longer holds.
+    Revoke(offer::Revoke),
+    /// End a credential in favour of another.
+    Supersede(offer::Supersede),
     /// Training stand-ins for the outside world, on loopback.
     #[command(subcommand)]
     Mock(mock::Command),
@@ -104,12 +114,16 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Status(args) => status::run(args, station).await,
         Command::Scan(args) => scan::run(&args),
         Command::Sheet(command) => sheet::run(&command),
-        Command::Card(command) => card::run(command).await,
+        Command::Card(command) => card::run(command, station).await,
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
-        Command::Sign(args) => sign::run(args).await,
+        Command::Sign(args) => sign::run(*args).await,
         Command::Verify(args) => verify::run(args, station).await,
         Command::Log(command) => log::run(&command),
+        Command::Serve(args) => serve::run(args, station).await,
+        Command::Offer(args) => offer::run(args, station).await,
+        Command::Revoke(args) => offer::revoke(args, station).await,
+        Command::Supersede(args) => offer::supersede(args, station).await,
         Command::Mock(command) => mock::run(command).await,
         Command::Decoder => Ok(decoder::run()),
     }

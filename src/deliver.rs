@@ -5,6 +5,7 @@
 //! by a signed [`receipt`]) and [`portal`] (the national portal's dossier sync).
 
 pub mod attempt;
+pub mod credential;
 pub mod link;
 pub mod outbox;
 pub mod portal;

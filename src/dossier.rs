@@ -4,9 +4,10 @@
 
 use crate::chip::Verdict;
 use crate::chip::compare::Comparison;
-use crate::digest::{Blake3, Digests};
+use crate::digest::{Blake3, Digests, Sha256};
 use crate::fault::Report;
 use crate::page::Dpi;
+use crate::pipeline::Keep;
 use crate::scan::barcode::Barcode;
 use crate::scan::quality::Quality;
 use serde::{Deserialize, Serialize};
@@ -177,8 +178,28 @@ pub struct FileRecord {
 pub struct ReadingRecord {
     /// Its file name.
     pub name: String,
-    /// Its bytes.
+    /// Its bytes as they came. They lie in the station's store of readings until they are judged, and are let go of
+    /// then; whoever has the file can still show that it is the one that was judged.
     pub digests: Digests,
+    /// What is kept of it since it was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+}
+
+/// What stays of a reading. The hashes of short data groups can be found by trying: they stay in this record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// What the pipeline said that should stay.
+    pub keep: Keep,
+    /// SHA-256 of every data group that came, by its number.
+    pub groups: BTreeMap<u8, Sha256>,
+    /// EF.SOD, among the blobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sod: Option<Blake3>,
+    /// The reading without its pictures, among the blobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_face: Option<Blake3>,
 }
 
 /// One scanned side.
@@ -246,6 +267,9 @@ pub struct SealedDocument {
     pub profile: String,
     /// When it was signed (ms).
     pub at: i64,
+    /// It is B-B for now and waits for its time stamp.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_stamp: bool,
 }
 
 impl Dossier {

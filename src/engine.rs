@@ -43,6 +43,8 @@ pub enum Made {
     Refuse(StepRecord, Report),
     /// All is made; these parcels go out.
     Send(StepRecord, Vec<NewParcel>),
+    /// A part is made and stays made; the step goes on later.
+    Wait(StepRecord, Fault),
 }
 
 /// What a person should hear while it happens.
@@ -79,6 +81,8 @@ const COURIERS: usize = 8;
 const MOST_ATTEMPTS: u32 = 5;
 /// How often finished files are laid out while other work goes on.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+/// How often it is looked for readings that nobody names.
+const THOROUGH_EVERY: Duration = Duration::from_secs(3600);
 /// How often a step's end is offered to a ledger that fails; shorter in all than a lease.
 const SETTLE_ATTEMPTS: u32 = 8;
 /// How long to leave a ledger alone that failed.
@@ -109,8 +113,10 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         let tasks = TaskTracker::new();
         let settled = Arc::new(Notify::new());
         let mut published = Instant::now();
+        let mut thorough = Instant::now();
         let mut ailing: Option<Instant> = None;
         engine.publish_all().await;
+        engine.let_go(true).await;
         let ended = loop {
             if engine.stop.is_cancelled() {
                 break Ok(());
@@ -129,6 +135,11 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             // Beside the work, not after it: a clerk waits for the sealed file while others' boxes go on.
             if published.elapsed() >= PUBLISH_EVERY || (claimed == 0 && tasks.is_empty()) {
                 engine.publish_all().await;
+                let again = thorough.elapsed() >= THOROUGH_EVERY;
+                if again {
+                    thorough = Instant::now();
+                }
+                engine.let_go(again).await;
                 published = Instant::now();
             }
             if claimed > 0 {
@@ -163,6 +174,7 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         tasks.close();
         tasks.wait().await;
         engine.publish_all().await;
+        engine.let_go(false).await;
         ended?;
         engine.ledger.tally().await
     }
@@ -239,7 +251,12 @@ impl<L: Ledger, W: Work> Engine<L, W> {
                     .unwrap_or_else(|_| Err(Fault::new(&PANICKED)))
             });
             match self.holding(&key, running).await {
-                Ok(made) => settlement(made),
+                Ok(made) => {
+                    if let Made::Wait(_, fault) = &made {
+                        self.say(label, fault.report());
+                    }
+                    settlement(made, setbacks)
+                }
                 Err(fault) => {
                     if fault.code.class == Class::Later {
                         self.say(label, fault.report());
@@ -327,6 +344,17 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         }
     }
 
+    /// Lets go of the readings that no run wants any more. What fails is said, and tried again at the next opportunity.
+    async fn let_go(&self, thorough: bool) {
+        match self.ledger.let_go(&self.name, thorough).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "chip readings were let go of"),
+            // A ledger that fails is said by whoever claims from it.
+            Err(fault) if *fault.code == crate::ledger::UNAVAILABLE => {}
+            Err(fault) => self.say("var/readings".into(), fault.report()),
+        }
+    }
+
     async fn wait_is_worth_it(&self, patience: Duration) -> Outcome<bool> {
         let tally = self.ledger.tally().await?;
         if tally.working + tally.sending > 0 {
@@ -345,23 +373,28 @@ impl<L: Ledger, W: Work> Engine<L, W> {
     }
 }
 
-fn settlement(made: Made) -> Settlement {
+fn settlement(made: Made, setbacks: u32) -> Settlement {
     match made {
         Made::Next(record) => Settlement::Done(record),
         Made::Split(record, children) => Settlement::Split(record, children),
         Made::Refuse(record, reason) => Settlement::Refused(Some(record), reason),
         Made::Send(record, parcels) => Settlement::Send(record, parcels),
+        Made::Wait(record, fault) => {
+            Settlement::Later { made: Some(record), after_ms: pause(setbacks), reason: fault.report() }
+        }
     }
+}
+
+/// How long a run that was set back waits, in milliseconds: doubling, to five minutes.
+fn pause(setbacks: u32) -> i64 {
+    (1_000i64 << setbacks.min(9)).min(300_000)
 }
 
 /// What becomes of a run whose step failed.
 fn setback(fault: &Fault, setbacks: u32) -> Settlement {
     match fault.code.class {
         Class::Input => Settlement::Refused(None, fault.report()),
-        Class::Later => {
-            let after_ms = (1_000i64 << setbacks.min(9)).min(300_000);
-            Settlement::Later { after_ms, reason: fault.report() }
-        }
+        Class::Later => Settlement::Later { made: None, after_ms: pause(setbacks), reason: fault.report() },
         Class::Setup | Class::Person | Class::Inner => Settlement::Parked(fault.report()),
     }
 }

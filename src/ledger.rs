@@ -25,7 +25,8 @@ pub type RunId = Blake3;
 /// implementation passes one conformance suite.
 pub trait Ledger: Send + Sync + 'static {
     /// Admits runs, each once and all together: an id that is known gives its present state and becomes a link. What
-    /// was refused, or is a batch of which a part was, is taken up again from its beginning.
+    /// was refused, or is a batch of which a part was, is taken up again from its beginning. Nothing is admitted, and
+    /// `LEDG-004` said, where a reading was let go of since it was stored.
     fn admit(&self, new: Vec<NewRun>) -> impl Future<Output = Outcome<Vec<Admission>>> + Send;
     /// Leases up to `n` due runs, desk lane first. Never two runs of one dossier code at a time.
     fn claim(&self, worker: &str, n: usize) -> impl Future<Output = Outcome<Vec<Lease>>> + Send;
@@ -57,6 +58,9 @@ pub trait Ledger: Send + Sync + 'static {
     fn unpublished(&self) -> impl Future<Output = Outcome<Vec<RunView>>> + Send;
     /// Notes that a run's files are in `out/` as they were in this state; one that has moved on since is laid out again.
     fn mark_published(&self, run: RunId, state: State) -> impl Future<Output = Outcome<()>> + Send;
+    /// Lets go of the readings that runs named and no run wants any more; `thorough`: also of what has lain among the
+    /// readings for an hour and no run names. Gives how many were removed; safe at any time, beside others doing the same.
+    fn let_go(&self, worker: &str, thorough: bool) -> impl Future<Output = Outcome<usize>> + Send;
     /// How long a claim holds.
     fn lease(&self) -> Duration;
 }
@@ -88,6 +92,18 @@ pub struct NewRun {
     pub parent: Option<RunId>,
     /// Why it is refused from the start, if it is: a segment of a batch that is not what its separator says.
     pub refused: Option<Report>,
+    /// The chip readings that it names.
+    pub readings: Vec<Wanted>,
+}
+
+/// A chip reading that a run still wants. What a run named and wants no longer is let go of; so is, when the run ends,
+/// whatever it wanted for its steps alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its bytes in the store of readings.
+    pub reading: Blake3,
+    /// The pipeline keeps it, beyond the end of the run.
+    pub kept: bool,
 }
 
 /// Where a run is.
@@ -209,6 +225,8 @@ pub struct StepRecord {
     pub code: Option<String>,
     /// How long the step took.
     pub took_ms: u64,
+    /// The chip readings that it still wants.
+    pub readings: Vec<Wanted>,
 }
 
 /// How a lease ends.
@@ -222,6 +240,8 @@ pub enum Settlement {
     Send(StepRecord, Vec<NewParcel>),
     /// Try again after a while.
     Later {
+        /// What the step made so far and need not make again.
+        made: Option<StepRecord>,
         /// Not before this many milliseconds.
         after_ms: i64,
         /// Why.
@@ -387,5 +407,14 @@ pub const JOURNAL_BROKEN: Code = Code {
     remedy_vi: "Giữ nguyên máy, báo người phụ trách an toàn thông tin, đối chiếu với bản sao lưu",
     remedy_en: "leave the machine as it is, tell the security officer, compare with the backup",
 };
+/// A reading was let go of between storing and admitting it.
+pub const READING_GONE: Code = Code {
+    id: "LEDG-004",
+    class: Class::Later,
+    vi: "Kết quả đọc thẻ vừa được xóa theo quy định đúng lúc hồ sơ được đưa vào lại",
+    en: "the chip reading was let go of just when it was handed in again",
+    remedy_vi: "Đưa hồ sơ vào lại",
+    remedy_en: "hand the dossier in again",
+};
 /// Every code of this room.
-pub const CODES: &[&Code] = &[&UNAVAILABLE, &OTHER_VERSION, &JOURNAL_BROKEN];
+pub const CODES: &[&Code] = &[&UNAVAILABLE, &OTHER_VERSION, &JOURNAL_BROKEN, &READING_GONE];

@@ -17,6 +17,7 @@ pub mod original;
 pub mod page;
 pub mod profile;
 pub mod sandbox;
+pub mod staged;
 pub mod worker;
 
 // Crafts: bytes and values in, bytes and values out.

@@ -115,6 +115,22 @@ impl Original {
         Ok(digester.finish())
     }
 
+    /// Writes all bytes out, in constant memory.
+    ///
+    /// # Errors
+    /// As [`Original::read`]; [`UNWRITABLE`].
+    pub fn write_to(&self, out: &mut dyn std::io::Write) -> Outcome<()> {
+        let mut buffer = vec![0; 256 * 1024];
+        let mut at = 0;
+        while at < self.len() {
+            let part = usize::try_from(self.len() - at).unwrap_or(usize::MAX).min(buffer.len());
+            self.fill(at, &mut buffer[..part])?;
+            out.write_all(&buffer[..part]).map_err(|e| Fault::new(&UNWRITABLE).detail(e.kind()))?;
+            at += part as u64;
+        }
+        Ok(())
+    }
+
     /// The bytes, where they are in memory already.
     pub fn in_memory(&self) -> Option<&Arc<[u8]>> {
         match &self.0 {
@@ -160,6 +176,16 @@ pub const UNREADABLE: Code = Code {
     remedy_en: "check its name, the permission to read and the disk",
 };
 
+/// A copy cannot be written.
+pub const UNWRITABLE: Code = Code {
+    id: "FILE-003",
+    class: Class::Later,
+    vi: "Không ghi được bản sao của tệp",
+    en: "a copy of the file cannot be written",
+    remedy_vi: "Kiểm tra dung lượng ổ đĩa",
+    remedy_en: "check the free space on the disk",
+};
+
 /// Somebody shortened the file while it was read.
 pub const CHANGED: Code = Code {
     id: "FILE-002",
@@ -171,7 +197,7 @@ pub const CHANGED: Code = Code {
 };
 
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&UNREADABLE, &CHANGED];
+pub const CODES: &[&Code] = &[&UNREADABLE, &UNWRITABLE, &CHANGED];
 
 #[cfg(test)]
 mod tests {

@@ -175,6 +175,19 @@ pub enum OnMismatch {
     Refuse,
 }
 
+/// What stays of a chip reading when it has been judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// The verdict, the SHA-256 of every data group, and the signed list of hashes (EF.SOD).
+    #[default]
+    Verdict,
+    /// The reading too, without its pictures: face, fingers, eyes, signature (DG2 to DG5, DG7).
+    WithoutFace,
+    /// The whole reading as it came, the face included.
+    Reading,
+}
+
 /// `identity = { on-forged = "refuse" }`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -183,11 +196,13 @@ pub struct IdentityConfig {
     pub on_missing: OnMismatch,
     /// What to do with a reading that is disproved.
     pub on_forged: OnMismatch,
+    /// What stays of the reading when it has been judged; a face is kept only where this says so.
+    pub keep: Keep,
 }
 
 impl Default for IdentityConfig {
     fn default() -> Self {
-        IdentityConfig { on_missing: OnMismatch::Note, on_forged: OnMismatch::Refuse }
+        IdentityConfig { on_missing: OnMismatch::Note, on_forged: OnMismatch::Refuse, keep: Keep::Verdict }
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod appearance;
 pub mod authority;
+pub mod batch;
 pub mod evidence;
 pub mod key;
 pub mod profile;
@@ -27,7 +28,39 @@ pub const CODES: &[&Code] = &[
     &key::preflight::CERT_EXPIRED,
     &key::preflight::CERT_NOT_YET,
     &key::preflight::CERT_USAGE,
+    &key::preflight::ISSUER,
+    &key::preflight::CERT_REVOKED,
+    &key::preflight::REVOCATION_UNKNOWN,
     &key::SIGNING,
+    &key::FOREIGN_SIGNATURE,
+    #[cfg(feature = "pkcs11")]
+    &key::token::uri::URI,
+    #[cfg(feature = "pkcs11")]
+    &key::token::MODULE,
+    #[cfg(feature = "pkcs11")]
+    &key::token::TOKEN_ABSENT,
+    #[cfg(feature = "pkcs11")]
+    &key::token::TOKEN_UNCLEAR,
+    #[cfg(feature = "pkcs11")]
+    &key::token::NO_KEY,
+    #[cfg(feature = "pkcs11")]
+    &key::token::NO_CERTIFICATE,
+    #[cfg(feature = "pkcs11")]
+    &key::token::PIN_WRONG,
+    #[cfg(feature = "pkcs11")]
+    &key::token::PIN_LOCKED,
+    #[cfg(feature = "pkcs11")]
+    &key::token::PIN_LAST_TRY,
+    #[cfg(feature = "pkcs11")]
+    &key::token::TOKEN_GONE,
+    #[cfg(feature = "pkcs11")]
+    &key::token::TOKEN_FAILED,
+    &key::remote::ADDRESS,
+    &key::remote::SILENT,
+    &key::remote::BROKEN,
+    &key::remote::DENIED,
+    &key::remote::REFUSED,
+    &key::remote::CREDENTIAL,
     &timestamp::SILENT,
     &timestamp::REPLY_BROKEN,
     &timestamp::REJECTED,
@@ -35,6 +68,9 @@ pub const CODES: &[&Code] = &[
     &timestamp::REPLY_SIGNATURE,
     &timestamp::NOT_AN_AUTHORITY,
     &timestamp::ADDRESS,
+    &timestamp::AUTHORITY_EXPIRED,
+    &timestamp::UNTRUSTED,
+    &timestamp::CLOCK,
     &authority::SETUP,
     &evidence::BROKEN,
     &evidence::TOO_MUCH,
@@ -53,11 +89,16 @@ pub const CODES: &[&Code] = &[
     &sign::LOCKED,
     &sign::HOLE,
     &sign::FIELD,
+    &sign::CERTIFIED,
     &sign::BROKEN_BEFORE,
     &sign::COPY,
+    &batch::UNWRITABLE,
     &profile::UNKNOWN_PROFILE,
     &profile::BROKEN_PROFILE,
     &appearance::NO_ROOM,
     &appearance::TEXT_TOO_LONG,
     &appearance::PICTURE,
+    &appearance::NO_PICTURE,
+    &appearance::MISSING_FACT,
+    &appearance::UNREAD,
 ];

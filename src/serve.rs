@@ -1,9 +1,11 @@
 //! HTTP faces, and the stand-ins of the outside world that a training station talks to.
 //!
-//! A stand-in speaks its contract strictly, keeps what it took across restarts, writes every effect as one line
+//! [`issuer`] is what citizens' wallets talk to, behind [`front`], which anyone can reach. A stand-in speaks its contract strictly, keeps what it took across restarts, writes every effect as one line
 //! of `effects.jsonl`, and fails on purpose when told to ([`mischief`]). It serves this machine only ([`loopback`]).
 
 pub mod effects;
+pub mod front;
+pub mod issuer;
 pub mod loopback;
 pub mod mischief;
 pub mod mock_portal;
@@ -12,7 +14,7 @@ pub mod mock_wallet;
 
 use crate::fault::Code;
 
-/// Every fault the stand-ins can raise (`MOCK-001` to `MOCK-019`).
+/// Every fault of this room: of the stand-ins (`MOCK-001` to `MOCK-019`) and of what is served to others (`HTTP-…`).
 pub const CODES: &[&Code] = &[
     &loopback::NOT_LOOPBACK,
     &loopback::CANNOT_LISTEN,
@@ -20,4 +22,8 @@ pub const CODES: &[&Code] = &[
     &effects::STATE_IN_USE,
     &effects::STATE_BROKEN,
     &mock_wallet::NO_SENDERS,
+    &front::CANNOT_LISTEN,
+    &front::BAD_TLS,
+    &issuer::BAD_PATH,
+    &issuer::DOCUMENT_LOST,
 ];

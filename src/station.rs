@@ -1,5 +1,6 @@
 //! A station folder: what this office is, what it trusts, with which keys it signs and to whom it delivers.
 
+pub mod challenges;
 pub mod config;
 
 use crate::blobs::Blobs;
@@ -54,6 +55,14 @@ impl Station {
     /// `BLOB-001`.
     pub fn blobs(&self) -> Outcome<Arc<Blobs>> {
         Blobs::open(&self.path("var/blobs")).map(Arc::new)
+    }
+
+    /// Opens the store of chip readings as they came: apart from the blobs, because it alone is removed from.
+    ///
+    /// # Errors
+    /// `BLOB-001`.
+    pub fn readings(&self) -> Outcome<Arc<Blobs>> {
+        Blobs::open(&self.path("var/readings")).map(Arc::new)
     }
 }
 

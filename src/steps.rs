@@ -14,8 +14,9 @@ pub mod split;
 
 pub use desk::Desk;
 
+use crate::digest::Blake3;
 use crate::dossier::Dossier;
-use crate::fault::{Outcome, Report};
+use crate::fault::{Fault, Outcome, Report};
 use crate::pipeline::StepConfig;
 
 /// What a step made.
@@ -29,13 +30,21 @@ pub enum StepOutput {
     Refuse(Dossier, Report),
     /// The dossier, and what is to be sent for it.
     Send(Dossier, Vec<deliver::Parcel>),
+    /// The dossier as far as it came, and what it waits for; the step goes on from there after a while.
+    Wait(Dossier, Fault),
 }
 
-/// Runs the step at `cursor`.
+/// Runs the step at `cursor`, for the run that is called `run`.
 ///
 /// # Errors
 /// The step's own; its class decides what becomes of the dossier.
-pub fn run(steps: &[StepConfig], cursor: usize, dossier: Dossier, desk: &Desk) -> Outcome<StepOutput> {
+pub fn run(
+    steps: &[StepConfig],
+    cursor: usize,
+    dossier: Dossier,
+    desk: &Desk,
+    run: &Blake3,
+) -> Outcome<StepOutput> {
     let next = |result: Outcome<Dossier>| result.map(StepOutput::Next);
     match steps.get(cursor) {
         // Both judge the same decoded plane, so the codes are looked for while it is there.
@@ -47,9 +56,9 @@ pub fn run(steps: &[StepConfig], cursor: usize, dossier: Dossier, desk: &Desk) -
         },
         Some(StepConfig::Barcodes(_)) => next(Ok(barcodes::run(dossier))),
         Some(StepConfig::Split(config)) => Ok(split::run(dossier, config)),
-        Some(StepConfig::Identity(config)) => identity::run(dossier, config, desk),
+        Some(StepConfig::Identity(config)) => identity::run(dossier, config, desk, run),
         Some(StepConfig::Assemble(_)) => assemble::run(dossier, desk),
-        Some(StepConfig::Seal(config)) => next(seal::run(dossier, config, desk)),
+        Some(StepConfig::Seal(config)) => seal::run(dossier, config, desk),
         Some(StepConfig::Log(_)) => next(log::run(dossier, desk)),
         Some(StepConfig::Deliver(config)) => deliver::run(dossier, config, desk),
         None => Ok(StepOutput::Next(dossier)),

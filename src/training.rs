@@ -4,7 +4,7 @@
 //! ```text
 //! root CA ── issuing CA ─┬─ officer (P-256)   keys/officer.p12
 //!                        ├─ agency (RSA-2048)  keys/agency.p12
-//!                        ├─ timestamp authority, wallet, portal, station (P-256)  keys/*.key, *.pem
+//!                        ├─ timestamp authority, wallet, portal, station, issuer (P-256)  keys/*.key, *.pem
 //! CSCA (P-384) ── document signer (P-256)      keys/ds.key, ds.pem
 //! log key (Ed25519)                            keys/log.key, log.pub
 //! ```
@@ -142,6 +142,7 @@ fn make(now: jiff::Timestamp) -> Minted<Batch> {
         ("wallet.key", "wallet.pem", "Biên nhận của ví", Purpose::Receipts),
         ("portal.key", "portal.pem", "Biên nhận của cổng", Purpose::Receipts),
         ("station.key", "station.pem", "Trạm tiếp nhận", Purpose::Receipts),
+        ("issuer.key", "issuer.pem", "Cấp chứng nhận điện tử", Purpose::Receipts),
     ];
     for (key_file, cert_file, name, purpose) in services {
         let key = issue::ec_p256()?;
@@ -282,6 +283,7 @@ mod tests {
             ("wallet", "any"),
             ("portal", "any"),
             ("station", "any"),
+            ("issuer", "any"),
         ] {
             let args = [
                 "verify",
@@ -328,7 +330,7 @@ mod tests {
             }
             seen += 1;
         }
-        assert_eq!(seen, 8);
+        assert_eq!(seen, 9);
     }
 
     #[cfg(unix)]
@@ -341,7 +343,7 @@ mod tests {
         let secret =
             |file: &&PathBuf| file.extension().is_some_and(|e| e == "key" || e == "p12" || e == "txt");
         let secrets: Vec<_> = world.files.iter().filter(secret).collect();
-        assert_eq!(secrets.len(), 12);
+        assert_eq!(secrets.len(), 13);
         assert!(secrets.into_iter().all(|file| mode(file) == 0o600));
     }
 

@@ -2,11 +2,12 @@
 //! twice: the size and time have stood still, and the file's own structure says that it is whole.
 
 use crate::scan::complete::looks_complete;
-use crate::steps::admit::is_passed_over;
+use crate::steps::admit::{is_passed_over, is_reading};
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Watches one folder; every entry of it, file or folder, is one batch.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
 const LEAST_TO_GIVE_UP: Duration = Duration::from_secs(5);
 /// Where a batch lies while it is admitted: out of the scanner's reach, so that nothing is added to it unseen.
 const TAKING: &str = ".taking";
+/// How long chip readings are kept beside them.
+pub const READINGS_KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 /// Where batches that were taken are kept.
 pub const TAKEN: &str = ".taken";
 /// Where batches that could not be taken are kept.
@@ -82,7 +85,25 @@ impl HotFolder {
         move_into(entry, &self.root.join(TAKING))
     }
 
-    /// Keeps an entry that was dealt with in one of the folders beside; it is never deleted.
+    /// Removes the chip readings of entries that were dealt with at least `age` ago: they hold a face, and whoever wants to
+    /// hand such an entry in again does so within days. What cannot be removed now is tried again the next time.
+    pub fn forget_readings(&self, age: Duration, now: SystemTime) {
+        for folder in [TAKEN, REFUSED] {
+            for entry in fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten() {
+                // Moving an entry changes its inode; the files in a folder keep the times that the desk gave them.
+                let seconds = entry.metadata().map_or(i64::MAX, |about| about.ctime());
+                let moved = UNIX_EPOCH + Duration::from_secs(seconds.max(0).unsigned_abs());
+                if now.duration_since(moved).is_ok_and(|since| since >= age) {
+                    let files = fingerprint(&entry.path()).into_iter().map(|(path, ..)| path);
+                    for reading in files.filter(|path| is_reading(path)) {
+                        let _ = fs::remove_file(reading);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps an entry that was dealt with in one of the folders beside; nothing of it is deleted but a chip reading, in time.
     ///
     /// # Errors
     /// Whatever moving fails with.
@@ -169,6 +190,40 @@ mod tests {
             hot.look(start + Duration::from_secs(30)).unwrap(),
             (vec![path, dir.path().join("b.jpg")], 0)
         );
+    }
+
+    #[test]
+    fn readings_of_what_was_dealt_with_are_removed_in_time_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let hot = HotFolder::new(dir.path(), Duration::ZERO);
+        for (entry, folder) in [("a", TAKEN), ("b", REFUSED), ("waits", "")] {
+            let entry = dir.path().join(entry);
+            fs::create_dir(&entry).unwrap();
+            fs::write(entry.join("1.jpg"), JPEG).unwrap();
+            fs::write(entry.join("card.reading.json"), b"{}").unwrap();
+            if !folder.is_empty() {
+                hot.keep(&entry, folder).unwrap();
+            }
+        }
+        let count = || {
+            let files = fingerprint_all(dir.path());
+            (files.iter().filter(|p| is_reading(p)).count(), files.len())
+        };
+        assert_eq!(count(), (3, 6));
+        hot.forget_readings(READINGS_KEPT, SystemTime::now() + READINGS_KEPT - Duration::from_secs(60));
+        assert_eq!(count(), (3, 6));
+        hot.forget_readings(READINGS_KEPT, SystemTime::now() + READINGS_KEPT + Duration::from_secs(60));
+        assert_eq!(count(), (1, 4));
+        assert!(dir.path().join("waits/card.reading.json").exists());
+    }
+
+    /// Hidden folders, too.
+    fn fingerprint_all(root: &Path) -> Vec<PathBuf> {
+        let folders = fs::read_dir(root).unwrap().flatten().flat_map(|e| match e.file_name().to_str() {
+            Some(TAKEN | REFUSED) => fs::read_dir(e.path()).unwrap().flatten().map(|e| e.path()).collect(),
+            _ => vec![e.path()],
+        });
+        folders.flat_map(|folder| fingerprint(&folder)).map(|(path, ..)| path).collect()
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use crate::courier::Courier;
 use crate::digest::Blake3;
-use crate::dossier::Dossier;
+use crate::dossier::{Dossier, Evidence, ReadingRecord};
 use crate::engine::{Made, Work};
 use crate::fault::{Class, Code, Fault, Outcome, Report};
 use crate::ledger::{
-    Lease, NewParcel, NewRun, ParcelLease, ParcelSettlement, RunView, SqliteLedger, StepRecord,
+    Lease, NewParcel, NewRun, ParcelLease, ParcelSettlement, RunView, SqliteLedger, StepRecord, Wanted,
 };
-use crate::pipeline::{Pipeline, StepConfig};
+use crate::pipeline::{Keep, Pipeline, StepConfig};
 use crate::publish;
 use crate::steps::{self, Desk, StepOutput};
 use std::collections::HashMap;
@@ -52,17 +52,19 @@ impl Work for StationWork {
             Fault::new(&RECORD_UNREADABLE).detail(format!("line {}, column {}", e.line(), e.column()))
         })?;
         let steps = self.steps(lease.pipeline_digest)?;
-        let output = steps::run(&steps, lease.cursor as usize, dossier, &self.desk)?;
+        let output = steps::run(&steps, lease.cursor as usize, dossier, &self.desk, &lease.key.run)?;
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let record = |d: &Dossier| StepRecord {
             record: d.to_json(),
             label: d.label().to_owned(),
             code: d.code.clone(),
             took_ms,
+            readings: wanted(d),
         };
         Ok(match output {
             StepOutput::Next(dossier) => Made::Next(record(&dossier)),
             StepOutput::Refuse(dossier, reason) => Made::Refuse(record(&dossier), reason),
+            StepOutput::Wait(dossier, fault) => Made::Wait(record(&dossier), fault),
             StepOutput::Split(batch, children) => {
                 let mut twins = HashMap::new();
                 let children = children.iter().map(|child| child_run(lease, child, &mut twins)).collect();
@@ -113,7 +115,21 @@ fn child_run(parent: &Lease, child: &(Dossier, Option<Report>), twins: &mut Hash
         record: child.to_json(),
         parent: Some(parent.key.run),
         refused: refused.clone(),
+        readings: wanted(child),
     }
+}
+
+/// The readings whose bytes a dossier still wants: those that are not judged yet, and those that its pipeline keeps.
+pub(crate) fn wanted(dossier: &Dossier) -> Vec<Wanted> {
+    let of_one = |record: &ReadingRecord| {
+        let reading = record.digests.blake3;
+        match &record.evidence {
+            None => Some(Wanted { reading, kept: false }),
+            Some(Evidence { keep: Keep::Reading, .. }) => Some(Wanted { reading, kept: true }),
+            Some(Evidence { keep: Keep::Verdict | Keep::WithoutFace, .. }) => None,
+        }
+    };
+    dossier.readings.iter().filter_map(of_one).collect()
 }
 
 fn child_content(parent: &Lease, child: &Dossier) -> Blake3 {

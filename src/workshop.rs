@@ -12,7 +12,7 @@ use crate::scan::Reader;
 use crate::station::{MISFIT, Station};
 use crate::steps::Desk;
 use crate::steps::admit::{self, Found};
-use crate::work::StationWork;
+use crate::work::{StationWork, wanted};
 use crate::worker;
 use std::fs;
 use std::path::PathBuf;
@@ -29,6 +29,8 @@ pub struct Workshop {
     pub ledger: Arc<SqliteLedger>,
     /// Bytes by digest.
     pub blobs: Arc<Blobs>,
+    /// Chip readings as they came, until they are let go of.
+    pub readings: Arc<Blobs>,
     cores: usize,
 }
 
@@ -38,14 +40,15 @@ impl Workshop {
     /// # Errors
     /// `BLOB-001`, `LEDG-001`, `LEDG-002`.
     pub async fn open(station: Station) -> Outcome<Self> {
-        let blobs = station.blobs()?;
-        let ledger = Arc::new(SqliteLedger::open(&station.path("var/ledger.db"), Clock::System)?);
+        let (blobs, readings) = (station.blobs()?, station.readings()?);
+        let ledger = SqliteLedger::open(&station.path("var/ledger.db"), Clock::System)?;
+        let ledger = Arc::new(ledger.with_readings(Arc::clone(&readings)));
         ledger.release_dead(worker::is_alive).await?;
         let cores = match station.config.workers {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             given => given,
         };
-        Ok(Workshop { station, ledger, blobs, cores })
+        Ok(Workshop { station, ledger, blobs, readings, cores })
     }
 
     /// Admits a batch that was found: its bytes are stored first, then the ledger says that it is there.
@@ -53,13 +56,30 @@ impl Workshop {
     /// # Errors
     /// Those of [`admit::store`]; `LEDG-001`. Nothing is acknowledged then.
     pub async fn admit(&self, pipeline: &Pipeline, found: Found) -> Outcome<(Blake3, Admission)> {
-        let (name, blobs) = (pipeline.name.clone(), Arc::clone(&self.blobs));
-        let now = Clock::System.now_ms();
-        let stored = tokio::task::spawn_blocking(move || admit::store(&found, &name, &blobs, now))
+        self.ledger.keep_pipeline(pipeline.digest, pipeline.name.clone(), pipeline.text.clone()).await?;
+        let found = Arc::new(found);
+        for attempt in 1.. {
+            let run = self.stored(pipeline, &found).await?;
+            let id = run.id;
+            match self.ledger.admit(vec![run]).await {
+                Ok(mut admissions) => return Ok((id, admissions.pop().ok_or(&ledger::UNAVAILABLE)?)),
+                // The same bytes were let go of meanwhile for another run: they are stored again.
+                Err(fault) if *fault.code == ledger::READING_GONE && attempt < STORE_ATTEMPTS => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Err(Fault::new(&ledger::READING_GONE))
+    }
+
+    /// The run of a batch whose bytes are safe.
+    async fn stored(&self, pipeline: &Pipeline, found: &Arc<Found>) -> Outcome<NewRun> {
+        let (name, found) = (pipeline.name.clone(), Arc::clone(found));
+        let (blobs, readings, now) =
+            (Arc::clone(&self.blobs), Arc::clone(&self.readings), Clock::System.now_ms());
+        let stored = tokio::task::spawn_blocking(move || admit::store(&found, &name, &blobs, &readings, now))
             .await
             .unwrap_or_else(|_| Err(Fault::new(&crate::engine::PANICKED)))?;
-        self.ledger.keep_pipeline(pipeline.digest, pipeline.name.clone(), pipeline.text.clone()).await?;
-        let run = NewRun {
+        Ok(NewRun {
             id: stored.id,
             label: stored.dossier.label().to_owned(),
             code: stored.dossier.code.clone(),
@@ -72,9 +92,8 @@ impl Workshop {
             record: stored.dossier.to_json(),
             parent: None,
             refused: None,
-        };
-        let admission = self.ledger.admit(vec![run]).await?.pop().ok_or(&ledger::UNAVAILABLE)?;
-        Ok((stored.id, admission))
+            readings: wanted(&stored.dossier),
+        })
     }
 
     /// Where this station's pages are read: as many children as it has workers, started when they are needed.
@@ -97,6 +116,7 @@ impl Workshop {
             self.station.clone(),
             self.reader(),
             Arc::clone(&self.blobs),
+            Arc::clone(&self.readings),
             Clock::System,
             Arc::clone(&cores),
             Handle::current(),
@@ -128,6 +148,9 @@ impl Workshop {
     }
 }
 
+/// How often a batch is stored whose readings are let go of for others meanwhile.
+const STORE_ATTEMPTS: u32 = 8;
+
 /// Reads a pipeline for a station: a path, or a name in the station's `pipelines/`.
 ///
 /// # Errors
@@ -155,6 +178,9 @@ fn misfits(station: &Station, place: &str, pipeline: &Pipeline) -> Vec<Fault> {
             StepConfig::Seal(seal) => {
                 if !station.config.keys.contains_key(&seal.key) {
                     faults.push(missing(format!("[keys.{}] is not in hoso.toml", seal.key)));
+                }
+                if let Err(fault) = crate::steps::desk::signature_profile(station, &seal.profile) {
+                    faults.push(fault.at(place));
                 }
                 if seal.timestamp && station.config.timestamp.is_none() {
                     faults.push(missing("[timestamp] is not in hoso.toml".into()));

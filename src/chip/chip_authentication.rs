@@ -9,6 +9,7 @@ use super::reader::curve::Curve;
 use super::reader::messaging::Messaging;
 use super::reader::suite::Suite;
 use crate::der::{self, DerError};
+use crate::digest::Sha256;
 use openssl::ec::EcPoint;
 
 /// What a station recorded of one chip authentication.
@@ -24,6 +25,20 @@ pub struct ChipAuthentication {
     pub command: Vec<u8>,
     /// Its response with status word, as received.
     pub response: Vec<u8>,
+}
+
+impl ChipAuthentication {
+    /// SHA-256 of the whole transcript. Whoever reads the terminal's key off one can write others with it: a station that
+    /// wants to know its own again remembers this and not the key.
+    pub fn digest(&self) -> Sha256 {
+        let mut hasher = openssl::sha::Sha256::new();
+        let key_id = self.key_id.as_deref().unwrap_or_default();
+        for part in [self.protocol.as_bytes(), key_id, &self.terminal_key, &self.command, &self.response] {
+            hasher.update(&(part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        Sha256(hasher.finish())
+    }
 }
 
 /// Checks evidence against the contents of DG14: `Unusable` where DG14 offers no such protocol or no sound key on a known

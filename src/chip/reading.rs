@@ -99,6 +99,18 @@ impl Reading {
         })
     }
 
+    /// The same without pictures of the holder: face, fingers, eyes, signature (DG2 to DG5, DG7).
+    pub fn without_pictures(&self) -> Self {
+        let files = self.files.iter().filter(|(id, _)| !id.is_picture());
+        Reading {
+            files: files.map(|(id, bytes)| (*id, bytes.clone())).collect(),
+            station: self.station.clone(),
+            active_authentication: self.active_authentication.clone(),
+            chip_authentication: self.chip_authentication.clone(),
+            ..*self
+        }
+    }
+
     /// The bytes of a data group.
     pub fn dg(&self, number: u8) -> Option<&[u8]> {
         self.files.get(&FileId::Dg(number)).map(Vec::as_slice)
@@ -115,11 +127,12 @@ impl fmt::Debug for Reading {
 impl FileId {
     /// Most bytes that are taken for this file.
     pub fn largest(self) -> usize {
-        match self {
-            // Images: face, fingers, eyes, displayed portrait and signature.
-            FileId::Dg(2..=5 | 7) => 512 * 1024,
-            _ => 64 * 1024,
-        }
+        if self.is_picture() { 512 * 1024 } else { 64 * 1024 }
+    }
+
+    /// Face, fingers, eyes, displayed portrait, signature.
+    fn is_picture(self) -> bool {
+        matches!(self, FileId::Dg(2..=5 | 7))
     }
 }
 

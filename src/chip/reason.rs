@@ -141,6 +141,8 @@ pub enum Flag {
     AaKeyWeak,
     /// The chip answered another challenge than this station's.
     AaReplay,
+    /// The answer to this station's challenge was used for another dossier before.
+    AaSpent,
     /// Whether the challenge was this station's is not known.
     AaChallengeUnproven,
     /// Chip authentication was done with a key that nobody signed.
@@ -149,6 +151,8 @@ pub enum Flag {
     CaKeyInvalid,
     /// Chip authentication was done with another terminal key than this station's.
     CaReplay,
+    /// The transcript of chip authentication was used for another dossier before.
+    CaSpent,
     /// Whether the terminal key of chip authentication was this station's is not known.
     CaKeyUnproven,
     /// A chip authentication transcript is there, which was not judged (records of earlier versions).

@@ -424,8 +424,10 @@ fn holder_report(holder: Holder, verdict: &Verdict) -> HolderReport {
 }
 
 /// Flags that say why a signed and unchanged reading is not called genuine.
-const SHORT_OF_GENUINE: [Flag; 10] = [
+const SHORT_OF_GENUINE: [Flag; 12] = [
     Flag::CloneCheckStripped,
+    Flag::AaSpent,
+    Flag::CaSpent,
     Flag::AaReplay,
     Flag::CaReplay,
     Flag::AaKeyUnsigned,

@@ -31,6 +31,17 @@ pub struct Policy {
     /// SHA-256 of the private key that this station made for chip authentication, used once; without it no transcript
     /// counts as proof, since it could have been written without a chip.
     pub terminal_key: Option<Sha256>,
+    /// Proofs that this station knows from another dossier: whoever has the reading can hand it in again.
+    pub spent: Spent,
+}
+
+/// Which proofs were used before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spent {
+    /// Active authentication.
+    pub active: bool,
+    /// Chip authentication.
+    pub chip: bool,
 }
 
 impl Default for Policy {
@@ -43,6 +54,7 @@ impl Default for Policy {
             curves: CURVES.iter().map(|c| (*c).to_owned()).collect(),
             challenge: None,
             terminal_key: None,
+            spent: Spent::default(),
         }
     }
 }

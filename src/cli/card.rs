@@ -2,10 +2,13 @@
 
 use crate::chip::reader::{AccessKeys, Captured, Group, Proof, Session};
 use crate::chip::reading::Access;
+use crate::clock::Clock;
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::staged::Staged;
+use crate::station::challenges::Challenges;
+use crate::station::{NO_STATION, Station};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -23,6 +26,8 @@ pub enum Command {
         after_help = "What opens the chip is the holder's secret. Other programs of this machine can see the command \
         line: --can-file, --mrz-file (- is standard input) and the variables HOSO_CARD_CAN, HOSO_CARD_MRZ, \
         HOSO_CARD_NUMBER, HOSO_CARD_BIRTH and HOSO_CARD_EXPIRY keep it from them.\n\n\
+        Inside a station (or with --station) the station remembers for 24 hours what it asked the chip: only then, and \
+        once, does a pipeline count the answer as given to this station.\n\n\
         Examples:\n  hoso card read --can-file - -o citizen.reading.json\n  \
         hoso card read --number 001090123456 --birth 1990-01-01 --expiry 2030-01-01 -o citizen.reading.json"
     )]
@@ -91,19 +96,35 @@ impl std::fmt::Debug for ReadArgs {
 ///
 /// # Errors
 /// The fault that stopped it.
-pub async fn run(command: Command) -> Outcome<u8> {
+pub async fn run(command: Command, station: Option<&Path>) -> Outcome<u8> {
     match command {
         Command::List(args) => list(&args),
         Command::Read(args) => {
+            let challenges = challenges(station)?;
             let stop = super::stop::stop_on_signal();
-            let read = tokio::task::spawn_blocking(move || read(*args, &|| stop.is_cancelled()));
+            let read = move || read(*args, challenges.as_ref(), &|| stop.is_cancelled());
+            let read = tokio::task::spawn_blocking(read);
             read.await.unwrap_or_else(|_| Err(Fault::new(&crate::chip::reader::INNER)))
         }
     }
 }
 
-fn read(mut args: ReadArgs, stop: &dyn Fn() -> bool) -> Outcome<u8> {
-    let mut session = Session::new(keys(&args)?, args.challenge.map(|c| c.to_vec()))?;
+/// Where the station that this is remembers what it asked; a reading can be made without a station, and proves less then.
+fn challenges(given: Option<&Path>) -> Outcome<Option<Challenges>> {
+    match Station::find(given) {
+        Ok(station) => Ok(Some(Challenges::of(&station))),
+        Err(fault) if given.is_none() && *fault.code == NO_STATION => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn read(mut args: ReadArgs, challenges: Option<&Challenges>, stop: &dyn Fn() -> bool) -> Outcome<u8> {
+    // One that somebody else made is not written down: this station could not say when it was made, or for whom.
+    let challenge = match (challenges, args.challenge) {
+        (Some(challenges), None) if cfg!(feature = "pcsc") => Some(fresh(challenges)?),
+        (_, given) => given,
+    };
+    let mut session = Session::new(keys(&args)?, challenge.map(|c| c.to_vec()))?;
     let given = [&mut args.can, &mut args.number, &mut args.birth, &mut args.expiry];
     given.into_iter().flatten().chain(&mut args.mrz).for_each(Zeroize::zeroize);
     // Found out before the citizen has to hold still.
@@ -113,6 +134,9 @@ fn read(mut args: ReadArgs, stop: &dyn Fn() -> bool) -> Outcome<u8> {
     }
     let Some(mut captured) = capture(&args, &mut session, stop)? else { return Ok(INTERRUPTED) };
     captured.reading.read_at = Some(jiff::Timestamp::now());
+    if let (Some(challenges), Some(transcript)) = (challenges, &captured.reading.chip_authentication) {
+        challenges.give_out(&transcript.digest(), Clock::System.now_ms())?;
+    }
     write(&args.out, Zeroizing::new(captured.reading.to_json()).as_bytes())?;
     if args.json {
         println!("{}", summary(&args.out, &captured));
@@ -121,6 +145,14 @@ fn read(mut args: ReadArgs, stop: &dyn Fn() -> bool) -> Outcome<u8> {
     }
     captured.reading.files.values_mut().for_each(Zeroize::zeroize);
     Ok(0)
+}
+
+/// A challenge that this station made and remembers before any chip sees it.
+fn fresh(challenges: &Challenges) -> Outcome<[u8; 8]> {
+    let mut challenge = [0; 8];
+    openssl::rand::rand_bytes(&mut challenge).map_err(|_| Fault::new(&crate::chip::reader::INNER))?;
+    challenges.give_out(&Sha256::of(&challenge), Clock::System.now_ms())?;
+    Ok(challenge)
 }
 
 #[cfg(feature = "pcsc")]
@@ -189,23 +221,14 @@ pub(super) fn challenge(text: &str) -> Result<[u8; 8], String> {
     Ok(bytes)
 }
 
-/// Writes beside the target, makes it durable, then gives it its name: whole or not at all, for nobody else to read.
+/// Whole or not at all, and for nobody else to read.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.partial", std::process::id()));
-    let partial = path.with_file_name(name);
     let write = || -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&partial, path)?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::File::open(folder)?.sync_all()
+        let staged = Staged::beside(path, 0o600)?;
+        staged.file().write_all(bytes)?;
+        staged.publish()
     };
-    write().map_err(|e| {
-        let _ = std::fs::remove_file(&partial);
-        Fault::new(&NOT_WRITTEN).at(path.display()).detail(e.kind())
-    })
+    write().map_err(|e| Fault::new(&NOT_WRITTEN).at(path.display()).detail(e.kind()))
 }
 
 fn summary(path: &Path, captured: &Captured) -> serde_json::Value {
@@ -388,7 +411,7 @@ mod tests {
     #[cfg(not(feature = "pcsc"))]
     #[test]
     fn a_build_without_readers_says_so() {
-        let read = read(args("--can 123456").unwrap(), &|| false).unwrap_err();
+        let read = read(args("--can 123456").unwrap(), None, &|| false).unwrap_err();
         assert_eq!((read.code.id, read.code.class), ("CARD-030", Class::Setup));
         assert_eq!(list(&ListArgs { json: false }).unwrap_err().code.id, "CARD-030");
     }

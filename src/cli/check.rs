@@ -36,6 +36,7 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
         station.clone(),
         reader.clone(),
         Arc::clone(&workshop.blobs),
+        Arc::clone(&workshop.readings),
         Clock::System,
         Arc::new(Semaphore::new(0)),
         Handle::current(),

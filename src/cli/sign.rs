@@ -1,52 +1,129 @@
-//! `hoso sign`: one PDF in, the same PDF with a signature behind it out.
+//! `hoso sign`: PDFs in, the same PDFs with a signature behind them out.
+
+mod key;
+mod renew;
+mod trust;
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::seal::appearance::AppearanceFacts;
-use crate::seal::key::{KeyHandle, SoftKey, check_may_sign};
+use crate::seal::batch::{self, Done, How, Job};
+use crate::seal::evidence::fetch::Online;
+use crate::seal::key::preflight::{self, Issuers};
 use crate::seal::profile::SignatureProfile;
-use crate::seal::sign::{self, Tail, common_name};
+use crate::seal::raise::Raising;
+use crate::seal::sign::{self, Level, Order, common_name};
 use crate::seal::timestamp::{HttpTimestamp, TimestampSource};
+use clap::error::ErrorKind;
 use jiff::Timestamp;
-use std::io::Write;
+use key::KeyArgs;
+use openssl::x509::X509Ref;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use trust::Trust;
 
 /// Arguments of `hoso sign`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  P12_PASSWORD=... hoso sign scan.pdf -o signed.pdf --p12 officer.p12 \
-    --password env:P12_PASSWORD --profile intake_scan --name 'Nguyễn Thị Huệ' --tsa http://127.0.0.1:3161/")]
+#[command(
+    group(clap::ArgGroup::new("to").args(["output", "out_dir"])),
+    after_help = "Examples:\n  hoso sign scan.pdf -o signed.pdf --key officer.p12 --passfile password.txt \
+        --profile intake_scan --tsa http://127.0.0.1:3161/\n  \
+        hoso sign *.pdf --out-dir signed --pinfile pin.txt \
+        --pkcs11 'pkcs11:token=VGCA;id=%01?module-path=/usr/lib/libvendor.so'\n  \
+        hoso sign --renew archive/*.pdf --tsa http://127.0.0.1:3161/ --trust anchors\n\n\
+        Exit code: 0 all signed, 1 at least one of several was not, 2 wrong usage; with one file, that of its fault."
+)]
 pub struct Args {
-    /// The PDF to sign; it is never changed.
-    #[arg(value_name = "IN.pdf")]
-    input: PathBuf,
+    /// The PDFs to sign; they are never changed.
+    #[arg(value_name = "IN.pdf", required = true)]
+    inputs: Vec<PathBuf>,
     /// Where the signed PDF goes; it appears whole or not at all.
-    #[arg(short, long, value_name = "OUT.pdf")]
-    output: PathBuf,
-    /// Key and certificates, PKCS#12.
-    #[arg(long, value_name = "FILE")]
-    p12: PathBuf,
-    /// Where the password of the key is: env:NAME or file:PATH (its first line).
-    #[arg(long, value_name = "env:NAME|file:PATH")]
-    password: String,
-    /// Which kind of signature: intake_scan, result_agency, invisible, or the path of a profile (*.toml).
-    #[arg(long, default_value = "invisible", value_name = "NAME|FILE.toml")]
+    #[arg(short, long, value_name = "OUT.pdf", required_unless_present_any = ["out_dir", "renew"])]
+    output: Option<PathBuf>,
+    /// Where signed PDFs go, under their own names; one that fails stops no other.
+    #[arg(long, value_name = "DIR")]
+    out_dir: Option<PathBuf>,
+    #[command(flatten)]
+    key: KeyArgs,
+    /// Which kind of signature: a name, or the path of a profile (*.toml).
+    #[arg(
+        long,
+        default_value = "invisible",
+        value_name = "NAME|FILE.toml",
+        long_help = format!(
+            "Which kind of signature: {}, or the path of a profile (*.toml)",
+            SignatureProfile::names().join(", ")
+        )
+    )]
     profile: String,
-    /// Time stamp authority (RFC 3161). With it the signature is B-T, or nothing is written.
+    /// PAdES level: B-B, B-T, B-LT or B-LTA [default: B-T with --tsa, B-B without]
+    #[arg(
+        long,
+        value_parser = level,
+        requires_ifs = [("B-T", "tsa"), ("B-LT", "tsa"), ("B-LTA", "tsa")],
+        value_name = "LEVEL"
+    )]
+    level: Option<Level>,
+    /// Time stamp authority (RFC 3161). Where it fails, nothing is written.
     #[arg(long, value_name = "URL")]
     tsa: Option<String>,
+    /// Seconds to wait for the authority's answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    tsa_timeout: u64,
+    /// Where the authority fails write the signature without its time stamp (B-B), where evidence fails at B-T; and say so.
+    #[arg(long, requires = "tsa")]
+    allow_lower: bool,
+    /// Renew the archive time stamps of files at B-LTA before they run out; no key is needed. Without -o or --out-dir a
+    /// file is replaced, whole or not at all.
+    #[arg(long, requires = "tsa", conflicts_with_all = ["from", "level", "allow_lower", "field"])]
+    renew: bool,
+    /// With --renew: only what runs out within so many days.
+    #[arg(long, value_name = "DAYS", requires = "renew", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..))]
+    within: u16,
+    /// An empty signature field to sign into, or the name of the new one.
+    #[arg(long, value_name = "NAME")]
+    field: Option<String>,
+    /// Folder of trusted roots, intermediates (*.pem, *.crt, *.cer) and revocation lists (*.crl). The time stamp authority
+    /// must lead to one of the roots; B-LT and B-LTA need it.
+    #[arg(long, value_name = "DIR", required_if_eq_any = [("level", "B-LT"), ("level", "B-LTA"), ("renew", "true")])]
+    trust: Option<PathBuf>,
+    /// Ask the issuer whether the signer's certificate was revoked, before signing; B-LT and B-LTA always do.
+    #[arg(long)]
+    check_revocation: bool,
+    /// Ask nobody but the time stamp authority: evidence is what lies in --trust.
+    #[arg(long)]
+    offline: bool,
+    /// File of accepted issuers of the signer's certificate, one a line: common name, or sha256:FINGERPRINT.
+    #[arg(long, value_name = "FILE")]
+    issuers: Option<PathBuf>,
     /// The signer's name as it is shown [default: the certificate's common name]
     #[arg(long)]
     name: Option<String>,
     /// The agency's name as it is shown.
     #[arg(long)]
     office: Option<String>,
+    /// What the signer is, as it is shown: "Chủ tịch".
+    #[arg(long)]
+    title: Option<String>,
+    /// Number and symbol of the document, as a profile for annexes shows it: 123/QĐ-UBND.
+    #[arg(long)]
+    number: Option<String>,
+    /// The form of a copy, where the profile's own is not meant.
+    #[arg(long)]
+    copy_form: Option<String>,
     /// A picture of the agency's seal (PNG, transparent).
     #[arg(long, value_name = "FILE.png")]
     seal_image: Option<PathBuf>,
+    /// A picture of the person's handwritten signature (PNG, transparent).
+    #[arg(long, value_name = "FILE.png")]
+    signature_image: Option<PathBuf>,
     /// The time of signing, ISO 8601 with zone [default: now]
     #[arg(long, value_name = "TIME")]
     time: Option<Timestamp>,
-    /// One JSON object instead of a table.
+    /// One JSON object for every file instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -54,56 +131,167 @@ pub struct Args {
 /// Signs; prints what was made.
 ///
 /// # Errors
-/// Whatever stopped it; the output file is then untouched.
+/// With `-o`, whatever stopped it; the output file is then untouched. With `--out-dir`, what keeps every file from being
+/// signed.
 pub async fn run(args: Args) -> Outcome<u8> {
+    if args.output.is_some() && args.inputs.len() > 1 {
+        return usage(ErrorKind::ArgumentConflict, "several files go into --out-dir, not into one --output");
+    }
+    let mut names = HashSet::new();
+    if args.out_dir.is_some() && !args.inputs.iter().all(|path| names.insert(path.file_name())) {
+        return usage(
+            ErrorKind::ArgumentConflict,
+            "two of the files have one name, and would be one in --out-dir",
+        );
+    }
     let handle = tokio::runtime::Handle::current();
-    let done = tokio::task::spawn_blocking(move || sign_file(&args, handle));
+    let done = tokio::task::spawn_blocking(move || sign_files(&args, handle));
     done.await.map_err(|_| Fault::new(&crate::seal::key::SIGNING))?
 }
 
-fn sign_file(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
-    if let (Ok(from), Ok(to)) = (args.input.canonicalize(), args.output.canonicalize())
-        && from == to
-    {
-        return Err(Fault::new(&SAME_FILE));
-    }
-    let profile = profile(&args.profile)?;
-    let password = password(&args.password)?;
-    let key =
-        SoftKey::from_pkcs12(&read(&args.p12, MAX_P12)?, &password).map_err(|f| f.at(args.p12.display()))?;
-    let at = args.time.unwrap_or_else(Timestamp::now);
-    check_may_sign(key.certificate(), at).map_err(|f| f.at(args.p12.display()))?;
-    let tsa = args.tsa.as_ref().map(|url| HttpTimestamp::new(url, handle)).transpose()?;
-    let facts = AppearanceFacts {
-        name: args.name.clone().unwrap_or_else(|| common_name(&key)),
-        office: args.office.clone(),
-        seal_png: args.seal_image.as_ref().map(|path| read(path, MAX_IMAGE)).transpose()?,
-        occupied: Vec::new(),
-    };
-    let place = args.input.display();
-    let pdf = read(&args.input, MAX_PDF)?;
+fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
+    let level = args.level.unwrap_or(if args.tsa.is_some() { Level::BT } else { Level::BB });
+    let trust = args.trust.as_deref().map(Trust::load).transpose()?.unwrap_or_default();
+    let online = (!args.offline).then(|| Online::new(handle.clone())).transpose()?;
+    let tsa = args.tsa.as_ref().filter(|_| level > Level::BB);
+    let tsa = tsa.map(|url| HttpTimestamp::new(url, handle.clone())).transpose()?;
+    let tsa =
+        tsa.map(|tsa| tsa.trusting(trust.certificates.clone()).within(Duration::from_secs(args.tsa_timeout)));
     let tsa = tsa.as_ref().map(|tsa| tsa as &dyn TimestampSource);
-    let sheet = sign::Sheet::open(pdf.clone().into()).map_err(|fault| fault.at(&place))?;
-    let order = sign::Order { profile: &profile, facts: &facts, at, field: None };
-    let tail = sign::sign_sheet(&sheet, &key, &order, tsa).map_err(|fault| fault.at(&place))?;
-    publish(&args.output, &[&pdf, &tail.bytes])?;
-    print(args, &tail);
+    let raising = Raising {
+        tsa,
+        roots: &trust.roots,
+        evidence: &trust.evidence,
+        online: online.as_ref(),
+        at: Timestamp::now(),
+    };
+    if args.renew {
+        return renew::run(args, &raising);
+    }
+    let jobs: Vec<Job> = args.inputs.iter().map(|input| job(args, input)).collect();
+    if let [only] = &jobs[..] {
+        refuse_same(only)?;
+    }
+    let profile = SignatureProfile::named(&args.profile)?;
+    let issuers = match &args.issuers {
+        Some(path) => Issuers::from_lines(&String::from_utf8_lossy(&read(path, MAX_FILE)?)),
+        None => Issuers::default(),
+    };
+    let key = args.key.open(handle, &trust.certificates)?;
+    let at = args.time.unwrap_or_else(Timestamp::now);
+    let ask = |certificate: &X509Ref, issuer: &X509Ref| {
+        Ok(preflight::standing(certificate, issuer, &trust.evidence, online.as_ref(), at))
+    };
+    let ask: Option<preflight::AskRevocation<'_>> =
+        if args.check_revocation || level > Level::BT { Some(&ask) } else { None };
+    preflight::check(key.as_ref(), at, &issuers, ask).map_err(|f| f.at(args.key.place()))?;
+    let facts = AppearanceFacts {
+        name: args.name.clone().unwrap_or_else(|| common_name(key.as_ref())),
+        office: args.office.clone(),
+        title: args.title.clone(),
+        number: args.number.clone(),
+        copy_form: args.copy_form.clone(),
+        seal_png: args.seal_image.as_ref().map(|path| read(path, MAX_IMAGE)).transpose()?,
+        signature_png: args.signature_image.as_ref().map(|path| read(path, MAX_IMAGE)).transpose()?,
+        ..AppearanceFacts::default()
+    };
+    let how = How {
+        key: key.as_ref(),
+        order: Order { profile: &profile, facts: &facts, at, field: args.field.as_deref() },
+        tsa,
+        raise: (level > Level::BT).then_some((level, &raising)),
+        allow_lower: args.allow_lower,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        stamps: STAMPS,
+    };
+    if args.out_dir.is_none() {
+        return sign_one(args, &jobs, &how);
+    }
+    sign_many(args, jobs, &how)
+}
+
+fn sign_one(args: &Args, jobs: &[Job], how: &How<'_>) -> Outcome<u8> {
+    let told = Mutex::new(None);
+    batch::run(jobs, how, &|_, outcome| *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome));
+    let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let done = told.unwrap_or_else(|| Err(Fault::new(&crate::seal::key::SIGNING)))?;
+    if let [job] = jobs {
+        if args.json { print_json(job, &Ok(done)) } else { print_table(job, &done) }
+    }
     Ok(0)
 }
 
-fn print(args: &Args, tail: &Tail) {
-    let seal = &tail.seal;
-    if args.json {
-        let mut object = serde_json::to_value(seal).unwrap_or_default();
-        if let Some(map) = object.as_object_mut() {
-            map.insert("output".into(), args.output.display().to_string().into());
+fn sign_many(args: &Args, jobs: Vec<Job>, how: &How<'_>) -> Outcome<u8> {
+    let failed = AtomicUsize::new(0);
+    let tell = |job: &Job, outcome: Outcome<Done>| {
+        if outcome.is_err() {
+            failed.fetch_add(1, Ordering::Relaxed);
         }
-        println!("{object}");
-        return;
+        if args.json { print_json(job, &outcome) } else { print_line(job, &outcome) }
+    };
+    let count = jobs.len();
+    let (same, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| refuse_same(job).is_err());
+    for job in &same {
+        tell(job, Err(Fault::new(&SAME_FILE).at(job.input.display())));
     }
-    let level = format!("PAdES {}", seal.level.name());
-    println!("Đã ký / signed:         {}", args.output.display());
-    println!("Mức / level:            {level}");
+    batch::run(&jobs, how, &|index, outcome| {
+        if let Some(job) = jobs.get(index) {
+            tell(job, outcome);
+        }
+    });
+    let failed = failed.into_inner();
+    if !args.json {
+        println!("{} / {count} tệp đã ký / files signed", count - failed);
+    }
+    Ok(u8::from(failed > 0))
+}
+
+fn job(args: &Args, input: &Path) -> Job {
+    let output = match (&args.output, &args.out_dir) {
+        (Some(output), _) => output.clone(),
+        (None, folder) => folder.clone().unwrap_or_default().join(input.file_name().unwrap_or_default()),
+    };
+    Job { input: input.to_owned(), output }
+}
+
+fn refuse_same(job: &Job) -> Outcome<()> {
+    match (job.input.canonicalize(), job.output.canonicalize()) {
+        (Ok(from), Ok(to)) if from == to => Err(Fault::new(&SAME_FILE)),
+        _ => Ok(()),
+    }
+}
+
+fn print_json(job: &Job, outcome: &Outcome<Done>) {
+    let mut object = match outcome {
+        Ok(done) => serde_json::to_value(&done.seal).unwrap_or_default(),
+        Err(fault) => serde_json::json!({ "fault": fault.report() }),
+    };
+    if let Some(map) = object.as_object_mut() {
+        map.insert("input".into(), job.input.display().to_string().into());
+        if let Ok(done) = outcome {
+            map.insert("output".into(), job.output.display().to_string().into());
+            if let Some(fault) = &done.lowered {
+                map.insert("lowered".into(), serde_json::to_value(fault.report()).unwrap_or_default());
+            }
+        }
+    }
+    println!("{object}");
+}
+
+fn print_line(job: &Job, outcome: &Outcome<Done>) {
+    match outcome {
+        Ok(done) => {
+            println!("{}  {}", done.seal.level.name(), job.output.display());
+            warn(done);
+        }
+        Err(fault) => eprintln!("hoso: {fault}"),
+    }
+}
+
+fn print_table(job: &Job, done: &Done) {
+    let seal = &done.seal;
+    println!("Đã ký / signed:         {}", job.output.display());
+    println!("Mức / level:            PAdES {}", seal.level.name());
     println!("Bộ quy định / profile:  {}", seal.profile);
     println!(
         "Thời điểm / time:       {}",
@@ -113,33 +301,24 @@ fn print(args: &Args, tail: &Tail) {
         Some(shown) => println!("Hiển thị / shown:       trang {} / page {}", shown.page, shown.page),
         None => println!("Hiển thị / shown:       không / no"),
     }
+    warn(done);
 }
 
-fn profile(name: &str) -> Outcome<SignatureProfile> {
-    if Path::new(name).extension().is_none_or(|e| e != "toml") {
-        return SignatureProfile::built_in(name);
+fn warn(done: &Done) {
+    if let Some(fault) = &done.lowered {
+        eprintln!("hoso: chỉ đạt mức {0} / only {0}: {fault}", done.seal.level.name());
     }
-    let text = read(Path::new(name), MAX_P12)?;
-    let text =
-        String::from_utf8(text).map_err(|_| Fault::new(&crate::seal::profile::BROKEN_PROFILE).at(name))?;
-    SignatureProfile::from_toml(&text).map_err(|fault| fault.at(name))
 }
 
-/// A password never stands on the command line, where every process could read it.
-fn password(reference: &str) -> Outcome<Zeroizing<String>> {
-    let text = match reference.split_once(':') {
-        Some(("env", name)) => {
-            std::env::var(name).map_err(|_| Fault::new(&PASSWORD).at(reference).detail("no such variable"))?
-        }
-        Some(("file", path)) => {
-            let bytes = Zeroizing::new(read(Path::new(path), MAX_P12)?);
-            String::from_utf8(bytes.to_vec())
-                .map_err(|_| Fault::new(&PASSWORD).detail("the file is not UTF-8"))?
-        }
-        _ => return Err(Fault::new(&PASSWORD).detail("neither env:NAME nor file:PATH")),
-    };
-    let text = Zeroizing::new(text);
-    Ok(Zeroizing::new(text.lines().next().unwrap_or("").to_owned()))
+fn level(text: &str) -> Result<Level, String> {
+    let levels = [Level::BB, Level::BT, Level::BLT, Level::BLTA];
+    levels.into_iter().find(|l| l.name() == text).ok_or_else(|| "B-B, B-T, B-LT or B-LTA".to_owned())
+}
+
+/// Wrong usage that the parser alone cannot see.
+fn usage(kind: ErrorKind, what: &str) -> Outcome<u8> {
+    let _ = clap::Command::new("hoso sign").error(kind, what).print();
+    Ok(2)
 }
 
 fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {
@@ -151,42 +330,15 @@ fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {
     std::fs::read(path).map_err(|e| unreadable(&e.kind()))
 }
 
-/// Writes beside the target, makes it durable, then gives it its name: whole or not at all.
-fn publish(path: &Path, parts: &[&[u8]]) -> Outcome<()> {
-    let unwritable = |e: std::io::Error| Fault::new(&UNWRITABLE).detail(e.kind()).at(path.display());
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.partial", std::process::id()));
-    let partial = path.with_file_name(name);
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&partial)?;
-        parts.iter().try_for_each(|part| file.write_all(part))?;
-        file.sync_all()?;
-        std::fs::rename(&partial, path)?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::File::open(folder)?.sync_all()
-    };
-    write().map_err(|e| {
-        let _ = std::fs::remove_file(&partial);
-        unwritable(e)
-    })
-}
-
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&PASSWORD, &UNREADABLE, &UNWRITABLE, &SAME_FILE];
+pub const CODES: &[&Code] = &[&UNREADABLE, &SAME_FILE];
+/// Every code of how keys are named.
+pub const KEY_CODES: &[&Code] = key::CODES;
 
-const MAX_P12: u64 = 1 << 20;
+const MAX_FILE: u64 = 1 << 20;
 const MAX_IMAGE: u64 = 4 << 20;
-const MAX_PDF: u64 = 2 << 30;
-
-/// A password that cannot be found.
-pub const PASSWORD: Code = Code {
-    id: "SEAL-050",
-    class: Class::Setup,
-    vi: "Không lấy được mật khẩu của khoá",
-    en: "the password of the key cannot be had",
-    remedy_vi: "Khai --password env:TÊN_BIẾN hoặc file:ĐƯỜNG_DẪN",
-    remedy_en: "give --password env:NAME or file:PATH",
-};
+/// Time stamps that are fetched at once.
+const STAMPS: usize = 4;
 
 /// A file that cannot be read.
 pub const UNREADABLE: Code = Code {
@@ -196,16 +348,6 @@ pub const UNREADABLE: Code = Code {
     en: "the file cannot be read",
     remedy_vi: "Kiểm tra đường dẫn, quyền đọc và dung lượng tệp",
     remedy_en: "check its path, permissions and size",
-};
-
-/// A file that cannot be written.
-pub const UNWRITABLE: Code = Code {
-    id: "SEAL-052",
-    class: Class::Later,
-    vi: "Không ghi được tệp đã ký",
-    en: "the signed file cannot be written",
-    remedy_vi: "Kiểm tra dung lượng đĩa và quyền ghi của thư mục",
-    remedy_en: "check the free space and the folder's permissions",
 };
 
 /// Output and input are one file.

@@ -7,16 +7,16 @@ use crate::ledger::Admission;
 use crate::pipeline::Pipeline;
 use crate::station::Station;
 use crate::steps::admit;
-use crate::watch::{HotFolder, REFUSED, TAKEN, fingerprint};
+use crate::watch::{HotFolder, READINGS_KEPT, REFUSED, TAKEN, fingerprint};
 use crate::workshop::{Workshop, pipeline_of};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 /// `hoso watch PIPELINE DIR`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  hoso watch intake-desk /srv/scanner\n\nWhat was taken moves to DIR/.taken and is kept there; what could not be, to DIR/.refused."
+    after_help = "Example:\n  hoso watch intake-desk /srv/scanner\n\nWhat was taken moves to DIR/.taken and is kept there, but for chip readings, which are removed after three days; what could not be, to DIR/.refused."
 )]
 pub struct Args {
     /// A pipeline file, or the name of one in the station's pipelines/.
@@ -30,6 +30,9 @@ pub struct Args {
     #[arg(long)]
     once: bool,
 }
+
+/// How often it is looked for readings that were kept long enough.
+const TIDY_EVERY: Duration = Duration::from_secs(3600);
 
 /// Runs it until it is told to stop.
 ///
@@ -72,7 +75,12 @@ async fn watch(
     let mut refused = 0;
     let mut hot = HotFolder::new(&args.dir, Duration::from_secs(args.settle));
     let mut said_waiting = 0;
+    let mut tidied: Option<Instant> = None;
     loop {
+        if tidied.is_none_or(|at| at.elapsed() >= TIDY_EVERY) {
+            hot.forget_readings(READINGS_KEPT, SystemTime::now());
+            tidied = Some(Instant::now());
+        }
         let (ready, waiting) = match hot.look(Instant::now()) {
             Ok(found) => found,
             Err(e) => {

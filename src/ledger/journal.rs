@@ -6,7 +6,8 @@ use rusqlite::{Connection, params};
 /// One entry, before it knows its place in the chain.
 pub(super) struct Entry<'a> {
     pub run: &'a Blake3,
-    /// `admitted`, `again`, `step`, `split`, `send`, `later`, `refused`, `parked`, `receipted`, `dead`, `reopened`.
+    /// `admitted`, `again`, `step`, `split`, `send`, `later`, `refused`, `parked`, `receipted`, `dead`, `reopened`,
+    /// `let-go`.
     pub kind: &'a str,
     pub step: u32,
     pub input: Blake3,
@@ -72,7 +73,8 @@ pub(super) fn check(db: &Connection) -> rusqlite::Result<Result<u64, String>> {
         if number != want_number || prev != want_prev || digest != chain_digest(&entry, number, &prev).0 {
             return Ok(Err(format!("run {}, entry {number}", run.short())));
         }
-        if !matches!(kind.as_str(), "receipted" | "dead") {
+        // Of a parcel or a reading, not of the record.
+        if !matches!(kind.as_str(), "receipted" | "dead" | "let-go") {
             ends.insert(run, (entry.output, digest.clone()));
         } else if let Some((_, end)) = ends.get_mut(&run) {
             end.clone_from(&digest);

@@ -1,7 +1,7 @@
 //! The tables. `STRICT`, so that a wrong type is an error and not a surprise years later.
 
 /// The version in `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Everything, in one script.
 pub(super) const TABLES: &str = "
@@ -30,6 +30,12 @@ CREATE TABLE journal (
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER journal_is_not_edited BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER journal_is_not_shortened BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+
+CREATE TABLE reading (
+  run BLOB NOT NULL, reading BLOB NOT NULL, state TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (run, reading)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reading_runs    ON reading (reading);
+CREATE INDEX reading_leaving ON reading (reading) WHERE state = 'leaving';
 
 CREATE TABLE parcel (
   id BLOB PRIMARY KEY, recipient TEXT NOT NULL, body BLOB NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL,

@@ -2,18 +2,22 @@
 //! while the disk was busy as one transaction.
 
 mod outbox;
+mod readings;
 mod runs;
 mod views;
 mod writer;
 
+use super::journal;
 use super::{
     Admission, Lease, LeaseKey, Ledger, NewRun, ParcelKey, ParcelLease, ParcelSettlement, RunId, RunView,
     Settlement, Tally,
 };
+use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::digest::Blake3;
 use crate::fault::{Fault, Outcome};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use writer::Writer;
 
@@ -26,6 +30,7 @@ pub struct SqliteLedger {
     writer: Writer,
     clock: Clock,
     lease_ms: i64,
+    readings: Option<Arc<Blobs>>,
 }
 
 impl SqliteLedger {
@@ -43,7 +48,14 @@ impl SqliteLedger {
     /// As [`SqliteLedger::open`].
     pub fn open_with_lease(path: &Path, clock: Clock, lease: Duration) -> Outcome<Self> {
         let writer = Writer::start(path)?;
-        Ok(SqliteLedger { writer, clock, lease_ms: i64::try_from(lease.as_millis()).unwrap_or(60_000) })
+        let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(60_000);
+        Ok(SqliteLedger { writer, clock, lease_ms, readings: None })
+    }
+
+    /// With the store whose readings the runs name; without one nothing is looked for and nothing let go of.
+    pub fn with_readings(mut self, readings: Arc<Blobs>) -> Self {
+        self.readings = Some(readings);
+        self
     }
 
     /// Makes the leases of workers that are dead (as `alive` says) lapse at once.
@@ -93,7 +105,7 @@ impl SqliteLedger {
     /// `LEDG-003` with the first place where a chain does not hold.
     pub async fn check_journal(&self) -> Outcome<u64> {
         self.writer
-            .run(super::journal::check)
+            .run(journal::check)
             .await?
             .map_err(|place| Fault::new(&super::JOURNAL_BROKEN).at(place))
     }
@@ -101,8 +113,17 @@ impl SqliteLedger {
 
 impl Ledger for SqliteLedger {
     async fn admit(&self, new: Vec<NewRun>) -> Outcome<Vec<Admission>> {
-        let now = self.clock.now_ms();
-        self.writer.run(move |db| new.iter().map(|run| runs::admit(db, run, now)).collect()).await
+        let (now, store) = (self.clock.now_ms(), self.readings.clone());
+        self.writer
+            .run(move |db| {
+                // Before anything is written: a job that says no must have changed nothing.
+                let wanted = new.iter().flat_map(|run| &run.readings);
+                if let Some(Err(fault)) = store.map(|store| readings::all_stand(&store, wanted)) {
+                    return Ok(Err(fault));
+                }
+                new.iter().map(|run| runs::admit(db, run, now)).collect::<rusqlite::Result<_>>().map(Ok)
+            })
+            .await?
     }
 
     async fn claim(&self, worker: &str, n: usize) -> Outcome<Vec<Lease>> {
@@ -158,6 +179,25 @@ impl Ledger for SqliteLedger {
                 db.execute(sql, rusqlite::params![&run.0[..], state.as_str()]).map(|_| ())
             })
             .await
+    }
+
+    async fn let_go(&self, worker: &str, thorough: bool) -> Outcome<usize> {
+        let Some(store) = self.readings.clone() else { return Ok(0) };
+        let (now, worker) = (self.clock.now_ms(), worker.to_owned());
+        let mut count = 0;
+        if thorough {
+            let store = Arc::clone(&store);
+            count += self.writer.run_alone(move |db| readings::let_go_of_strays(db, &store)).await??;
+        }
+        loop {
+            let (store, worker) = (Arc::clone(&store), worker.clone());
+            let gone = self.writer.run_alone(move |db| readings::let_go(db, &store, &worker, now)).await?;
+            match gone {
+                (0, None) => return Ok(count),
+                (more, None) => count += more,
+                (_, Some(fault)) => return Err(fault),
+            }
+        }
     }
 
     fn lease(&self) -> Duration {

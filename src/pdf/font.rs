@@ -39,7 +39,10 @@ pub struct Subset {
     base_font: String,
     /// Character to its CID, which is its glyph in the cut program.
     cids: BTreeMap<char, u16>,
+    #[cfg(test)]
     program: Vec<u8>,
+    /// The font program as a stream object, packed once.
+    file: Vec<u8>,
     /// Width of each CID from 0, thousandths of an em.
     widths: Vec<f32>,
     descriptor: Descriptor,
@@ -135,6 +138,8 @@ impl Subset {
             cids,
             widths,
             descriptor: Descriptor::of(font),
+            file: deflated(&program, &format!("/Length1 {}", program.len())),
+            #[cfg(test)]
             program,
         })
     }
@@ -195,7 +200,7 @@ impl Subset {
                 (font_ref, type0.into_bytes()),
                 (cid_font, cid.into_bytes()),
                 (descriptor, described.into_bytes()),
-                (file, deflated(&self.program, &format!("/Length1 {}", self.program.len()))),
+                (file, self.file.clone()),
                 (to_unicode, deflated(self.to_unicode().as_bytes(), "")),
             ],
         }

@@ -181,7 +181,7 @@ mod tests {
     fn a_changed_answer_is_refused_wherever_it_was_changed() {
         let request = Request::new(&Sha256::of(b"signature")).unwrap();
         let reply = authority().reply(&request.der, Timestamp::now());
-        let token = check_reply(&reply, &request).unwrap();
+        let token = check_reply(&reply, &request).unwrap().token;
         // The certificate at the end of its list is not what this check is about: leave its bytes alone.
         let data = crate::cms::parse(&token, &der::Limits::default()).unwrap();
         let info = data.econtent.unwrap();

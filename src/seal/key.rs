@@ -3,10 +3,15 @@
 //! | room | where the key is |
 //! |---|---|
 //! | [`file`] | in a PKCS#12 or PEM file |
+//! | `token` | on a token or in a hardware module, through PKCS#11 (feature `pkcs11`) |
+//! | [`remote`] | at a remote signing service |
 //! | [`preflight`] | whether its certificate may sign at all |
 
 pub mod file;
 pub mod preflight;
+pub mod remote;
+#[cfg(feature = "pkcs11")]
+pub mod token;
 
 pub use file::SoftKey;
 pub use preflight::{check_may_sign, validity};
@@ -32,6 +37,25 @@ pub trait KeyHandle: Send + Sync {
     /// (RFC 8017, 9.2), a DER SEQUENCE of r and s for ECDSA (RFC 3279, 2.2.3). A key far away is asked once for all
     /// of them; a failure of one does not keep the others from being signed.
     fn sign_digests(&self, digests: &[Sha256]) -> Vec<Outcome<Vec<u8>>>;
+    /// How it likes to be asked where there is much to sign.
+    fn pace(&self) -> Pace {
+        Pace::OneByOne
+    }
+    /// Whether the key went away for good, as a token that was pulled out: whoever keeps it opens it anew.
+    fn is_lost(&self) -> bool {
+        false
+    }
+}
+
+/// How a key likes to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// From any thread, any number at a time.
+    AnyThread,
+    /// One digest after the other.
+    OneByOne,
+    /// For so many digests at once: every question costs.
+    Together(usize),
 }
 
 /// The signature of a key over one digest.
@@ -108,6 +132,15 @@ impl Algorithm {
     }
 }
 
+/// Keeps the memory of this process, keys and PINs in it, out of core dumps and from debuggers of the same user. As far
+/// as the system goes along: a key is not refused because it does not.
+pub fn no_core_dumps() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    // The limit alone does not keep a core from a collector that the kernel pipes it to.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
 /// The certificates above `leaf`, nearest first; those that lead nowhere are left out.
 pub(crate) fn path(leaf: &X509, mut others: Vec<X509>) -> Vec<X509> {
     let mut chain: Vec<X509> = Vec::new();
@@ -168,4 +201,14 @@ pub const SIGNING: Code = Code {
     en: "the key did not sign",
     remedy_vi: "Thử lại; nếu vẫn lỗi thì báo người bảo trì",
     remedy_en: "try again, then report it to the maintainers",
+};
+
+/// A signature from outside that is not the certificate's.
+pub const FOREIGN_SIGNATURE: Code = Code {
+    id: "SEAL-097",
+    class: Class::Setup,
+    vi: "Chữ ký nhận về không khớp với chứng thư của người ký",
+    en: "the signature that came back is not the certificate's",
+    remedy_vi: "Kiểm tra khoá và chứng thư có thuộc về nhau không; không tệp nào được ghi",
+    remedy_en: "check that key and certificate belong together; nothing was written",
 };

@@ -121,18 +121,18 @@ impl<'a> Work<'a> {
     }
 
     fn raise(&mut self, to: Level, renew: bool) -> Outcome<()> {
-        let marks = marks::read(&self.file()?)?;
+        let mut marks = marks::read(&self.file()?)?;
         if !marks.iter().any(|m| m.kind == Kind::Signature) {
             return Err(Fault::new(&NO_SIGNATURE));
         }
         if to >= Level::BT && needs_stamp(&marks) {
             self.stamp(&marks)?;
+            marks = marks::read(&self.file()?)?;
         }
         if to >= Level::BLT {
-            self.add_evidence()?;
+            self.add_evidence(&marks)?;
         }
         if to >= Level::BLTA {
-            let marks = marks::read(&self.file()?)?;
             let newest = marks.last();
             let closed = newest.is_some_and(|m| m.kind == Kind::DocumentStamp && m.end == self.length);
             if renew || !closed {
@@ -163,13 +163,12 @@ impl<'a> Work<'a> {
     }
 
     /// Everything that it takes to judge what is in the file, into the file.
-    fn add_evidence(&mut self) -> Outcome<()> {
+    fn add_evidence(&mut self, marks: &[Mark]) -> Outcome<()> {
         let file = self.file()?;
         let document = Document::open_original(&file)?;
-        let marks = marks::read(&file)?;
         let mut collector = Collector::new(self.with);
         collector.at_hand.extend(&dss::read(&document)?);
-        let related = collector.collect(&marks)?;
+        let related = collector.collect(marks)?;
         if let Some(tail) = dss::append(&document, &collector.needed, &related)? {
             drop(document);
             self.append(&tail)?;

@@ -16,7 +16,7 @@ mod earlier;
 mod layout;
 
 pub use earlier::BROKEN_BEFORE;
-pub use layout::FIELD;
+pub use layout::{CERTIFIED, FIELD};
 
 use super::appearance::AppearanceFacts;
 use super::key::{KeyHandle, check_may_sign};
@@ -244,14 +244,35 @@ pub fn sign_sheet(
     order: &Order<'_>,
     tsa: Option<&dyn TimestampSource>,
 ) -> Outcome<Tail> {
+    match sign_for_now(sheet, key, order, tsa)? {
+        (tail, None) => Ok(tail),
+        (_, Some(fault)) => Err(fault),
+    }
+}
+
+/// Signs a sheet. Where the authority does not answer, the result is B-B with room for a time stamp later
+/// ([`super::raise`]), and why.
+///
+/// # Errors
+/// As [`sign_sheet`], but for an authority that is to be asked again ([`Class::Later`]).
+pub fn sign_for_now(
+    sheet: &Sheet,
+    key: &dyn KeyHandle,
+    order: &Order<'_>,
+    tsa: Option<&dyn TimestampSource>,
+) -> Outcome<(Tail, Option<Fault>)> {
     let mut prepared = sheet.prepare(key, order, tsa.is_some())?;
-    let level = if tsa.is_some() { Level::BT } else { Level::BB };
     for attempt in 0..2 {
         let signed = Draft::detached(key, prepared.digest())?;
-        let token = tsa.map(|tsa| tsa.stamp(&Sha256::of(signed.signature()))).transpose()?;
+        let (level, token, why) = match tsa.map(|tsa| tsa.stamp(&Sha256::of(signed.signature()))) {
+            None => (Level::BB, None, None),
+            Some(Ok(token)) => (Level::BT, Some(token), None),
+            Some(Err(fault)) if fault.code.class == Class::Later => (Level::BB, None, Some(fault)),
+            Some(Err(fault)) => return Err(fault),
+        };
         let cms = signed.finish(token.as_deref());
         if cms.len() <= prepared.room() {
-            return prepared.finish(&cms, level);
+            return Ok((prepared.finish(&cms, level)?, why));
         }
         if attempt == 0 {
             prepared = sheet.prepare_with(key, order, cms.len() + SPARE)?;
@@ -310,7 +331,7 @@ pub(crate) fn vietnam() -> TimeZone {
 
 /// Room for a time stamp token; replies of 3 to 7 KB were met.
 pub(crate) const STAMP_ROOM: usize = 8192;
-const SPARE: usize = 512;
+pub(super) const SPARE: usize = 512;
 /// What is read at a time: stays in the second cache while it is hashed and written.
 const STRIDE: usize = 256 << 10;
 
@@ -345,4 +366,4 @@ pub const COPY: Code = Code {
 };
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

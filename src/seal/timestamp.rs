@@ -4,7 +4,12 @@ use crate::cms::{self, Parts};
 use crate::der::{self, Limits};
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
-use openssl::x509::X509;
+use jiff::Timestamp;
+use openssl::error::ErrorStack;
+use openssl::stack::Stack;
+use openssl::x509::store::X509StoreBuilder;
+use openssl::x509::verify::X509VerifyParam;
+use openssl::x509::{X509, X509PurposeId, X509StoreContext, X509StoreContextRef};
 use std::time::Duration;
 
 /// Whoever gives time stamps.
@@ -46,12 +51,66 @@ impl Request {
     }
 }
 
-/// The token of a reply, once status, imprint, nonce, content type, signature and the purpose of the authority's
-/// certificate agree with the question. Whether that authority is trusted is for the verifier to say.
+/// A token that answers its question.
+#[derive(Debug, Clone)]
+pub struct Stamp {
+    /// The token, CMS, DER.
+    pub token: Vec<u8>,
+    /// The time that it says.
+    pub time: Timestamp,
+    /// The authority's certificate.
+    pub certificate: X509,
+    /// The certificates that came along.
+    pub others: Vec<X509>,
+}
+
+impl Stamp {
+    /// Whether the authority's certificate leads to one of the anchors, for the purpose of time stamps, at the time of the
+    /// stamp (RFC 3161, 2.2: the requester verifies it).
+    ///
+    /// # Errors
+    /// [`UNTRUSTED`].
+    pub fn check_chain(&self, anchors: &[X509]) -> Outcome<()> {
+        let holds = || -> Result<bool, ErrorStack> {
+            let mut store = X509StoreBuilder::new()?;
+            for anchor in anchors {
+                store.add_cert(anchor.clone())?;
+            }
+            let mut rules = X509VerifyParam::new()?;
+            rules.set_purpose(X509PurposeId::TIMESTAMP_SIGN)?;
+            rules.set_time(self.time.as_second());
+            store.set_param(&rules)?;
+            let mut others = Stack::new()?;
+            for other in &self.others {
+                others.push(other.clone())?;
+            }
+            let mut context = X509StoreContext::new()?;
+            context.init(&store.build(), &self.certificate, &others, X509StoreContextRef::verify_cert)
+        };
+        if holds().unwrap_or(false) { Ok(()) } else { Err(Fault::new(&UNTRUSTED)) }
+    }
+
+    /// Whether the authority's clock and ours agree.
+    ///
+    /// # Errors
+    /// [`CLOCK`], with the difference.
+    pub fn check_clock(&self, now: Timestamp, tolerance: Duration) -> Outcome<()> {
+        let apart = now.duration_since(self.time).unsigned_abs();
+        if apart <= tolerance {
+            return Ok(());
+        }
+        let which = if now > self.time { "ahead" } else { "behind" };
+        Err(Fault::new(&CLOCK).detail(format!("this clock is {} seconds {which}", apart.as_secs())))
+    }
+}
+
+/// The token of a reply, once status, imprint, nonce, content type, signature, purpose and validity of the authority's
+/// certificate agree with the question. Whether that authority is trusted is for [`Stamp::check_chain`] and the verifier.
 ///
 /// # Errors
-/// [`REJECTED`] by the authority, [`REPLY_BROKEN`], [`OTHER_QUESTION`], [`REPLY_SIGNATURE`], [`NOT_AN_AUTHORITY`].
-pub fn check_reply(reply: &[u8], request: &Request) -> Outcome<Vec<u8>> {
+/// [`REJECTED`] by the authority, [`REPLY_BROKEN`], [`OTHER_QUESTION`], [`REPLY_SIGNATURE`], [`NOT_AN_AUTHORITY`],
+/// [`AUTHORITY_EXPIRED`].
+pub fn check_reply(reply: &[u8], request: &Request) -> Outcome<Stamp> {
     let broken = |e: der::DerError| Fault::new(&REPLY_BROKEN).detail(e);
     // Some authorities answer in BER; what is embedded is DER either way, and the signature is over DER.
     let reply = der::normalise(reply, &Limits::default()).map_err(broken)?;
@@ -71,7 +130,7 @@ pub fn check_reply(reply: &[u8], request: &Request) -> Outcome<Vec<u8>> {
     if data.econtent_type != TST_INFO {
         return Err(Fault::new(&REPLY_BROKEN).detail("not a time stamp"));
     }
-    check_question(info, request)?;
+    let time = check_question(info, request)?;
     let certificate = signer
         .certificate(&data.certificates)
         .ok_or_else(|| Fault::new(&REPLY_SIGNATURE).detail("the authority's certificate is missing"))?;
@@ -84,7 +143,11 @@ pub fn check_reply(reply: &[u8], request: &Request) -> Outcome<Vec<u8>> {
     if !stamps_only(certificate) {
         return Err(Fault::new(&NOT_AN_AUTHORITY));
     }
-    Ok(token.raw.to_vec())
+    let (from, until) = super::key::validity(certificate)?;
+    if time < from || time > until {
+        return Err(Fault::new(&AUTHORITY_EXPIRED).detail(format!("valid from {from} until {until}")));
+    }
+    Ok(Stamp { token: token.raw.to_vec(), time, certificate: certificate.clone(), others: data.certificates })
 }
 
 /// An authority reached over HTTP (RFC 3161, 3.4). Call from a blocking thread: the answer is waited for.
@@ -92,6 +155,8 @@ pub struct HttpTimestamp {
     url: reqwest::Url,
     client: reqwest::Client,
     handle: tokio::runtime::Handle,
+    anchors: Vec<X509>,
+    deadline: Duration,
 }
 
 impl HttpTimestamp {
@@ -107,10 +172,23 @@ impl HttpTimestamp {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REPLY_TIMEOUT)
             .build()
             .map_err(|_| Fault::new(&SILENT).detail("no TLS"))?;
-        Ok(HttpTimestamp { url, client, handle })
+        Ok(HttpTimestamp { url, client, handle, anchors: Vec::new(), deadline: REPLY_TIMEOUT })
+    }
+
+    /// Takes stamps only of authorities that lead to these anchors, where there are any.
+    #[must_use]
+    pub fn trusting(mut self, anchors: Vec<X509>) -> Self {
+        self.anchors = anchors;
+        self
+    }
+
+    /// Waits so long for the whole of an answer, 30 seconds otherwise.
+    #[must_use]
+    pub fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
     }
 
     async fn ask(&self, question: Vec<u8>) -> Outcome<Vec<u8>> {
@@ -124,6 +202,7 @@ impl HttpTimestamp {
             Fault::new(&SILENT).detail(kind)
         };
         let post = self.client.post(self.url.clone()).header("content-type", "application/timestamp-query");
+        let post = post.timeout(self.deadline);
         let mut reply = post.body(question).send().await.map_err(silent)?;
         if !reply.status().is_success() {
             return Err(Fault::new(&SILENT).detail(format!("HTTP {}", reply.status().as_u16())));
@@ -147,12 +226,17 @@ impl TimestampSource for HttpTimestamp {
     fn stamp(&self, imprint: &Sha256) -> Outcome<Vec<u8>> {
         let request = Request::new(imprint)?;
         let reply = self.handle.block_on(self.ask(request.der.clone()))?;
-        check_reply(&reply, &request)
+        let stamp = check_reply(&reply, &request)?;
+        stamp.check_clock(Timestamp::now(), TOLERANCE)?;
+        if !self.anchors.is_empty() {
+            stamp.check_chain(&self.anchors)?;
+        }
+        Ok(stamp.token)
     }
 }
 
-/// Imprint and nonce of a TSTInfo (RFC 3161, 2.4.2) against the question.
-fn check_question(info: &[u8], request: &Request) -> Outcome<()> {
+/// Imprint and nonce of a TSTInfo (RFC 3161, 2.4.2) against the question; the time that it says.
+fn check_question(info: &[u8], request: &Request) -> Outcome<Timestamp> {
     let broken = |e: der::DerError| Fault::new(&REPLY_BROKEN).detail(e);
     let mut fields = der::only(info, 0x30).map_err(broken)?.reader();
     if fields.expect(0x02).and_then(|v| v.number()).map_err(broken)? != 1 {
@@ -166,14 +250,27 @@ fn check_question(info: &[u8], request: &Request) -> Outcome<()> {
         return Err(Fault::new(&OTHER_QUESTION).detail("imprint"));
     }
     fields.expect(0x02).map_err(broken)?;
-    fields.expect(0x18).map_err(broken)?;
+    let time = fields.expect(0x18).map_err(broken)?;
+    let time =
+        moment(time.content).ok_or_else(|| Fault::new(&REPLY_BROKEN).detail("its time cannot be read"))?;
     fields.optional(0x30).map_err(broken)?;
     fields.optional(0x01).map_err(broken)?;
     let nonce = fields.optional(0x02).map_err(broken)?.map(|n| n.content);
     if nonce != Some(&request.nonce) {
         return Err(Fault::new(&OTHER_QUESTION).detail("nonce"));
     }
-    Ok(())
+    Ok(time)
+}
+
+/// GeneralizedTime in UTC with seconds; fractions of them are cut.
+fn moment(text: &[u8]) -> Option<Timestamp> {
+    let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
+    let whole = text.split('.').next()?;
+    if whole.len() != 14 || !whole.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let (day, hour) = whole.split_at_checked(8)?;
+    format!("{day}T{hour}Z").parse().ok()
 }
 
 /// Whether a signing-certificate attribute (RFC 2634, 5.4; RFC 5035, 3) names exactly this certificate first.
@@ -216,6 +313,8 @@ const TST_INFO: &str = "1.2.840.113549.1.9.16.1.4";
 const MAX_REPLY: usize = 64 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How far our clock may be from the authority's: `/M` and the stamp would tell different stories.
+const TOLERANCE: Duration = Duration::from_secs(60 * 60);
 
 /// No answer.
 pub const SILENT: Code = Code {
@@ -286,3 +385,97 @@ pub const ADDRESS: Code = Code {
     remedy_vi: "Khai lại địa chỉ",
     remedy_en: "correct the address",
 };
+
+/// An authority past its end.
+pub const AUTHORITY_EXPIRED: Code = Code {
+    id: "SEAL-056",
+    class: Class::Setup,
+    vi: "Chứng thư của máy chủ cấp dấu thời gian không còn hoặc chưa có hiệu lực",
+    en: "the authority's certificate was not valid at the time it stamped",
+    remedy_vi: "Dùng dịch vụ dấu thời gian khác và báo nhà cung cấp",
+    remedy_en: "use another authority and tell this one",
+};
+
+/// An authority of nobody's.
+pub const UNTRUSTED: Code = Code {
+    id: "SEAL-057",
+    class: Class::Setup,
+    vi: "Máy chủ cấp dấu thời gian không thuộc các gốc tin cậy đã khai",
+    en: "the time stamp authority does not lead to a configured anchor",
+    remedy_vi: "Dùng dịch vụ được công nhận, hoặc bổ sung chứng thư gốc của dịch vụ",
+    remedy_en: "use a recognised authority, or add its root to the anchors",
+};
+
+/// Two clocks that disagree.
+pub const CLOCK: Code = Code {
+    id: "SEAL-058",
+    class: Class::Setup,
+    vi: "Đồng hồ của máy lệch với dấu thời gian",
+    en: "this machine's clock and the time stamp are apart",
+    remedy_vi: "Chỉnh đồng hồ của máy (NTP) rồi ký lại",
+    remedy_en: "set the clock (NTP), then sign again",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::authority::Authority;
+    use super::super::training::{Minted, Usage};
+    use super::*;
+    use jiff::SignedDuration;
+
+    fn answer(at: Timestamp) -> (Minted, Request, Vec<u8>) {
+        let minted = Minted::new("ec", Usage::Stamp);
+        let request = Request::new(&Sha256::of(b"signature")).unwrap();
+        let reply = Authority::new(minted.soft_key()).unwrap().reply(&request.der, at);
+        (minted, request, reply)
+    }
+
+    #[test]
+    fn an_authority_past_its_end_is_refused_by_the_time_it_stamps() {
+        let now = Timestamp::now();
+        for (days, good) in [(0, true), (29, true), (31, false), (-1, false)] {
+            let (_, request, reply) =
+                answer(now + SignedDuration::from_hours(24 * days) + SignedDuration::from_secs(5));
+            let checked = check_reply(&reply, &request).map(|_| ()).map_err(|f| f.code.id);
+            assert_eq!(checked, if good { Ok(()) } else { Err(AUTHORITY_EXPIRED.id) }, "{days} days");
+        }
+    }
+
+    #[test]
+    fn an_authority_counts_where_it_leads_to_an_anchor() {
+        let (minted, request, reply) = answer(Timestamp::now() + SignedDuration::from_secs(5));
+        let stamp = check_reply(&reply, &request).unwrap();
+        assert!(stamp.check_chain(std::slice::from_ref(&minted.root)).is_ok());
+        let stranger = Minted::new("ec", Usage::Stamp);
+        for anchors in [vec![], vec![stranger.root], vec![minted.certificate]] {
+            assert_eq!(stamp.check_chain(&anchors).unwrap_err().code.id, UNTRUSTED.id);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_off_by_a_day_is_noticed_either_way() {
+        let now = Timestamp::now();
+        for (hours, apart) in [(0, None), (24, Some("behind")), (-24, Some("ahead"))] {
+            let minted = Minted::new("ec", Usage::Stamp);
+            let time = now + SignedDuration::from_hours(hours);
+            let stamp =
+                Stamp { token: Vec::new(), time, certificate: minted.certificate, others: Vec::new() };
+            let checked = stamp.check_clock(now, TOLERANCE);
+            assert_eq!(checked.is_err(), apart.is_some());
+            if let (Err(fault), Some(apart)) = (checked, apart) {
+                assert_eq!(fault.code.id, CLOCK.id);
+                assert!(fault.detail.unwrap().contains(apart));
+            }
+        }
+    }
+
+    #[test]
+    fn times_are_read_to_the_second() {
+        let read = |text: &str| moment(text.as_bytes()).map(|t| t.to_string());
+        assert_eq!(read("20260930081500Z").as_deref(), Some("2026-09-30T08:15:00Z"));
+        assert_eq!(read("20260930081500.123Z").as_deref(), Some("2026-09-30T08:15:00Z"));
+        for bad in ["20260930081500", "202609300815Z", "20261330081500Z", "Z", "2026093008150\u{661}Z"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

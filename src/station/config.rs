@@ -2,6 +2,7 @@
 
 use super::{BAD_CONFIG, NO_SECRET};
 use crate::fault::{Fault, Outcome};
+use crate::seal::key::preflight::Issuers;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,6 +31,8 @@ pub struct Config {
     /// How long deliveries are tried; the defaults suit the field, a training station shortens them.
     #[serde(default)]
     pub backoff: crate::deliver::outbox::Backoff,
+    /// The wallet issuer.
+    pub issuer: Option<IssuerConfig>,
     /// Who is delivered to, by name.
     #[serde(default)]
     pub recipients: BTreeMap<String, RecipientConfig>,
@@ -45,16 +48,51 @@ pub struct LogConfig {
     pub key: Reference,
 }
 
-/// `[keys.NAME]`
+/// `[keys.NAME]`: one of `p12`, `pem`, `pkcs11` and `csc` says where the key is.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct KeyConfig {
     /// PKCS#12 file, below the station.
-    pub p12: String,
-    /// Its password.
-    pub password: Reference,
+    pub p12: Option<String>,
+    /// PEM file with key and certificates, below the station.
+    pub pem: Option<String>,
+    /// A token: a `pkcs11:` URI.
+    pub pkcs11: Option<String>,
+    /// A remote signing service: its base address.
+    pub csc: Option<CscConfig>,
+    /// Password of the file, PIN of the token or of the credential.
+    pub password: Option<Reference>,
+    /// More certificates, PEM, below the station: those above the signer's, or the signer's where a token has none.
+    pub certificates: Option<String>,
+    /// Issuers whose certificates are taken; all where it is left out.
+    #[serde(default)]
+    pub issuers: Issuers,
     /// The name that the visible signature shows.
     pub name: String,
+}
+
+/// `[keys.NAME.csc]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CscConfig {
+    /// Base address, `https://host/csc/v2`.
+    pub url: Reference,
+    /// The credential; the only one where it is left out.
+    pub credential: Option<String>,
+    /// OAuth 2.0 access token.
+    pub token: Reference,
+}
+
+/// `[issuer]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct IssuerConfig {
+    /// The key that signs credentials: ECDSA P-256, PEM.
+    pub key: Reference,
+    /// Its certificate and those above it, PEM, below the station; goes into every credential.
+    pub certificates: Option<String>,
+    /// The public address, where `hoso serve` is not told another one.
+    pub public_url: Option<String>,
 }
 
 /// `[timestamp]`

@@ -42,11 +42,18 @@ pub fn find(input: &Path, batch: Batch) -> Outcome<Vec<Outcome<Found>>> {
     walk::find(input, batch)
 }
 
-/// Stores a batch's bytes and makes its first record. After `Ok` every byte of it survives a power cut.
+/// Stores a batch's bytes and makes its first record. After `Ok` every byte of it survives a power cut; its chip readings
+/// lie apart from the rest, and somebody else may let go of them until the ledger says that this batch names them.
 ///
 /// # Errors
 /// `ADMT-001` to `ADMT-004`, `BLOB-001` to `BLOB-004`: nothing is acknowledged.
-pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outcome<Admitted> {
+pub fn store(
+    found: &Found,
+    pipeline: &str,
+    blobs: &Blobs,
+    readings: &Blobs,
+    now_ms: i64,
+) -> Outcome<Admitted> {
     let mut dossier = Dossier { batch: found.source.clone(), received_at: now_ms, ..Dossier::default() };
     let mut identity: Vec<Vec<u8>> = vec![pipeline.as_bytes().to_vec()];
     for path in &found.files {
@@ -59,10 +66,11 @@ pub fn store(found: &Found, pipeline: &str, blobs: &Blobs, now_ms: i64) -> Outco
     for path in &found.readings {
         let name = below(path, &found.root);
         let file = open(path, &name)?;
-        let digests =
-            blobs.put_reader(file, crate::chip::reading::LARGEST_READING as u64).map_err(|f| f.at(&name))?;
+        let digests = readings
+            .put_reader(file, crate::chip::reading::LARGEST_READING as u64)
+            .map_err(|f| f.at(&name))?;
         identity.push(digests.blake3.0.to_vec());
-        dossier.readings.push(ReadingRecord { name, digests });
+        dossier.readings.push(ReadingRecord { name, digests, evidence: None });
     }
     for (code, path) in &found.desk_slips {
         let (slip, bytes) = slip::<DeskSlip>(path, found)?;
@@ -126,6 +134,12 @@ fn slip<T: DeserializeOwned>(path: &Path, found: &Found) -> Outcome<(T, Vec<u8>)
         Fault::new(&BAD_SLIP).at(format!("{name}, line {}", before.matches('\n').count() + 1))
     })?;
     Ok((slip, text.into_bytes()))
+}
+
+/// Whether a file is a chip reading, by its name: `*.reading.json`, or any JSON, since that is never a page, and somebody
+/// may have called a reading so.
+pub fn is_reading(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
 }
 
 /// Whether a path is none of an operator's papers: hidden, a scanner's file in the making, or what a file manager
@@ -263,7 +277,7 @@ mod tests {
     fn admit(dir: &Path, batch: Batch) -> Vec<Outcome<Admitted>> {
         let store_dir = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(store_dir.path()).unwrap();
-        find(dir, batch).unwrap().into_iter().map(|f| store(&f?, "p", &blobs, 0)).collect()
+        find(dir, batch).unwrap().into_iter().map(|f| store(&f?, "p", &blobs, &blobs, 0)).collect()
     }
 
     #[test]
@@ -278,6 +292,18 @@ mod tests {
             records[1].files.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(),
             ["b/2.jpg", "b/10.jpg"]
         );
+    }
+
+    #[test]
+    fn a_reading_is_never_taken_for_a_page_whatever_it_is_called() {
+        let dir = folder(&[("a/1.tif", b"1"), ("a/CARD.JSON", b"{}"), ("a/b.Reading.Json", b"{ }")]);
+        let dossier = admit(dir.path(), Batch::Folder).remove(0).unwrap().dossier;
+        assert_eq!((dossier.files.len(), dossier.readings.len()), (1, 2));
+        for found in admit(&dir.path().join("a"), Batch::File) {
+            assert!(found.map_or(true, |a| a.dossier.files[0].name == "1.tif"));
+        }
+        let alone = admit(&dir.path().join("a/CARD.JSON"), Batch::Folder).remove(0);
+        assert_eq!(alone.unwrap_err().code, &EMPTY);
     }
 
     #[test]

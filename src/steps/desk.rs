@@ -8,19 +8,26 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::store::Log;
 use crate::profile::Procedures;
 use crate::scan::Reader;
-use crate::seal::key::{KeyHandle, SoftKey, check_may_sign};
+use crate::seal::key::file::read_certificates;
+use crate::seal::key::remote::{self, Access, RemoteKey};
+use crate::seal::key::{KeyHandle, SoftKey, no_core_dumps, preflight};
+use crate::seal::profile::SignatureProfile;
 use crate::seal::timestamp::{self, HttpTimestamp, TimestampSource};
 use crate::station::Station;
-use crate::station::config::RecipientConfig;
+use crate::station::challenges::Challenges;
+use crate::station::config::{KeyConfig, RecipientConfig, Reference};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 /// What steps work with.
 pub struct Desk {
     /// Bytes by digest.
     pub blobs: Arc<Blobs>,
+    /// Chip readings as they came, until they are judged.
+    pub readings: Arc<Blobs>,
     /// The office's identifier code.
     pub office: String,
     /// What time it is.
@@ -52,12 +59,14 @@ impl Desk {
         station: Station,
         reader: Reader,
         blobs: Arc<Blobs>,
+        readings: Arc<Blobs>,
         clock: Clock,
         cores: Arc<Semaphore>,
         runtime: Handle,
     ) -> Self {
         Desk {
             blobs,
+            readings,
             office: station.config.office.clone(),
             clock,
             station,
@@ -76,30 +85,70 @@ impl Desk {
         1 + self.cores.available_permits()
     }
 
-    /// A key by its name in `hoso.toml`, checked to be one that may sign today.
+    /// A signature profile by its name: the station's own (`profiles/signature/NAME.toml`, its picture beside it) before the
+    /// one that the program brings along.
     ///
     /// # Errors
-    /// `STAT-003`, `STAT-004`, those of [`SoftKey::from_pkcs12`] and [`check_may_sign`].
+    /// Those of [`SignatureProfile::named`].
+    pub fn signature_profile(&self, name: &str) -> Outcome<SignatureProfile> {
+        signature_profile(&self.station, name)
+    }
+
+    /// A key by its name in `hoso.toml`, checked to be one that may sign today. One that went away is opened anew.
+    ///
+    /// # Errors
+    /// `STAT-003`, `STAT-004`, those of the kind of key and of [`preflight::check`].
     pub fn key(&self, name: &str) -> Outcome<Arc<SealKey>> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = match keys.get(name) {
-            Some(key) => Arc::clone(key),
+        let config = self.station.config.keys.get(name).ok_or_else(|| {
+            Fault::new(&crate::station::MISFIT).detail(format!("[keys.{name}] is not in hoso.toml"))
+        })?;
+        let open = keys.get(name).filter(|key| !key.handle.is_lost()).cloned();
+        let key = match open {
+            Some(key) => key,
             None => {
-                let config = self.station.config.keys.get(name).ok_or_else(|| {
-                    Fault::new(&crate::station::MISFIT).detail(format!("[keys.{name}] is not in hoso.toml"))
-                })?;
-                let bytes = std::fs::read(self.station.path(&config.p12))
-                    .map_err(|e| Fault::new(&crate::station::NO_SECRET).at(&config.p12).detail(e.kind()))?;
-                let password = config.password.text(&self.station.root)?;
-                let handle = SoftKey::from_pkcs12(&bytes, &password).map_err(|f| f.at(&config.p12))?;
-                let key = Arc::new(SealKey { handle: Box::new(handle), shown_name: config.name.clone() });
+                let handle = self.open_key(config).map_err(|f| f.at(format!("key {name}")))?;
+                let key = Arc::new(SealKey { handle, shown_name: config.name.clone() });
                 keys.insert(name.to_owned(), Arc::clone(&key));
                 key
             }
         };
         let now = jiff::Timestamp::from_millisecond(self.clock.now_ms()).unwrap_or_default();
-        check_may_sign(key.handle.certificate(), now).map_err(|f| f.at(format!("key {name}")))?;
+        preflight::check(key.handle.as_ref(), now, &config.issuers, None)
+            .map_err(|f| f.at(format!("key {name}")))?;
         Ok(key)
+    }
+
+    fn open_key(&self, config: &KeyConfig) -> Outcome<Box<dyn KeyHandle>> {
+        let root = &self.station.root;
+        let read = |path: &String| {
+            std::fs::read(self.station.path(path))
+                .map(Zeroizing::new)
+                .map_err(|e| Fault::new(&crate::station::NO_SECRET).at(path).detail(e.kind()))
+        };
+        let secret = |reference: &Reference| reference.text(root).map(Zeroizing::new);
+        let password = config.password.as_ref().map(secret).transpose()?;
+        let more = config.certificates.as_ref().map(read).transpose()?.unwrap_or_default();
+        no_core_dumps();
+        match (&config.p12, &config.pem, &config.pkcs11, &config.csc) {
+            (Some(path), None, None, None) | (None, Some(path), None, None) => {
+                let key = SoftKey::open(&read(path)?, password.as_ref().map(|p| p.as_str()), &more);
+                Ok(Box::new(key.map_err(|f| f.at(path))?))
+            }
+            (None, None, Some(uri), None) => open_token(uri, &password.unwrap_or_default(), &more),
+            (None, None, None, Some(csc)) => {
+                let access = Access {
+                    url: csc.url.text(root)?,
+                    credential: csc.credential.clone(),
+                    token: secret(&csc.token)?,
+                    pin: password,
+                    otp: None,
+                    deadline: remote::DEADLINE,
+                };
+                Ok(Box::new(RemoteKey::open(access, read_certificates(&more)?, self.runtime.clone())?))
+            }
+            _ => Err(Fault::new(&crate::station::MISFIT).detail("one of p12, pem, pkcs11 and csc is needed")),
+        }
     }
 
     /// The document signing authorities of chips that this station trusts.
@@ -108,6 +157,11 @@ impl Desk {
     /// Those of [`Trust::load`].
     pub fn trust(&self) -> Outcome<Arc<Trust>> {
         cached(&self.trust, || Trust::load(&self.station.path("anchors/csca")).map(Arc::new))
+    }
+
+    /// What this station asked chips.
+    pub fn challenges(&self) -> Challenges {
+        Challenges::of(&self.station)
     }
 
     /// The transparency log.
@@ -156,6 +210,18 @@ impl Desk {
     }
 }
 
+#[cfg(feature = "pkcs11")]
+fn open_token(uri: &str, pin: &Zeroizing<String>, more: &[u8]) -> Outcome<Box<dyn KeyHandle>> {
+    use crate::seal::key::token::{TokenKey, Uri};
+    // A pipeline never risks the last try: a person has to look first.
+    Ok(Box::new(TokenKey::open(&Uri::parse(uri)?, pin, read_certificates(more)?, false)?))
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn open_token(_: &str, _: &Zeroizing<String>, _: &[u8]) -> Outcome<Box<dyn KeyHandle>> {
+    Err(Fault::new(&crate::station::MISFIT).detail("this build has no PKCS#11"))
+}
+
 /// Opens the station's log with its key and salt.
 ///
 /// # Errors
@@ -178,6 +244,15 @@ fn cached<T: ?Sized>(
     let opened = open()?;
     *slot = Some(Arc::clone(&opened));
     Ok(opened)
+}
+
+/// As [`Desk::signature_profile`], for a station that no desk is open at.
+///
+/// # Errors
+/// As there.
+pub fn signature_profile(station: &Station, name: &str) -> Outcome<SignatureProfile> {
+    let own = station.path("profiles/signature").join(format!("{name}.toml"));
+    if own.is_file() { SignatureProfile::from_file(&own) } else { SignatureProfile::built_in(name) }
 }
 
 /// The log's key cannot be read.

@@ -1,34 +1,50 @@
 //! In: a dossier with at most one chip reading, the codes on its pages, what was typed. Out: a verdict, and the three
 //! sources held against each other field by field. What can go wrong: no reading, a reading that is malformed or
 //! disproved, sources that differ; the pipeline says what stops the dossier. Unknown never becomes proven.
+//!
+//! The face that a reading holds is kept only as long as this takes, unless the pipeline says otherwise: what the record
+//! says of the reading afterwards decides whether the engine lets go of it.
 
 use super::{Desk, StepOutput};
 use crate::chip::card_qr::CardQr;
 use crate::chip::compare::{Agreement, Typed, compare};
 use crate::chip::holder::Holder;
+use crate::chip::reading::FileId;
 use crate::chip::reason::Overall;
+use crate::chip::verdict::Spent;
 use crate::chip::{Policy, Reading, verify};
-use crate::dossier::{Applicant, Dossier};
+use crate::digest::{Blake3, Sha256};
+use crate::dossier::{Applicant, Dossier, Evidence};
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::pipeline::{IdentityConfig, OnMismatch};
+use crate::pipeline::{IdentityConfig, Keep, OnMismatch};
 use crate::scan::separate::{Role, role_of};
+use crate::station::challenges::Standing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Verifies and compares.
 ///
 /// # Errors
 /// `STEP-040` without a reading and `STEP-041` with a disproved one, where the pipeline refuses those; `STEP-042`
-/// with more than one; those of [`Reading::parse`] for a file that is no reading; `BLOB-002`.
-pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk) -> Outcome<StepOutput> {
+/// with more than one; those of [`Reading::parse`] for a file that is no reading; `BLOB-001`, `BLOB-002`.
+pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk, run: &Blake3) -> Outcome<StepOutput> {
     let mut holder = None;
-    match dossier.readings.as_slice() {
+    match dossier.readings.as_mut_slice() {
         [] if config.on_missing == OnMismatch::Refuse => return Err(Fault::new(&NO_READING)),
         [] => dossier.findings.push(Fault::new(&NO_READING).report()),
         [one] => {
-            let bytes = desk.blobs.get(&one.digests.blake3)?;
-            let reading = Reading::parse(&bytes).map_err(|f| f.at(&one.name))?;
+            let bytes = Zeroizing::new(desk.readings.get(&one.digests.blake3)?);
+            let mut reading = Reading::parse(&bytes).map_err(|f| f.at(&one.name))?;
+            drop(bytes);
             let now = jiff::Timestamp::from_millisecond(desk.clock.now_ms()).unwrap_or_default();
-            let verdict = verify(&reading, desk.trust()?.as_ref(), now, &Policy::default());
+            let trust = desk.trust()?;
+            let policy = policy(&reading, dossier.received_at, desk, run)?;
+            let verdict = verify(&reading, &trust, now, &policy);
+            if policy.spent != Spent::default() {
+                dossier.findings.push(Fault::new(&REPLAYED).at(&one.name).report());
+            }
             holder = Holder::of(&reading, &verdict);
+            one.evidence = Some(evidence(&reading, config.keep, desk)?);
+            reading.files.values_mut().for_each(Zeroize::zeroize);
             dossier.verdict = Some(verdict);
         }
         several => {
@@ -57,6 +73,42 @@ pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk) -> Outcom
         }
     }
     Ok(StepOutput::Next(dossier))
+}
+
+/// The station's demands, with what it knows of the proofs in this reading: whether it asked for them, and whether they
+/// were this run's. They are used up before they are judged; a run that repeats the step finds them used by itself.
+fn policy(reading: &Reading, handed_in_ms: i64, desk: &Desk, run: &Blake3) -> Outcome<Policy> {
+    let challenges = desk.challenges();
+    let mut policy = Policy::default();
+    if let Some(exchange) = &reading.active_authentication {
+        match challenges.spend(&Sha256::of(&exchange.challenge), run, handed_in_ms)? {
+            Standing::Ours => policy.challenge = Some(exchange.challenge.clone()),
+            Standing::Spent => policy.spent.active = true,
+            Standing::Unknown => {}
+        }
+    }
+    if let Some(transcript) = &reading.chip_authentication {
+        match challenges.spend(&transcript.digest(), run, handed_in_ms)? {
+            Standing::Ours => policy.terminal_key = Some(Sha256::of(&transcript.terminal_key)),
+            Standing::Spent => policy.spent.chip = true,
+            Standing::Unknown => {}
+        }
+    }
+    Ok(policy)
+}
+
+/// What stays of a reading: hashes, the list of them that was signed, and as much more as the pipeline says.
+fn evidence(reading: &Reading, keep: Keep, desk: &Desk) -> Outcome<Evidence> {
+    let groups = (1..=16).filter_map(|n| Some((n, Sha256::of(reading.dg(n)?)))).collect();
+    let sod = reading.files.get(&FileId::Sod).map(|sod| desk.blobs.put(sod)).transpose()?;
+    let without_face = match keep {
+        Keep::WithoutFace => {
+            let json = Zeroizing::new(reading.without_pictures().to_json());
+            Some(desk.blobs.put(json.as_bytes())?.blake3)
+        }
+        Keep::Verdict | Keep::Reading => None,
+    };
+    Ok(Evidence { keep, groups, sod: sod.map(|s| s.blake3), without_face })
 }
 
 /// The first code on the pages that is a card's.
@@ -115,5 +167,14 @@ pub const DIFFER: Code = Code {
     remedy_vi: "Đối chiếu với thẻ trước mặt và sửa phần nhập tay",
     remedy_en: "compare with the card at hand and mend what was typed",
 };
+/// The reading was used for another dossier.
+pub const REPLAYED: Code = Code {
+    id: "STEP-045",
+    class: Class::Person,
+    vi: "Kết quả đọc thẻ này đã dùng cho một hồ sơ khác, nên không chứng minh thẻ có mặt lúc này",
+    en: "this chip reading was used for another dossier, so it does not prove that the card was there now",
+    remedy_vi: "Đọc lại thẻ của người nộp cho hồ sơ này",
+    remedy_en: "read the applicant's card again for this dossier",
+};
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&NO_READING, &DISPROVED, &SEVERAL, &DIFFER];
+pub const CODES: &[&Code] = &[&NO_READING, &DISPROVED, &SEVERAL, &DIFFER, &REPLAYED];

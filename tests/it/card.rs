@@ -9,6 +9,11 @@ use crate::chip_card::mint::{BIRTH, CAN, EXPIRY, Issuer, NUMBER, Order, zone};
 use crate::chip_card::quirks::{PaceStep, Quirks};
 use crate::chip_card::vpcd::Laid;
 use crate::playground::HOSO;
+use hoso::chip::Reading;
+use hoso::clock::Clock;
+use hoso::digest::{Blake3, Sha256};
+use hoso::station::Station;
+use hoso::station::challenges::{Challenges, Standing};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -78,6 +83,33 @@ fn a_card_that_is_pulled_in_the_middle_is_read_on_when_it_lies_there_again() {
         let card = desk.card(&Order::default(), quirks);
         let (_, verdict, _) = desk.read_and_verify(card, &["--can", CAN]);
         assert_eq!(verdict["overall"], "genuine");
+    });
+}
+
+#[test]
+fn a_station_remembers_what_it_asked_the_chip() {
+    isolated("card::a_station_remembers_what_it_asked_the_chip", |desk| {
+        let station = desk.work.path().join("station");
+        assert!(Command::new(HOSO).arg("init").arg(&station).arg("--training").status().unwrap().success());
+        let remembered = || fs::read_dir(station.join("var/challenges")).map_or(0, Iterator::count);
+        let place = station.to_str().unwrap();
+        // One that somebody else made is not this station's; what it asked of chip authentication is.
+        let given = ["--can", CAN, "--station", place, "--challenge", "0011223344556677"];
+        for (keys, count) in [(&["--can", CAN][..], 0), (&given, 1), (&["--can", CAN, "--station", place], 3)]
+        {
+            let laid = desk.lay(desk.card(&Order::default(), vietnamese()));
+            let output = desk.read(keys);
+            laid.take().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(remembered(), count, "{keys:?}");
+        }
+        let reading = Reading::parse(&fs::read(desk.reading()).unwrap()).unwrap();
+        let asked = reading.active_authentication.unwrap().challenge;
+        let challenges = Challenges::of(&Station::find(Some(&station)).unwrap());
+        for question in [Sha256::of(&asked), reading.chip_authentication.unwrap().digest()] {
+            let now = Clock::System.now_ms();
+            assert_eq!(challenges.spend(&question, &Blake3::of(b"a run"), now).unwrap(), Standing::Ours);
+        }
     });
 }
 

@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "ground",
         &[
             "blobs", "clock", "cms", "codes", "der", "digest", "fault", "original", "page", "profile",
-            "sandbox", "worker",
+            "sandbox", "staged", "worker",
         ],
     ),
     ("crafts", &["chip", "deliver", "log", "pdf", "scan", "seal"]),

@@ -21,9 +21,11 @@ fn kill_minus_nine_at_any_moment_loses_nothing_and_does_nothing_twice() {
     let mut world = World {
         dice: Dice(seed),
         ground: Playground::new(&["--lose-answer-every", "7", "--fail-every", "11"]),
+        reading: None,
         handed_in: 0,
         watch: Watch::default(),
     };
+    world.mint();
     let started = Instant::now();
     let (mut killed, mut ended, mut doubled) = (0, 0, 0);
     while killed < kills {
@@ -60,11 +62,28 @@ fn kill_minus_nine_at_any_moment_loses_nothing_and_does_nothing_twice() {
 struct World {
     dice: Dice,
     ground: Playground,
+    /// A chip reading, where there is an openssl to mint one with.
+    reading: Option<String>,
     handed_in: u64,
     watch: Watch,
 }
 
 impl World {
+    fn mint(&mut self) {
+        let (keys, path) = (self.ground.station().join("keys"), self.ground.input().join("minted"));
+        let mut command =
+            std::process::Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/mint-reading"));
+        command.arg("--dgs").arg(samples().join("chip/batch-3")).arg("-o").arg(&path);
+        command.arg("--ds").arg(keys.join("ds.pem")).arg("--key").arg(keys.join("ds.key"));
+        match command.output() {
+            Ok(output) if output.status.success() => {
+                self.reading = Some(fs::read_to_string(&path).unwrap());
+                fs::remove_file(path).unwrap();
+            }
+            other => eprintln!("skipped: no chip readings among the dossiers: {other:?}"),
+        }
+    }
+
     /// Lays down one to three more dossiers, every fourth a result, and hands in the newest of a kind.
     fn start(&mut self) -> Child {
         let before = self.handed_in;
@@ -73,7 +92,7 @@ impl World {
             if is_result(number) {
                 lay_result(&self.ground.input(), number);
             } else {
-                lay_intake(&self.ground.input(), number);
+                lay_intake(&self.ground.input(), number, self.reading.as_deref());
             }
         }
         let result = is_result(self.handed_in);
@@ -132,12 +151,31 @@ impl World {
         }
         let leaves = fs::metadata(self.ground.station().join("var/log/leaves")).unwrap().len() / 32;
         assert_eq!(leaves, self.handed_in, "a leaf a document");
+        self.judge_readings();
         self.judge_files();
         let effects = self.judge_effects();
         let parts: Vec<_> =
             files(&self.ground.station().join("out")).into_iter().filter(|p| is_part(p)).collect();
         assert!(parts.is_empty(), "left behind: {parts:?}");
         format!("dossiers {} of {} done, lost 0, doubled 0, effects {effects}", rows.len(), self.handed_in)
+    }
+
+    /// Every reading was judged, and none lies there any more; each run that had one says so.
+    fn judge_readings(&self) {
+        assert_eq!(files(&self.ground.station().join("var/readings")), Vec::<PathBuf>::new());
+        let db = Connection::open(self.ground.station().join("var/ledger.db")).unwrap();
+        let gone = "SELECT record, (SELECT count(*) FROM journal WHERE run=id AND kind='let-go') FROM run WHERE state='done'";
+        let mut rows = db.prepare(gone).unwrap();
+        let rows = rows.query_map([], |r| Ok((r.get::<_, Vec<u8>>(0)?, r.get::<_, i64>(1)?))).unwrap();
+        let mut judged = 0;
+        for (record, told) in rows.map(Result::unwrap) {
+            let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+            let readings = record["readings"].as_array().map_or(0, Vec::len);
+            assert_eq!(readings, usize::from(!record["verdict"].is_null()), "{}", record["code"]);
+            assert!(readings == 0 || told > 0, "{}: nobody says that it was let go of", record["code"]);
+            judged += readings;
+        }
+        assert!(judged > 0 || self.reading.is_none());
     }
 
     fn judge_files(&self) {
@@ -258,6 +296,12 @@ impl Watch {
             assert!(!ended || now == before, "kill {kill}: {before} became {now}");
         }
         self.runs = runs;
+        let mut wanted = db.prepare("SELECT DISTINCT reading FROM reading WHERE state<>'leaving'").unwrap();
+        for reading in wanted.query_map([], |r| r.get::<_, Vec<u8>>(0)).unwrap() {
+            let name = hex::encode(reading.unwrap());
+            let file = path.with_file_name("readings").join(&name[..2]).join(&name);
+            assert!(file.is_file(), "kill {kill}: a reading that a run still wants is gone");
+        }
         let struck = "SELECT pipeline || ' step ' || cursor FROM run WHERE state='leased'
                       UNION ALL SELECT 'delivery' FROM parcel WHERE state='leased'
                       UNION ALL SELECT 'laying out' FROM run WHERE state='done' AND published=0";
@@ -294,13 +338,18 @@ fn input_path(input: &Path, number: u64) -> PathBuf {
 }
 
 /// A folder of one or two pages that nobody else has, with its slip; it appears whole.
-fn lay_intake(input: &Path, number: u64) {
+fn lay_intake(input: &Path, number: u64, reading: Option<&str>) {
     let folder = input_path(input, number);
     let staged = input.join(format!(".{number}"));
     fs::create_dir_all(&staged).unwrap();
     fs::create_dir_all(input.join("intake")).unwrap();
     for page in 0..=number % 2 {
         fs::write(staged.join(format!("{page}.jpg")), page_of(number * 10 + page)).unwrap();
+    }
+    // A few readings among all dossiers, so that what one lets go of another is about to want.
+    if let Some(reading) = reading.filter(|_| number % 3 != 1) {
+        let reading = format!("{reading}{}", "\n".repeat(number as usize % 4));
+        fs::write(staged.join("card.reading.json"), reading).unwrap();
     }
     let slip = format!(
         "code = \"{}\"\nprocedure = \"1.001193\"\noffice = \"H40.17.5\"\nreceived = \"2026-11-21T08:15:00+07:00\"\n\

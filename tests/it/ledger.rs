@@ -178,7 +178,7 @@ async fn a_lost_lease_moves_nothing<L: Ledger>(b: Bench<L>) {
         Settlement::Done(made("stale")),
         Settlement::Split(made("stale"), vec![child.clone()]),
         Settlement::Send(made("stale"), vec![parcel("stale")]),
-        Settlement::Later { after_ms: 1, reason: reason() },
+        Settlement::Later { made: None, after_ms: 1, reason: reason() },
         Settlement::Refused(None, reason()),
         Settlement::Parked(reason()),
     ] {
@@ -217,7 +217,7 @@ async fn every_settlement_leaves_the_run_where_it_says<L: Ledger>(b: Bench<L>) {
     settle(&refused, Settlement::Refused(None, reason())).await;
     settle(&half, Settlement::Refused(Some(made("so far")), reason())).await;
     settle(&parked, Settlement::Parked(reason())).await;
-    settle(&later, Settlement::Later { after_ms: 500, reason: reason() }).await;
+    settle(&later, Settlement::Later { made: None, after_ms: 500, reason: reason() }).await;
     for (run, at) in [
         (&done, State::Done),
         (&refused, State::Refused),
@@ -478,8 +478,8 @@ async fn a_changed_journal_is_found_out() {
                     let label = lease.label.clone();
                     Settlement::Done(StepRecord { label, ..made(&format!("one {round}")) })
                 }
-                ("two", 0) => Settlement::Later { after_ms: 0, reason: reason() },
-                ("two", 1) => Settlement::Later { after_ms: 0, reason: reason() },
+                ("two", 0) => Settlement::Later { made: None, after_ms: 0, reason: reason() },
+                ("two", 1) => Settlement::Later { made: None, after_ms: 0, reason: reason() },
                 ("two", _) => Settlement::Parked(reason()),
                 _ => Settlement::Send(made("sent"), vec![parcel("p")]),
             };
@@ -489,7 +489,10 @@ async fn a_changed_journal_is_found_out() {
     ledger.admit(vec![run("four")]).await.unwrap();
     for _ in 0..2 {
         let lease = only(ledger.claim("w", 1).await.unwrap());
-        ledger.settle(&lease.key, "w", Settlement::Later { after_ms: 0, reason: reason() }).await.unwrap();
+        ledger
+            .settle(&lease.key, "w", Settlement::Later { made: None, after_ms: 0, reason: reason() })
+            .await
+            .unwrap();
     }
     let lease = only(ledger.claim_parcels("w", 1).await.unwrap());
     ledger.settle_parcel(&lease.key, "w", receipted()).await.unwrap();
@@ -722,11 +725,12 @@ pub(crate) fn run(name: &str) -> NewRun {
         record: b"{}".to_vec(),
         parent: None,
         refused: None,
+        readings: Vec::new(),
     }
 }
 
 pub(crate) fn made(record: &str) -> StepRecord {
-    StepRecord { record: record.into(), label: record.into(), code: None, took_ms: 1 }
+    StepRecord { record: record.into(), label: record.into(), code: None, took_ms: 1, readings: Vec::new() }
 }
 
 pub(crate) fn parcel(name: &str) -> NewParcel {

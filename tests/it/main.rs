@@ -7,6 +7,7 @@
 )]
 
 mod anchors;
+mod awaits_stamp;
 mod bad_input;
 #[cfg(feature = "pcsc")]
 mod card;
@@ -17,9 +18,14 @@ mod chip_reading;
 mod engine;
 mod house;
 mod http_signature_judge;
+mod issuer;
+mod keys;
 mod kill;
 mod ledger;
+mod levels;
+mod looks;
 mod playground;
+mod privacy;
 mod sandbox;
 mod scan;
 mod seal_judges;

@@ -11,7 +11,7 @@ pub(crate) const HOSO: &str = env!("CARGO_BIN_EXE_hoso");
 /// A station folder, its stand-ins and a folder for what is handed in; all gone when dropped.
 pub(crate) struct Playground {
     dir: tempfile::TempDir,
-    children: Vec<Child>,
+    children: Vec<(String, Child)>,
 }
 
 impl Playground {
@@ -25,9 +25,7 @@ impl Playground {
         fs::create_dir_all(playground.mock("")).unwrap();
         fs::create_dir_all(playground.input()).unwrap();
         let keys = station.join("keys");
-        playground.stand_in("tsa", |c| {
-            c.arg("--key").arg(keys.join("tsa.key")).arg("--cert").arg(keys.join("tsa.pem"))
-        });
+        playground.start_tsa();
         let portal = playground.mock("portal");
         playground.stand_in("portal", |c| c.arg("--state").arg(portal).args(mischief));
         let wallet = playground.mock("wallet");
@@ -43,14 +41,32 @@ impl Playground {
         playground
     }
 
+    /// Starts the time stamp authority, at an address of its own each time.
+    pub(crate) fn start_tsa(&mut self) {
+        let keys = self.station().join("keys");
+        self.stand_in("tsa", |c| {
+            c.arg("--key").arg(keys.join("tsa.key")).arg("--cert").arg(keys.join("tsa.pem"))
+        });
+    }
+
+    /// Ends a stand-in; its address stays where it was written, and nobody answers there.
+    pub(crate) fn stop(&mut self, name: &str) {
+        for (_, child) in self.children.iter_mut().filter(|(n, _)| n == name) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        self.children.retain(|(n, _)| n != name);
+    }
+
     fn stand_in(&mut self, name: &str, with: impl FnOnce(&mut Command) -> &mut Command) {
         let url = self.mock(&format!("{name}.url"));
+        let _ = fs::remove_file(&url);
         let log = fs::File::create(self.mock(&format!("{name}.log"))).unwrap();
         let mut command = Command::new(HOSO);
         command.arg("mock").arg(name).arg("--url-file").arg(&url);
         let child =
             with(&mut command).stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null()).spawn();
-        self.children.push(child.unwrap());
+        self.children.push((name.to_owned(), child.unwrap()));
         let started = Instant::now();
         while !url.is_file() {
             assert!(started.elapsed() < Duration::from_secs(20), "the stand-in {name} did not start");
@@ -109,7 +125,7 @@ impl Playground {
 
 impl Drop for Playground {
     fn drop(&mut self) {
-        for child in &mut self.children {
+        for (_, child) in &mut self.children {
             let _ = child.kill();
             let _ = child.wait();
         }

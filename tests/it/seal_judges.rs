@@ -219,7 +219,7 @@ fn the_command_writes_a_whole_file_or_none() {
 }
 
 /// Asks every judge that is here about a file with `count` signatures; pyHanko has to say these words of each.
-fn judge(world: &World, path: &Path, count: usize, words: &[&str]) {
+pub(crate) fn judge(world: &World, path: &Path, count: usize, words: &[&str]) {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let root = world.dir.path().join("root.pem");
     if let Some(pyhanko) = tool("pyhanko") {
@@ -327,7 +327,7 @@ fn papers(world: &World) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// One page that looks the same however it is turned: a frame, and a bar along the displayed top edge.
-fn paper(turn: u32, crop: Option<[u32; 4]>) -> Vec<u8> {
+pub(crate) fn paper(turn: u32, crop: Option<[u32; 4]>) -> Vec<u8> {
     let crop = crop.map_or_else(String::new, |c| format!("/CropBox[{} {} {} {}]", c[0], c[1], c[2], c[3]));
     let content = "0.9 0.95 1 rg 0 0 595 842 re f 0 0 0 RG 60 60 400 600 re S";
     let bodies = [
@@ -357,13 +357,13 @@ fn paper(turn: u32, crop: Option<[u32; 4]>) -> Vec<u8> {
 }
 
 /// A certificate world made by OpenSSL, shared by the tests of this file.
-struct World {
-    dir: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) dir: tempfile::TempDir,
     /// Certificate store of pdfsig, `sql:` and its folder.
     nss: Option<String>,
 }
 
-static WORLD: LazyLock<World> = LazyLock::new(World::mint);
+pub(crate) static WORLD: LazyLock<World> = LazyLock::new(World::mint);
 
 impl World {
     fn mint() -> World {
@@ -444,13 +444,13 @@ impl World {
         sign(pdf, &profile, &self.key(key), tsa, jiff::Timestamp::now(), &facts())
     }
 
-    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         path
     }
 
-    fn openssl(&self, arguments: &str) -> String {
+    pub(crate) fn openssl(&self, arguments: &str) -> String {
         let arguments = arguments.split_whitespace();
         let out =
             Command::new("openssl").args(arguments.clone()).current_dir(self.dir.path()).output().unwrap();
@@ -467,14 +467,14 @@ fn facts() -> AppearanceFacts {
     }
 }
 
-fn serve(runtime: &tokio::runtime::Runtime, router: axum::Router) -> String {
+pub(crate) fn serve(runtime: &tokio::runtime::Runtime, router: axum::Router) -> String {
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     runtime.spawn(async move { axum::serve(listener, router).await });
     format!("http://{address}/")
 }
 
-fn tool(name: &str) -> Option<PathBuf> {
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let venv = std::env::var_os("HOSO_VENV").map(|v| PathBuf::from(v).join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     venv.into_iter().chain(std::env::split_paths(&path)).map(|dir| dir.join(name)).find(|file| file.is_file())
@@ -484,11 +484,11 @@ fn runs(program: &Path, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).output().is_ok_and(|out| out.status.success())
 }
 
-fn text(out: &Output) -> String {
+pub(crate) fn text(out: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
 }
 
-const PASSWORD: &str = "mật khẩu";
+pub(crate) const PASSWORD: &str = "mật khẩu";
 
 const EXTENSIONS: &str = "[root]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n\
     subjectKeyIdentifier=hash\n\

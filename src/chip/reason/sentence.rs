@@ -182,6 +182,10 @@ impl Flag {
                 "chip trả lời một câu hỏi khác, có thể bị phát lại",
                 "the chip answered another challenge; it may be replayed",
             ),
+            Flag::AaSpent => (
+                "kết quả đọc thẻ này đã dùng cho hồ sơ khác: bằng chứng chống sao chép không được tính lần nữa",
+                "replayed: this reading was used for another dossier, and its clone check does not count again",
+            ),
             Flag::AaChallengeUnproven => (
                 "không rõ câu hỏi có phải của trạm này",
                 "whether the challenge was this station's is not known",
@@ -197,6 +201,10 @@ impl Flag {
             Flag::CaReplay => (
                 "Chip Authentication dùng khóa của trạm khác, có thể bị phát lại",
                 "chip authentication was done with another station's key; it may be replayed",
+            ),
+            Flag::CaSpent => (
+                "kết quả đọc thẻ này đã dùng cho hồ sơ khác: Chip Authentication không được tính lần nữa",
+                "replayed: this reading was used for another dossier, and its chip authentication does not count again",
             ),
             Flag::CaKeyUnproven => (
                 "không rõ khóa Chip Authentication có phải do trạm này tạo, nên không tính",

@@ -19,6 +19,10 @@ impl Judge<'_> {
         if self.verdict.pa_chain != Check::Ok {
             return Trial::UntrustedKey;
         }
+        if self.policy.spent.active {
+            self.flag(Flag::AaSpent);
+            return Trial::NotDone;
+        }
         match &self.policy.challenge {
             Some(challenge) if *challenge != exchange.challenge => {
                 self.flag(Flag::AaReplay);
@@ -51,6 +55,10 @@ impl Judge<'_> {
         };
         if self.verdict.pa_chain != Check::Ok {
             return Trial::UntrustedKey;
+        }
+        if self.policy.spent.chip {
+            self.flag(Flag::CaSpent);
+            return Trial::NotDone;
         }
         match self.policy.terminal_key {
             Some(ours) if ours != Sha256::of(&evidence.terminal_key) => {

@@ -97,6 +97,11 @@ fn a_minted_card_with_an_answering_chip_is_genuine() {
     let replayed = verify(&reading, &trust, jiff::Timestamp::now(), &policy);
     assert_eq!((replayed.overall, replayed.clone_check), (UNCHECKED, None));
     assert!(replayed.flags.contains(&Flag::AaReplay));
+    policy.challenge = None;
+    policy.spent.active = true;
+    let again = verify(&reading, &trust, jiff::Timestamp::now(), &policy);
+    assert_eq!((again.overall, again.clone_check), (UNCHECKED, None));
+    assert_eq!(flags(&again), [Flag::SigningTimeSelfAsserted, Flag::AaSpent]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The outbox in SQL: what leaves the house, each thing once.
 
 use super::runs::report;
-use super::token;
+use super::{readings, token};
 use crate::digest::{Blake3, Sha256};
 use crate::ledger::journal::{self, Entry};
 use crate::ledger::{NewParcel, ParcelKey, ParcelLease, ParcelSettlement};
@@ -143,6 +143,9 @@ pub(super) fn finish_run(db: &Connection, run: &Blake3, worker: &str, now: i64) 
         return enter("parked");
     }
     let state = if cursor + 1 >= steps { "done" } else { "ready" };
+    if state == "done" {
+        readings::ended(db, run, now)?;
+    }
     db.execute(
         "UPDATE run SET state=?2, cursor=?3, due=?4, reason=NULL, published=0 WHERE id=?1",
         params![&run.0[..], state, cursor + 1, now],

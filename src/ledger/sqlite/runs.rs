@@ -1,6 +1,6 @@
 //! The four verbs of a run in SQL.
 
-use super::token;
+use super::{readings, token};
 use crate::digest::Blake3;
 use crate::fault::Report;
 use crate::ledger::journal::{self, Entry, blake3};
@@ -15,8 +15,13 @@ pub(super) fn admit(db: &Connection, new: &NewRun, now: i64) -> Result<Admission
     if let Some((source, state)) = known {
         if source == new.source {
             let state = State::parse(&state).unwrap_or(State::Parked);
-            return Ok(Admission::Again(if again(db, new, state, now)? { State::Ready } else { state }));
+            let taken_up = again(db, new, state, now)?;
+            if !taken_up {
+                readings::unwanted(db, &new.id, &new.readings, now)?;
+            }
+            return Ok(Admission::Again(if taken_up { State::Ready } else { state }));
         }
+        readings::unwanted(db, &new.id, &new.readings, now)?;
         db.prepare_cached("INSERT OR IGNORE INTO link VALUES (?1, ?2, ?3)")?.execute(params![
             &new.id.0[..],
             new.source,
@@ -48,6 +53,8 @@ pub(super) fn admit(db: &Connection, new: &NewRun, now: i64) -> Result<Admission
         new.parent.map(|p| p.0.to_vec()),
         new.refused.as_ref().map(report),
     ])?;
+    let ended = new.refused.is_some() || new.cursor >= new.steps;
+    readings::want(db, &new.id, &new.readings, ended, now)?;
     journal::append(
         db,
         &Entry {
@@ -91,6 +98,7 @@ fn again(db: &Connection, new: &NewRun, state: State, now: i64) -> Result<bool> 
             new.record,
             now
         ])?;
+        readings::want(db, &new.id, &new.readings, false, now)?;
         let output = Blake3::of(&new.record);
         let entry = Entry {
             run: &new.id,
@@ -175,6 +183,7 @@ pub(super) fn settle(
         Settlement::Done(made) => {
             let state = if cursor + 1 >= steps { State::Done } else { State::Ready };
             advance(db, key, made, cursor + 1, state, now)?;
+            readings::want(db, &key.run, &made.readings, state == State::Done, now)?;
             enter("step", Blake3::of(&made.record))?;
         }
         Settlement::Split(made, children) => {
@@ -182,27 +191,41 @@ pub(super) fn settle(
                 admit(db, child, now)?;
             }
             advance(db, key, made, cursor + 1, State::Split, now)?;
+            // The children hold what they were given.
+            readings::want(db, &key.run, &made.readings, true, now)?;
             enter("split", Blake3::of(&made.record))?;
         }
         Settlement::Send(made, parcels) => {
             advance(db, key, made, cursor, State::Sending, now)?;
+            readings::want(db, &key.run, &made.readings, false, now)?;
             enter("send", Blake3::of(&made.record))?;
             for parcel in parcels {
                 super::outbox::post(db, &key.run, parcel, now)?;
             }
             super::outbox::finish_run(db, &key.run, worker, now)?;
         }
-        Settlement::Later { after_ms, reason } => {
+        Settlement::Later { made, after_ms, reason } => {
+            if let Some(made) = made {
+                db.prepare_cached("UPDATE run SET record=?2, work_ms=work_ms+?3 WHERE id=?1")?.execute(params![
+                    &key.run.0[..],
+                    made.record,
+                    i64::try_from(made.took_ms).unwrap_or(0)
+                ])?;
+            }
             db.prepare_cached(
                 "UPDATE run SET state='ready', lease_token=NULL, lease_until=NULL, due=?2, reason=?3, attempts=0,
                  setbacks=setbacks+1 WHERE id=?1",
             )?
             .execute(params![&key.run.0[..], now + after_ms, report(reason)])?;
-            enter("later", input)?;
+            enter("later", made.as_ref().map_or(input, |m| Blake3::of(&m.record)))?;
         }
         Settlement::Refused(made, reason) => {
-            if let Some(made) = made {
-                advance(db, key, made, cursor, State::Refused, now)?;
+            match made {
+                Some(made) => {
+                    advance(db, key, made, cursor, State::Refused, now)?;
+                    readings::want(db, &key.run, &made.readings, true, now)?;
+                }
+                None => readings::ended(db, &key.run, now)?,
             }
             stop(db, key, State::Refused, reason)?;
             enter("refused", made.as_ref().map_or(input, |m| Blake3::of(&m.record)))?;

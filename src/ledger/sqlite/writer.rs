@@ -13,8 +13,15 @@ use tokio::sync::oneshot;
 const BATCH: usize = 64;
 
 /// Runs inside the transaction; gives what to do when the transaction's end is known.
-type Job = Box<dyn FnOnce(Result<&Connection, String>) -> Reply + Send>;
+type Work = Box<dyn FnOnce(Result<&Connection, String>) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
+
+/// What the thread does next.
+struct Job {
+    work: Work,
+    /// Nothing else is in its transaction, so that all it reads is on the disk.
+    alone: bool,
+}
 
 /// A handle to the thread; the thread ends with the last handle.
 #[derive(Debug, Clone)]
@@ -38,8 +45,25 @@ impl Writer {
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Outcome<T> {
+        self.queue(job, false).await
+    }
+
+    /// The same in a transaction of its own: what the job reads was committed, and flushed, before it began. For what
+    /// cannot be undone together with the transaction.
+    pub(super) async fn run_alone<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Outcome<T> {
+        self.queue(job, true).await
+    }
+
+    async fn queue<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        alone: bool,
+    ) -> Outcome<T> {
         let (answer, wait) = oneshot::channel();
-        let job: Job = Box::new(move |db| {
+        let work: Work = Box::new(move |db| {
             let result = db.and_then(|db| savepoint(db, job).map_err(|e| e.to_string()));
             Box::new(move |committed| {
                 let result = committed.and(result);
@@ -47,6 +71,7 @@ impl Writer {
                 let _ = answer.send(result);
             })
         });
+        let job = Job { work, alone };
         self.jobs.send(job).map_err(|_| Fault::new(&UNAVAILABLE).detail("the ledger's thread has ended"))?;
         match wait.await {
             Ok(Ok(value)) => Ok(value),
@@ -83,18 +108,23 @@ fn open(path: &Path) -> Outcome<Connection> {
 }
 
 fn work(db: &Connection, queue: &mpsc::Receiver<Job>) {
-    while let Ok(first) = queue.recv() {
+    let mut held_back = None;
+    while let Some(Job { work, alone }) = held_back.take().or_else(|| queue.recv().ok()) {
         if let Err(e) = db.execute_batch("BEGIN IMMEDIATE") {
             let reason = e.to_string();
-            first(Err(reason.clone()))(Err(reason));
+            work(Err(reason.clone()))(Err(reason));
             continue;
         }
-        let mut replies: Vec<Reply> = vec![first(Ok(db))];
+        let mut replies: Vec<Reply> = vec![work(Ok(db))];
         // SQLite itself ends the transaction on a full disk or an I/O error: what came before in it is undone then,
         // and a job run after that would commit alone.
-        while replies.len() < BATCH && !db.is_autocommit() {
+        while !alone && replies.len() < BATCH && !db.is_autocommit() {
             match queue.try_recv() {
-                Ok(job) => replies.push(job(Ok(db))),
+                Ok(Job { work, alone: false }) => replies.push(work(Ok(db))),
+                Ok(next) => {
+                    held_back = Some(next);
+                    break;
+                }
                 Err(_) => break,
             }
         }
@@ -120,4 +150,50 @@ fn savepoint<T>(
     let result = job(db);
     db.execute_batch(if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITE: &str = "INSERT INTO link VALUES (randomblob(32), 'x', 0)";
+    const COUNT: &str = "SELECT count(*) FROM link";
+
+    /// What another process would read, now.
+    fn committed(path: &Path) -> i64 {
+        Connection::open(path).unwrap().query_row(COUNT, [], |r| r.get(0)).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_job_that_runs_alone_reads_nothing_that_could_still_be_undone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db");
+        let writer = Writer::start(&path).unwrap();
+        let (begun, wait_begun) = mpsc::channel();
+        let (go, wait) = mpsc::channel();
+        let (place, reader) = (path.clone(), path.clone());
+        // All of them queue up while the first is at work, so that they would share its transaction.
+        let jobs = async {
+            let hold = writer.run(move |_| {
+                begun.send(()).unwrap();
+                wait.recv().unwrap();
+                Ok(())
+            });
+            let write = || writer.run(|db| db.execute(WRITE, []));
+            let shared = writer
+                .run(move |db| Ok((db.query_row(COUNT, [], |r| r.get::<_, i64>(0))?, committed(&place))));
+            let alone = writer.run_alone(move |db| {
+                Ok((db.query_row(COUNT, [], |r| r.get::<_, i64>(0))?, committed(&reader)))
+            });
+            let after = async {
+                tokio::task::spawn_blocking(move || wait_begun.recv().unwrap()).await.unwrap();
+                go.send(()).unwrap();
+            };
+            tokio::join!(hold, write(), shared, alone, write(), after)
+        };
+        let (_, _, shared, alone, _, ()) = jobs.await;
+        assert_eq!(shared.unwrap(), (1, 0), "jobs that share a commit see each other before it");
+        assert_eq!(alone.unwrap(), (1, 1));
+        assert_eq!(committed(&path), 2);
+    }
 }

@@ -33,6 +33,9 @@ fn one(raw: &[u8], filter: &Filter, limit: usize) -> Outcome<Vec<u8>> {
     match filter.name.as_slice() {
         b"FlateDecode" | b"Fl" => unpredict(inflate(raw, limit)?, &filter.parms),
         b"ASCIIHexDecode" | b"AHx" => ascii_hex(raw, limit),
+        b"ASCII85Decode" | b"A85" => old(raw, "ASCII85Decode", filter, limit),
+        b"RunLengthDecode" | b"RL" => old(raw, "RunLengthDecode", filter, limit),
+        b"LZWDecode" | b"LZW" => unpredict(old(raw, "LZWDecode", filter, limit)?, &filter.parms),
         _ => Err(Fault::new(&FILTER)),
     }
 }
@@ -42,6 +45,16 @@ fn inflate(raw: &[u8], limit: usize) -> Outcome<Vec<u8>> {
         TINFLStatus::HasMoreOutput => too_large(limit),
         _ => Fault::new(&STREAM_BROKEN).detail(format!("deflate data broken after {} bytes", e.output.len())),
     })
+}
+
+/// Filters that the content of older pages comes in; lopdf knows them and keeps to the limit.
+fn old(raw: &[u8], name: &str, filter: &Filter, limit: usize) -> Outcome<Vec<u8>> {
+    let mut dict = lopdf::dictionary! { "Filter" => name };
+    if let Some(early) = filter.parms.get(b"EarlyChange").and_then(Value::as_int) {
+        dict.set("DecodeParms", lopdf::dictionary! { "EarlyChange" => early });
+    }
+    let data = lopdf::Stream::new(dict, raw.to_vec()).decompressed_content_with_limit(limit);
+    data.map_err(|_| Fault::new(&STREAM_BROKEN).detail(format!("{name} data broken or too large")))
 }
 
 fn ascii_hex(raw: &[u8], limit: usize) -> Outcome<Vec<u8>> {
@@ -163,6 +176,16 @@ mod tests {
         let raw = compress_to_vec_zlib(&rows, 6);
         let out = decode(&raw, &flate(&[("Predictor", 12), ("Columns", 3)]), 100).unwrap();
         assert_eq!(out, [1, 2, 3, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn filters_of_older_pages_are_undone_within_the_limit() {
+        let named = |name: &str| vec![Filter { name: name.as_bytes().to_vec(), parms: Dict::new() }];
+        assert_eq!(decode(b"87cURD]i,\"Ebo80~>", &named("ASCII85Decode"), 100).unwrap(), b"Hello World!");
+        assert_eq!(decode(&[2, 1, 2, 3, 254, 9, 128], &named("RL"), 100).unwrap(), [1, 2, 3, 9, 9, 9]);
+        let lzw = [0x80, 0x0B, 0x60, 0x50, 0x22, 0x0C, 0x0C, 0x85, 0x01];
+        assert_eq!(decode(&lzw, &named("LZWDecode"), 100).unwrap(), [45, 45, 45, 45, 45, 65, 45, 45, 45, 66]);
+        assert!(decode(&[129, 7].repeat(1000), &named("RunLengthDecode"), 100).is_err());
     }
 
     #[test]

@@ -135,7 +135,9 @@ fn nothing_on_a_sheet_stands_on_something_else() {
             .marks
             .iter()
             .map(|mark| match mark {
-                Mark::Text { at_mm: [_, y], size_pt, .. } => [y - size_pt * 0.3, y + size_pt * 0.08],
+                Mark::Text { at_mm: [_, y], size_pt, .. } | Mark::Line { at_mm: [_, y], size_pt, .. } => {
+                    [y - size_pt * 0.3, y + size_pt * 0.08]
+                }
                 Mark::Grid(grid) => {
                     let mm = |units: u32| f64::from(units) / f64::from(UNITS_PER_INCH) * 25.4;
                     let rows = u32::try_from(grid.rows.len()).unwrap();

@@ -1,6 +1,6 @@
 //! Keys in files: PKCS#12 with its certificates, or PEM with certificates beside it.
 
-use super::{Algorithm, KEY_KIND, KEY_MISMATCH, KeyHandle, SIGNING, path};
+use super::{Algorithm, KEY_KIND, KEY_MISMATCH, KeyHandle, Pace, SIGNING, path};
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
 use openssl::error::ErrorStack;
@@ -35,6 +35,14 @@ impl SoftKey {
         let (key, certificate, mut others) = unpack(bytes, password.unwrap_or(""))?;
         others.extend(read_certificates(certificates)?);
         SoftKey::new(key, certificate, others)
+    }
+
+    /// The same key, with the certificates above its own looked for among these too: a key file may come without.
+    #[must_use]
+    pub fn below(mut self, known: &[X509]) -> Self {
+        let others = self.chain.iter().chain(known).cloned().collect();
+        self.chain = path(&self.certificate, others);
+        self
     }
 
     /// Opens a PKCS#12 file (RFC 7292): one key, its certificate, the certificates above it.
@@ -124,6 +132,10 @@ impl KeyHandle for SoftKey {
 
     fn sign_digests(&self, digests: &[Sha256]) -> Vec<Outcome<Vec<u8>>> {
         digests.iter().map(|digest| self.sign(digest).map_err(|_| Fault::new(&SIGNING))).collect()
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::AnyThread
     }
 }
 

@@ -1,12 +1,114 @@
-//! Whether a certificate may sign: asked before the key is.
+//! Whether a certificate may sign: asked before the key is (TT 15/2025/TT-BKHCN: software must check it before signing).
 
-use super::KEY_KIND;
+use super::{KEY_KIND, KeyHandle};
 use crate::cms::Parts;
 use crate::der;
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::seal::evidence::fetch::Online;
+use crate::seal::evidence::{Evidence, Status};
 use jiff::Timestamp;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
 use openssl::x509::X509Ref;
+use serde::{Deserialize, Serialize};
+
+/// Somebody who can be asked whether a certificate was revoked: the certificate, then its issuer's.
+pub type AskRevocation<'a> = &'a dyn Fn(&X509Ref, &X509Ref) -> Outcome<Standing>;
+
+/// What is known of a certificate's revocation at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its issuer says that it is good.
+    Good,
+    /// Its issuer says that it was revoked.
+    Revoked,
+    /// Nobody says anything that counts.
+    Unknown,
+}
+
+/// What evidence at hand, and then the authorities themselves, say of a certificate at a time.
+pub fn standing(
+    certificate: &X509Ref,
+    issuer: &X509Ref,
+    evidence: &Evidence,
+    online: Option<&Online>,
+    at: Timestamp,
+) -> Standing {
+    let mut evidence = evidence.clone();
+    let say = |evidence: &Evidence| match evidence.status(certificate, issuer, at, false) {
+        Status::Good { .. } => Standing::Good,
+        Status::Revoked { .. } => Standing::Revoked,
+        Status::Unknown(_) => Standing::Unknown,
+    };
+    let mut said = say(&evidence);
+    let Some(online) = online else { return said };
+    // Whoever is silent says nothing; the next may.
+    if said == Standing::Unknown
+        && online.ocsp(certificate, issuer).is_ok_and(|der| evidence.add_ocsp(&der).is_ok())
+    {
+        said = say(&evidence);
+    }
+    if said == Standing::Unknown && online.crl(certificate).is_ok_and(|der| evidence.add_crl(&der).is_ok()) {
+        said = say(&evidence);
+    }
+    said
+}
+
+/// Whose certificates are taken: the common name of the issuer, or `sha256:` and the fingerprint of any certificate above
+/// the signer's. An empty list takes all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Issuers(Vec<String>);
+
+impl Issuers {
+    /// One a line; empty lines and those that begin with `#` are passed over.
+    pub fn from_lines(text: &str) -> Self {
+        let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+        Issuers(lines.map(str::to_owned).collect())
+    }
+
+    /// Whether a certificate with those above it was issued by one of the list.
+    pub fn take(&self, key: &dyn KeyHandle) -> bool {
+        if self.0.is_empty() {
+            return true;
+        }
+        let mut entries = key.certificate().issuer_name().entries_by_nid(Nid::COMMONNAME);
+        let name = entries.next().and_then(|e| e.data().to_string().ok());
+        self.0.iter().any(|wanted| match wanted.strip_prefix("sha256:") {
+            Some(print) => key.chain().iter().any(|c| {
+                let own = c.digest(MessageDigest::sha256()).map(hex::encode).unwrap_or_default();
+                own == print.replace(':', "").to_ascii_lowercase()
+            }),
+            None => name.as_deref() == Some(wanted),
+        })
+    }
+}
+
+/// Everything that is asked of a signer before the key is: validity, purpose, issuer and, where somebody can be asked,
+/// revocation. A revocation that nobody knows stops the signature: it is not taken for a good answer.
+///
+/// # Errors
+/// Those of [`check_may_sign`]; [`ISSUER`], [`CERT_REVOKED`], [`REVOCATION_UNKNOWN`].
+pub fn check(
+    key: &dyn KeyHandle,
+    at: Timestamp,
+    issuers: &Issuers,
+    ask: Option<AskRevocation<'_>>,
+) -> Outcome<()> {
+    check_may_sign(key.certificate(), at)?;
+    if !issuers.take(key) {
+        return Err(Fault::new(&ISSUER));
+    }
+    let Some(ask) = ask else { return Ok(()) };
+    let unknown = |why: &str| Err(Fault::new(&REVOCATION_UNKNOWN).detail(why));
+    let Some(issuer) = key.chain().first() else { return unknown("the issuer's certificate is missing") };
+    match ask(key.certificate(), issuer)? {
+        Standing::Good => Ok(()),
+        Standing::Revoked => Err(Fault::new(&CERT_REVOKED)),
+        Standing::Unknown => unknown("no answer that counts"),
+    }
+}
 
 /// Refuses a certificate that may not sign at this moment (TT 15/2025/TT-BKHCN: to be checked before signing):
 /// outside its validity, or with a key usage (RFC 5280, 4.2.1.3) of neither digitalSignature nor nonRepudiation.
@@ -79,6 +181,36 @@ pub const CERT_USAGE: Code = Code {
     remedy_en: "use a certificate with digitalSignature or nonRepudiation",
 };
 
+/// A certificate of somebody else's.
+pub const ISSUER: Code = Code {
+    id: "SEAL-098",
+    class: Class::Setup,
+    vi: "Chứng thư ký không do tổ chức được chấp nhận cấp",
+    en: "the signing certificate comes from an issuer that is not accepted here",
+    remedy_vi: "Dùng chứng thư của tổ chức có trong danh sách đã khai",
+    remedy_en: "use a certificate of an issuer on the configured list",
+};
+
+/// A revoked certificate.
+pub const CERT_REVOKED: Code = Code {
+    id: "SEAL-099",
+    class: Class::Person,
+    vi: "Chứng thư ký đã bị thu hồi",
+    en: "the signing certificate was revoked",
+    remedy_vi: "Ngừng dùng khoá này và xin cấp chứng thư mới",
+    remedy_en: "stop using this key and have a new certificate issued",
+};
+
+/// Nobody knows whether it was revoked.
+pub const REVOCATION_UNKNOWN: Code = Code {
+    id: "SEAL-059",
+    class: Class::Later,
+    vi: "Chưa biết chứng thư ký có bị thu hồi hay không",
+    en: "nobody says whether the signing certificate was revoked",
+    remedy_vi: "Kiểm tra đường truyền tới OCSP, CRL của nhà cung cấp rồi ký lại",
+    remedy_en: "check the line to the issuer's OCSP or CRL, then sign again",
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +228,43 @@ mod tests {
         assert!(expired.detail.unwrap().contains(&until.to_string()));
         let other = Minted::new("ec", Usage::Encipher);
         assert_eq!(check_may_sign(&other.certificate, from + hour).unwrap_err().code.id, CERT_USAGE.id);
+    }
+
+    #[test]
+    fn an_issuer_is_taken_by_name_or_by_fingerprint_and_no_other() {
+        let minted = Minted::new("ec", Usage::Sign);
+        let key = minted.soft_key();
+        let print = |c: &openssl::x509::X509| hex::encode(c.digest(MessageDigest::sha256()).unwrap());
+        let at = Timestamp::now() + jiff::SignedDuration::from_secs(60);
+        let judge = |text: &str| check(&key, at, &Issuers::from_lines(text), None).map_err(|f| f.code.id);
+        assert_eq!(judge("# nobody is refused\n\n"), Ok(()));
+        assert_eq!(judge("Somebody\nTRAINING CA"), Ok(()));
+        assert_eq!(judge(&format!("sha256:{}", print(&minted.root).to_uppercase())), Ok(()));
+        assert_eq!(judge("TRAINING ROOT"), Err(ISSUER.id), "a name is the issuer's own, not the root's");
+        assert_eq!(judge("TRAINING C"), Err(ISSUER.id));
+        assert_eq!(judge(&format!("sha256:{}", print(&minted.certificate))), Err(ISSUER.id));
+        assert_eq!(judge("sha256:"), Err(ISSUER.id));
+    }
+
+    #[test]
+    fn a_revoked_certificate_signs_nothing_and_an_unknown_answer_is_not_a_good_one() {
+        let minted = Minted::new("ec", Usage::Sign);
+        let key = minted.soft_key();
+        let at = Timestamp::now() + jiff::SignedDuration::from_secs(60);
+        let issuers = Issuers::default();
+        let judge = |said: Standing| {
+            let asked = |certificate: &X509Ref, issuer: &X509Ref| {
+                assert_eq!(issuer.issued(certificate), openssl::x509::X509VerifyResult::OK);
+                Ok(said)
+            };
+            check(&key, at, &issuers, Some(&asked)).map_err(|f| f.code.id)
+        };
+        assert_eq!(judge(Standing::Good), Ok(()));
+        assert_eq!(judge(Standing::Revoked), Err(CERT_REVOKED.id));
+        assert_eq!(judge(Standing::Unknown), Err(REVOCATION_UNKNOWN.id));
+        let alone = super::super::SoftKey::new(minted.key, minted.certificate, Vec::new()).unwrap();
+        let never = |_: &X509Ref, _: &X509Ref| -> Outcome<Standing> { panic!("nobody to ask about") };
+        let unknown = check(&alone, at, &issuers, Some(&never)).unwrap_err();
+        assert_eq!(unknown.code.id, REVOCATION_UNKNOWN.id);
     }
 }

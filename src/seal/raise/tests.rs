@@ -24,7 +24,7 @@ struct Stamps(Authority);
 impl TimestampSource for Stamps {
     fn stamp(&self, imprint: &Sha256) -> Outcome<Vec<u8>> {
         let request = Request::new(imprint)?;
-        check_reply(&self.0.reply(&request.der, Timestamp::now()), &request)
+        check_reply(&self.0.reply(&request.der, Timestamp::now()), &request).map(|stamp| stamp.token)
     }
 }
 

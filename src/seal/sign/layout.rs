@@ -2,7 +2,6 @@
 
 use super::super::appearance;
 use super::super::key::KeyHandle;
-use super::super::profile::OnPage;
 use super::{HOLE, Order, Shown, common_name, vietnam};
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
@@ -111,6 +110,7 @@ fn finish(
 }
 
 /// What a signature dictionary says besides its bytes.
+#[derive(Clone, Copy)]
 enum Form<'a> {
     Signature { at: Timestamp, entries: &'a [(&'a str, &'a str)], lock: Option<&'a Dict> },
     TimeStamp,
@@ -281,13 +281,9 @@ fn new_field(
 ) -> Outcome<(String, Option<Shown>)> {
     let field = revision.reserve();
     let document = revision.document();
-    let (index, page) = match order.profile.look.as_ref().map(|look| look.page) {
-        Some(OnPage::Last) => {
-            let mut pages = document.pages()?;
-            let last = pages.pop().ok_or(&crate::pdf::revise::NO_SUCH_PAGE)?;
-            (pages.len(), last)
-        }
-        _ => (0, document.page(0)?),
+    let (index, page) = match &order.profile.look {
+        Some(look) => appearance::choose_page(document, look, order.facts)?,
+        None => (0, document.page(0)?),
     };
     let name = order.field.map_or_else(|| free_name(fields), str::to_owned);
     if name.contains('.') || name.is_empty() {
@@ -296,6 +292,11 @@ fn new_field(
     let mut shown = None;
     let mut face = None;
     if let Some(look) = &order.profile.look {
+        // ISO 32000-1, 12.8.2.2.2: P=2 and 3 let fields be filled; a field that was not there is another matter, and
+        // readers differ over it as soon as it shows.
+        if is_certified(document)? {
+            return Err(Fault::new(&CERTIFIED));
+        }
         let placed = appearance::draw(revision, &page, look, order.facts, order.at)?;
         let Rect { x0, y0, x1, y1 } = placed.rect;
         shown = Some(Shown { page: index + 1, rect: [x0, y0, x1, y1] });
@@ -305,6 +306,13 @@ fn new_field(
     revision.add_signature_field(field)?;
     revision.add_annotation(&page, field)?;
     Ok((name, shown))
+}
+
+/// Whether a signature of the file certifies it, with whatever permissions.
+fn is_certified(document: &Document<'_>) -> Outcome<bool> {
+    let (_, catalog) = document.catalog()?;
+    let perms = document.lookup(&catalog, b"Perms")?;
+    Ok(perms.as_dict().is_some_and(|perms| perms.get(b"DocMDP").is_some()))
 }
 
 /// Field and widget in one dictionary; split ones lose their appearance in some readers.
@@ -347,4 +355,14 @@ pub const FIELD: Code = Code {
     en: "the chosen signature field cannot be signed into",
     remedy_vi: "Chọn ô chữ ký còn trống, hoặc bỏ --field để tạo ô mới",
     remedy_en: "choose an empty signature field, or leave out --field for a new one",
+};
+
+/// A new visible field in a certified file.
+pub const CERTIFIED: Code = Code {
+    id: "SEAL-025",
+    class: Class::Input,
+    vi: "Tệp PDF đã được chứng thực; thêm một ô chữ ký nhìn thấy được sẽ làm hỏng chứng thực đó",
+    en: "the PDF is certified; a new visible signature field would break the certification",
+    remedy_vi: "Ký vào ô có sẵn (--field), hoặc dùng chữ ký không hiển thị (--profile invisible)",
+    remedy_en: "sign into a field that is there (--field), or invisibly (--profile invisible)",
 };

@@ -7,7 +7,7 @@ use crate::seal::training::{Minted, Usage};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A page with indirect `/Annots` and `/Fields`, so that only those arrays may be written again.
-fn paper() -> Vec<u8> {
+pub(crate) fn paper() -> Vec<u8> {
     let mut out = b"%PDF-1.7\n".to_vec();
     let mut offsets = Vec::new();
     let bodies = [
@@ -122,6 +122,8 @@ fn a_file_that_is_certified_against_changes_is_refused() {
         let whole = [pdf.as_slice(), &revision.finish().unwrap().bytes].concat();
         let sealed = seal(&whole, "invisible", None);
         assert_eq!(sealed.err().map(|f| f.code.id), refused.then_some(LOCKED.id), "P={level}");
+        let visible = seal(&whole, "intake_scan", None).unwrap_err().code.id;
+        assert_eq!(visible, if refused { LOCKED.id } else { CERTIFIED.id }, "P={level}");
     }
 }
 

@@ -1,7 +1,9 @@
 //! Which files make which batch.
 
 use super::manifest::{self, Line};
-use super::{EMPTY, LINKED, MAX_FILES, NOT_THERE, TOO_DEEP, TOO_MANY, UNREADABLE, is_passed_over, shown};
+use super::{
+    EMPTY, LINKED, MAX_FILES, NOT_THERE, TOO_DEEP, TOO_MANY, UNREADABLE, is_passed_over, is_reading, shown,
+};
 use crate::fault::{Fault, Outcome};
 use crate::pipeline::Batch;
 use std::cmp::Ordering;
@@ -33,7 +35,7 @@ pub(super) fn find(input: &Path, batch: Batch) -> Outcome<Vec<Outcome<Found>>> {
     let kind = fs::metadata(input).map_err(|e| unreadable(input, &e))?;
     let found = if kind.is_file() {
         let root = input.parent().unwrap_or(Path::new("")).to_owned();
-        vec![Ok(single(&root, input))]
+        vec![single(&root, input)]
     } else {
         match batch {
             Batch::Folder => folders(input)?,
@@ -76,7 +78,7 @@ fn one_folder(folder: &Path, root: &Path, source: String, below: &mut Vec<PathBu
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         if path.is_dir() {
             below.push(path);
-        } else if name.ends_with(".reading.json") {
+        } else if is_reading(&path) {
             found.readings.push(path);
         } else if name == SLIP {
             found.desk_slips.push((None, path));
@@ -118,10 +120,11 @@ fn files(input: &Path) -> Outcome<Vec<Outcome<Found>>> {
             } else if path.is_dir() {
                 below.push(path);
             } else if name != manifest::NAME && path.extension().is_none_or(|e| e != "toml") {
-                let mut found = single(input, &path);
-                found.line = lines.iter().find(|l| l.file == found.source).cloned();
-                seen.push(found.source.clone());
-                batches.push(Ok(found));
+                seen.push(super::below(&path, input));
+                batches.push(single(input, &path).map(|found| Found {
+                    line: lines.iter().find(|l| l.file == found.source).cloned(),
+                    ..found
+                }));
             }
         }
         below.reverse();
@@ -133,15 +136,20 @@ fn files(input: &Path) -> Outcome<Vec<Outcome<Found>>> {
     Ok(batches)
 }
 
-fn single(root: &Path, path: &Path) -> Found {
+/// A chip reading by itself is no dossier, and must not lie among the pages, from where nothing is let go of.
+fn single(root: &Path, path: &Path) -> Outcome<Found> {
+    let source = super::below(path, root);
+    if is_reading(path) {
+        return Err(Fault::new(&EMPTY).at(source));
+    }
     let slip = path.with_extension("toml");
-    Found {
+    Ok(Found {
         root: root.to_owned(),
-        source: super::below(path, root),
+        source,
         files: vec![path.to_owned()],
         result_slip: slip.is_file().then_some(slip),
         ..Found::default()
-    }
+    })
 }
 
 /// A folder's entries without litter, numbers in names counted as numbers (`2.jpg` before `10.jpg`).

@@ -1,0 +1,143 @@
+//! Wallets a second: whole flows (token, nonce, proof, credential) over HTTP on loopback, every answer on disk before it is sent.
+//! The wallets run in the same process and share its cores. `cargo bench --bench issuer [FLOWS] [AT_ONCE]`
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a bench ends at its first surprise")]
+
+use hoso::blobs::Blobs;
+use hoso::clock::Clock;
+use hoso::deliver::credential::issuer::{CONFIGURATION, Issuer, Profile};
+use hoso::deliver::credential::jose::{self, Jwk};
+use hoso::deliver::credential::offer::{self, Wish};
+use hoso::deliver::credential::register::Register;
+use hoso::deliver::credential::status_list::{PLACES, StatusList};
+use hoso::deliver::wire_key::SigningKey;
+use hoso::serve::front::{self, Front};
+use hoso::serve::issuer::store::Store;
+use hoso::serve::issuer::{PublicUrl, router};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+#[tokio::main]
+async fn main() {
+    let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
+    let (flows, at_once) = (numbers.next().unwrap_or(2_000), numbers.next().unwrap_or(64));
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(&folder.path().join("issuer.db")).unwrap());
+    let blobs = Arc::new(Blobs::open(&folder.path().join("blobs")).unwrap());
+    let front = Front::bind("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+    let at = PublicUrl::parse(&front.url()).unwrap();
+    let profile =
+        Profile { issuer: at.issuer(), office: "H40.17.5".into(), office_name: "UBND xã Mẫu".into() };
+    let key = SigningKey::mint().unwrap();
+    let secrets = store.secrets().await.unwrap();
+    let issuer = Issuer::new(profile, key.clone(), &[], &secrets, Arc::clone(&store), Clock::System).unwrap();
+    let serving = tokio::spawn(
+        front.serve(front::dressed(router(issuer, Arc::clone(&blobs), &at)), std::future::pending()),
+    );
+
+    let digests = blobs.put(b"%PDF-1.7\n").unwrap();
+    let now = jiff::Timestamp::now().as_second();
+    let links = {
+        let began = Instant::now();
+        let making = (0..flows).map(|_| {
+            let store = Arc::clone(&store);
+            let fields = json!({ "ho_ten": "Đinh Văn Mẫu", "so": "12/KQ", "ngay": "2026-11-22" });
+            let wish = Wish {
+                digests,
+                fields: fields.as_object().unwrap().clone(),
+                pin: Some(zeroize::Zeroizing::new("482913".into())),
+                holder: None,
+                ready_at: 0,
+                lasts: 3600,
+                valid: None,
+                document_lasts: 3600,
+                supersedes: None,
+            };
+            tokio::spawn(async move {
+                let made = offer::make(wish, now).unwrap();
+                store.add(made.issuance).await.unwrap();
+                made.link.to_string()
+            })
+        });
+        let mut links = Vec::new();
+        for made in making.collect::<Vec<_>>() {
+            links.push(made.await.unwrap());
+        }
+        row("offers", flows, began.elapsed());
+        Arc::new(links)
+    };
+
+    let next = Arc::new(AtomicUsize::new(0));
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let began = Instant::now();
+    let wallets: Vec<_> = (0..at_once)
+        .map(|_| {
+            let (links, next, client, url) =
+                (Arc::clone(&links), Arc::clone(&next), client.clone(), at.issuer());
+            tokio::spawn(async move {
+                let key = SigningKey::mint().unwrap();
+                let mut times = Vec::new();
+                while let Some(link) = links.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let began = Instant::now();
+                    flow(&client, &url, link, &key, now).await;
+                    times.push(began.elapsed());
+                }
+                times
+            })
+        })
+        .collect();
+    let mut times = Vec::new();
+    for wallet in wallets {
+        times.extend(wallet.await.unwrap());
+    }
+    row("flows", times.len(), began.elapsed());
+    times.sort();
+    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)];
+    println!("{:<28} p50 {:?}  p99 {:?}  ({at_once} wallets at once)", "one flow", at(50), at(99));
+    serving.abort();
+
+    for percent in [0u32, 1, 5] {
+        let revoked = (0..PLACES).filter(|p| p.wrapping_mul(2_654_435_761) % 100 < percent);
+        let began = Instant::now();
+        let token = StatusList::with_revoked(revoked)
+            .token("https://a.example/status/0", now, jose::Object::new(), &key)
+            .unwrap();
+        println!(
+            "{:<28} {} bytes, made and signed in {:?}",
+            format!("status list, {percent} % revoked"),
+            token.len(),
+            began.elapsed()
+        );
+    }
+}
+
+async fn flow(client: &reqwest::Client, url: &str, link: &str, key: &SigningKey, now: i64) {
+    let form = format!(
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Apre-authorized_code&pre-authorized_code={}&tx_code=482913",
+        offer::code_of(link).as_str()
+    );
+    let token =
+        client.post(format!("{url}/token")).header("content-type", "application/x-www-form-urlencoded");
+    let token = answer(token.body(form)).await["access_token"].as_str().unwrap().to_owned();
+    let nonce = answer(client.post(format!("{url}/nonce"))).await["c_nonce"].clone();
+    let object = |value: Value| value.as_object().unwrap().clone();
+    let header = json!({ "typ": "openid4vci-proof+jwt", "jwk": Jwk::of_signer(key).unwrap() });
+    let payload = json!({ "aud": url, "iat": now, "nonce": nonce });
+    let proof = jose::sign(object(header), &object(payload), key).unwrap();
+    let ask = json!({ "credential_configuration_id": CONFIGURATION, "proofs": { "jwt": [proof] } });
+    let request = client
+        .post(format!("{url}/credential"))
+        .bearer_auth(token)
+        .header("content-type", "application/json");
+    assert!(answer(request.body(ask.to_string())).await["credentials"].is_array());
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Value {
+    serde_json::from_slice(&request.send().await.unwrap().bytes().await.unwrap()).unwrap()
+}
+
+fn row(what: &str, count: usize, took: Duration) {
+    println!("{what:<28} {:.0} a second ({count} in {took:.1?})", count as f64 / took.as_secs_f64());
+}

@@ -1,0 +1,167 @@
+//! The token status list (IETF draft-ietf-oauth-status-list): one bit a credential, compressed, signed, fetched by whoever
+//! checks a credential without telling which one is checked.
+
+use super::jose::{self, Jwk, Jws, Object, b64, unb64};
+use crate::deliver::wire_key::SigningKey;
+use crate::fault::{Class, Code, Fault, Outcome};
+use serde_json::{Value, json};
+
+/// Places on one list. A whole million hides one credential among many, and is 144 bytes while nothing is revoked.
+pub const PLACES: u32 = 1 << 20;
+
+/// How long a list may be kept by whoever fetched it, seconds.
+pub const TTL: i64 = 600;
+
+/// How long a signed list holds, seconds.
+pub const LIFE: i64 = 24 * 3600;
+
+/// One bit a place: set means that the credential is no longer valid.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StatusList(Vec<u8>);
+
+impl StatusList {
+    /// A list on which the given places are revoked; places beyond [`PLACES`] are not on it.
+    pub fn with_revoked(places: impl IntoIterator<Item = u32>) -> Self {
+        let mut bits = vec![0u8; (PLACES / 8) as usize];
+        for place in places {
+            if let Some(byte) = bits.get_mut((place / 8) as usize) {
+                *byte |= 1 << (place % 8);
+            }
+        }
+        StatusList(bits)
+    }
+
+    /// Whether a place is revoked; `None` where the list has no such place.
+    pub fn is_revoked(&self, place: u32) -> Option<bool> {
+        self.0.get((place / 8) as usize).map(|byte| byte & (1 << (place % 8)) != 0)
+    }
+
+    /// The signed list, `statuslist+jwt`, valid from `now` (seconds since 1970).
+    ///
+    /// # Errors
+    /// Those of [`jose::sign`].
+    pub fn token(&self, uri: &str, now: i64, mut header: Object, key: &SigningKey) -> Outcome<String> {
+        header.insert("typ".into(), TYP.into());
+        let list = b64(&miniz_oxide::deflate::compress_to_vec_zlib(&self.0, 9));
+        let mut payload = Object::new();
+        payload.insert("sub".into(), uri.into());
+        payload.insert("iat".into(), now.into());
+        payload.insert("exp".into(), now.saturating_add(LIFE).into());
+        payload.insert("ttl".into(), TTL.into());
+        payload.insert("status_list".into(), json!({ "bits": 1, "lst": list }));
+        jose::sign(header, &payload, key)
+    }
+
+    /// Reads a signed list.
+    ///
+    /// # Errors
+    /// [`BAD_LIST`] unless its type, signature, subject and dates hold and its bits are one a place.
+    pub fn read(token: &str, uri: &str, now: i64, key: &Jwk) -> Outcome<Self> {
+        let wrong = |what: &'static str| Fault::new(&BAD_LIST).detail(what);
+        let jws = Jws::read(token)?;
+        jws.verify(TYP, key)?;
+        if jws.payload.get("sub").and_then(Value::as_str) != Some(uri) {
+            return Err(wrong("sub"));
+        }
+        let second = |name: &str| jws.payload.get(name).and_then(Value::as_i64);
+        if second("iat").is_none_or(|iat| iat > now.saturating_add(60)) {
+            return Err(wrong("iat"));
+        }
+        if jws.payload.contains_key("exp") && second("exp").is_none_or(|exp| exp <= now) {
+            return Err(wrong("exp"));
+        }
+        let list = jws.payload.get("status_list").ok_or_else(|| wrong("status_list"))?;
+        if list.get("bits").and_then(Value::as_u64) != Some(1) {
+            return Err(wrong("bits"));
+        }
+        let packed = list.get("lst").and_then(Value::as_str).and_then(unb64).ok_or_else(|| wrong("lst"))?;
+        let bits = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(&packed, LARGEST)
+            .map_err(|_| wrong("lst"))?;
+        Ok(StatusList(bits))
+    }
+}
+
+impl std::fmt::Debug for StatusList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let set: u32 = self.0.iter().map(|byte| byte.count_ones()).sum();
+        write!(f, "StatusList({set} of {} revoked)", self.0.len().saturating_mul(8))
+    }
+}
+
+/// A random place, so that neighbours on the list say nothing about who came one after the other.
+///
+/// # Errors
+/// [`NO_PLACE`] where the random source fails.
+pub fn random_place() -> Outcome<u32> {
+    let mut bytes = [0u8; 4];
+    openssl::rand::rand_bytes(&mut bytes).map_err(|_| Fault::new(&NO_PLACE))?;
+    // PLACES is a power of two: no place is likelier than another.
+    Ok(u32::from_be_bytes(bytes) % PLACES)
+}
+
+const TYP: &str = "statuslist+jwt";
+/// Bytes of the largest list that is unpacked: sixteen million places.
+const LARGEST: usize = 2 << 20;
+
+/// A status list that cannot be believed.
+pub const BAD_LIST: Code = Code {
+    id: "SEND-066",
+    class: Class::Input,
+    vi: "Danh sách trạng thái không dùng được",
+    en: "the status list cannot be used",
+    remedy_vi: "Tải lại danh sách; nếu vẫn lỗi, báo cho cơ quan cấp",
+    remedy_en: "fetch the list again; if it stays so, tell the office that issues it",
+};
+
+/// No place can be given on a status list.
+pub const NO_PLACE: Code = Code {
+    id: "SEND-067",
+    class: Class::Later,
+    vi: "Chưa cấp được chỗ trong danh sách trạng thái",
+    en: "no place on a status list could be given",
+    remedy_vi: "Hệ thống sẽ thử lại",
+    remedy_en: "it is tried again by itself",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URI: &str = "https://issuer.example/status/0";
+
+    #[test]
+    fn the_first_bits_are_packed_as_the_draft_packs_them() {
+        // draft-ietf-oauth-status-list, 4.1: statuses 1,0,0,1,1,1,0,1 1,1,0,0,0,1,0,1 make the bytes B9 A3.
+        let set = [0, 3, 4, 5, 7, 8, 9, 13, 15];
+        assert_eq!(&StatusList::with_revoked(set).0[..3], &[0xb9, 0xa3, 0]);
+    }
+
+    #[test]
+    fn a_signed_list_says_what_was_revoked_and_a_million_places_stay_small() {
+        let key = SigningKey::mint().unwrap();
+        let jwk = Jwk::of_signer(&key).unwrap();
+        let revoked: Vec<u32> = (0..PLACES).filter(|p| p.wrapping_mul(2_654_435_761) % 100 == 0).collect();
+        let token = StatusList::with_revoked(revoked.clone()).token(URI, 1000, Object::new(), &key).unwrap();
+        let empty = StatusList::with_revoked([]).token(URI, 1000, Object::new(), &key).unwrap();
+        assert!(empty.len() < 700, "{}", empty.len());
+        let read = StatusList::read(&token, URI, 1000, &jwk).unwrap();
+        assert_eq!(read.is_revoked(revoked[5]), Some(true));
+        assert_eq!(read.is_revoked(revoked[5] + 1), Some(false));
+        assert_eq!(read.is_revoked(PLACES), None);
+        assert_eq!(
+            StatusList::read(&token, "https://other/status/0", 1000, &jwk).unwrap_err().code,
+            &BAD_LIST
+        );
+        assert_eq!(StatusList::read(&token, URI, 1000 + LIFE, &jwk).unwrap_err().code, &BAD_LIST);
+        let other = Jwk::of_signer(&SigningKey::mint().unwrap()).unwrap();
+        assert!(StatusList::read(&token, URI, 1000, &other).is_err());
+    }
+
+    #[test]
+    fn a_list_that_unpacks_to_more_than_it_may_is_refused() {
+        let key = SigningKey::mint().unwrap();
+        let bomb = StatusList(vec![0; LARGEST + 1]).token(URI, 0, Object::new(), &key).unwrap();
+        let fault = StatusList::read(&bomb, URI, 0, &Jwk::of_signer(&key).unwrap()).unwrap_err();
+        assert_eq!(fault.code, &BAD_LIST);
+    }
+}

@@ -1,0 +1,65 @@
+//! A time stamp authority that does not answer: documents are signed once, wait where everyone sees it, and are raised when it
+//! is back; the signature they get then is the one that they had.
+
+use crate::playground::{Playground, files, samples};
+use std::fs;
+use std::path::PathBuf;
+
+#[test]
+fn documents_wait_at_b_b_and_are_raised_when_the_authority_answers() {
+    let mut ground = Playground::new(&[]);
+    ground.stop("tsa");
+    for entry in files(&samples().join("results")).into_iter().take(2) {
+        fs::copy(&entry, ground.input().join(entry.file_name().unwrap())).unwrap();
+    }
+    let input = ground.input();
+    let run = |ground: &Playground, patience: &str| {
+        let out =
+            ground.hoso(&["run", "result-delivery", "--patience", patience]).arg(&input).output().unwrap();
+        (out.status.code(), String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
+    };
+    let (code, said) = run(&ground, "3");
+    assert_eq!(code, Some(5), "{said}");
+    assert!(published(&ground).is_empty(), "nothing goes out without its time stamp");
+    assert!(ground.effects("portal").is_empty() && ground.effects("wallet").is_empty());
+    let status = ground.output(&["status"]);
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains("đang chờ dấu thời gian") && status.contains("SEAL-011"), "{status}");
+    let before = signatures(&ground);
+    assert!(!before.is_empty());
+
+    ground.start_tsa();
+    let (code, said) = run(&ground, "60");
+    assert_eq!(code, Some(0), "{said}");
+    let after = published(&ground);
+    assert!(!after.is_empty());
+    for path in after {
+        let bytes = fs::read(&path).unwrap();
+        let digest = ranged(&bytes).expect("a signature");
+        assert!(before.contains(&digest), "{} was signed anew", path.display());
+        let verdict = ground.output(&["verify", path.to_str().unwrap(), "--json"]);
+        let verdict = String::from_utf8_lossy(&verdict.stdout).into_owned();
+        assert!(verdict.contains("B-T"), "{verdict}");
+    }
+}
+
+fn published(ground: &Playground) -> Vec<PathBuf> {
+    let out = files(&ground.station().join("out"));
+    out.into_iter().filter(|p| p.extension().is_some_and(|e| e == "pdf")).collect()
+}
+
+/// The signed bytes of every signed file among the blobs.
+fn signatures(ground: &Playground) -> Vec<Vec<u8>> {
+    let blobs = files(&ground.station().join("var/blobs"));
+    blobs.iter().filter_map(|path| ranged(&fs::read(path).ok()?)).collect()
+}
+
+/// What the last signature of a file covers.
+fn ranged(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mark = b"/ByteRange [";
+    let at = memchr::memmem::rfind(bytes, mark)? + mark.len();
+    let numbers = std::str::from_utf8(bytes.get(at..at + 60)?.split(|b| *b == b']').next()?).ok()?;
+    let numbers: Vec<usize> = numbers.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+    let [0, first, second, rest] = numbers[..] else { return None };
+    Some([bytes.get(..first)?, bytes.get(second..second + rest)?].concat())
+}
