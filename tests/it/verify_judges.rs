@@ -95,7 +95,10 @@ fn verdicts_equal_pyhankos_but_for_the_listed_differences() {
         let listed =
             DIFFERENCES.iter().position(|(class, part, _)| case.class == *class && case.name.contains(part));
         let fits = match (ours, *accepted, listed) {
-            (false, true, Some(place)) => met.insert(place) || true,
+            (false, true, Some(place)) => {
+                met.insert(place);
+                true
+            }
             (a, b, _) => a == b,
         };
         if !fits {

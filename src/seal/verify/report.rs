@@ -170,7 +170,7 @@ impl Verdict {
 impl Report {
     /// Weighs a record by a policy.
     pub fn of(record: &PdfReport, policy: &Policy) -> Report {
-        let file = record.problems.iter().map(|p| weight_of_file(p)).max().unwrap_or(Verdict::Valid);
+        let file = record.problems.iter().map(weight_of_file).max().unwrap_or(Verdict::Valid);
         let signatures = record.signatures.iter().map(|s| weigh(s, policy));
         let mut verdict = signatures.max().unwrap_or(Verdict::Indeterminate).max(file);
         // A time stamp alone says when, and nobody says what.
