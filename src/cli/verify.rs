@@ -216,7 +216,8 @@ impl Run<'_> {
             eprintln!("hoso: {nothing}");
             return Ok(Verdict::Indeterminate.exit_code());
         }
-        if !(self.args.json || self.alone && self.listing.has_pdf()) {
+        let told = self.args.json || (self.alone && self.listing.has_pdf());
+        if !told {
             print!("{}", self.listing.render());
         }
         let worst = [Verdict::Invalid.exit_code(), FAULT, Verdict::Indeterminate.exit_code()];

@@ -30,4 +30,5 @@ mod sandbox;
 mod scan;
 mod seal_judges;
 mod sheet_judges;
+mod verify_command;
 mod verify_judges;

@@ -112,7 +112,7 @@ impl Playground {
         Command::new(HOSO)
             .arg("verify")
             .arg(out)
-            .arg("--anchors")
+            .arg("--trust")
             .arg(&anchors)
             .arg("--log-keys")
             .arg(anchors.join("log"))

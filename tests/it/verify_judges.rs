@@ -46,6 +46,11 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("flip", "CMS hashes", "the list of hashes names the signer's (RFC 5652 5.1), for the same reason"),
     ("ISA", "another title", "of the document information only producer and date may change"),
     ("form", "looks asked for", "NeedAppearances lets the reader draw what nobody signed"),
+    (
+        "shadow hide-and-replace",
+        "the signed end",
+        "a revision is what its own bytes say: pyHanko reads its objects in the longer file",
+    ),
     ("form", "a signature field with an action", "a field that does something by itself is no signature"),
     ("SSA", "widget without a signature that draws", "what looks like a signature must be one"),
     ("SSA", "widget with a background", "as above"),

@@ -536,3 +536,60 @@ fn everything_good_is_valid_and_no_mutant_is() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn evidence_in_the_file_alone_makes_b_lt_and_a_stamp_over_it_b_lta_and_keeps_it_valid() {
+    let pki = Pki::mint();
+    let mut anchors = Anchors::default();
+    anchors.add(pki.root.certificate.clone());
+    let judge = |pdf: &[u8], at: i64| {
+        let record = verify_pdf(pdf, &anchors, Timestamp::from_second(at).unwrap());
+        (record.signatures[0].level, Report::of(&record, anchors.policy()).verdict)
+    };
+    let bases = mutants::bases(&pki);
+    let (bb, bt) = (&bases[0].1, &bases[3].1);
+    assert_eq!(judge(bt, NOW), (Level::BT, Verdict::Indeterminate));
+    assert_eq!(judge(&mutants::stored(&pki, bb), NOW).0, Level::BB);
+    assert_eq!(judge(&mutants::stored(&pki, bt), NOW), (Level::BLT, Verdict::Valid));
+    assert_eq!(judge(&mutants::archived(&pki, bt), NOW), (Level::BLTA, Verdict::Valid));
+    // A document time stamp is a time stamp on what it covers.
+    assert_eq!(judge(&mutants::archived(&pki, bb), NOW), (Level::BLTA, Verdict::Valid));
+}
+
+#[test]
+fn what_was_revoked_after_the_time_that_somebody_answers_for_does_not_count() {
+    let pki = Pki::mint();
+    let pdf = &mutants::bases(&pki)[0].1;
+    let mut anchors = Anchors::default();
+    anchors.add(pki.root.certificate.clone());
+    anchors.add(pki.inter.certificate.clone());
+    let day = 86_400;
+    anchors.add_crl(&crl(&pki.root, &[], 7, false)).unwrap();
+    anchors.add_crl(&crl(&pki.inter, &[(&pki.officer.certificate, NOW - day)], 7, false)).unwrap();
+    let judge = |at: i64, as_of: bool| {
+        let at = Timestamp::from_second(at).unwrap();
+        let record = verify(pdf, &Question { anchors: &anchors, at, as_of, online: None });
+        Report::of(&record, anchors.policy()).verdict
+    };
+    assert_eq!(judge(NOW, false), Verdict::Invalid);
+    assert_eq!(judge(NOW, true), Verdict::Invalid);
+    // The list is younger than that, and says when.
+    assert_eq!(judge(NOW - 3 * day, true), Verdict::Valid);
+    assert_eq!(judge(NOW - 40 * day, true), Verdict::Indeterminate, "the certificate was not valid yet");
+}
+
+#[test]
+fn two_hundred_signatures_are_judged_in_one_go() {
+    let pki = Pki::mint();
+    let anchors = trust(&pki);
+    let mut pdf = paper();
+    for number in 0..200 {
+        let earlier: String = (0..number).map(|n| format!("{} 0 R ", 21 + 2 * n)).collect();
+        pdf = sign_with(&pdf, 20 + 2 * number, PADES, "", &earlier, &|over| pki.cms(over, &Shape::default()));
+    }
+    let began = std::time::Instant::now();
+    let report = verify_pdf(&pdf, &anchors, now());
+    println!("{:?} for 200 signatures, {} bytes", began.elapsed(), pdf.len());
+    assert_eq!(report.signatures.len(), 200);
+    assert!(report.is_proven(), "{:?}", codes(&report));
+}

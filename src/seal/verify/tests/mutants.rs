@@ -476,8 +476,8 @@ fn permissions(pki: &Pki, cases: &mut Vec<Case>) {
     add("locked by its field alone, filled in".into(), update(&locked, &fill()));
 }
 
-/// A signed file with evidence and a document time stamp over it.
-pub(super) fn archived(pki: &Pki, pdf: &[u8]) -> Vec<u8> {
+/// A signed file with evidence.
+pub(super) fn stored(pki: &Pki, pdf: &[u8]) -> Vec<u8> {
     let hexed = |der: &[u8]| stream("/Filter/ASCIIHexDecode", &format!("{}>", hex::encode(der)));
     let [root, inter] = pki.lists();
     let der = |holder: &Holder| holder.certificate.to_der().unwrap();
@@ -492,7 +492,12 @@ pub(super) fn archived(pki: &Pki, pdf: &[u8]) -> Vec<u8> {
         (66, hexed(&root)),
         (67, hexed(&inter)),
     ];
-    let with_store = update(pdf, &objects);
+    update(pdf, &objects)
+}
+
+/// A signed file with evidence and a document time stamp over it.
+pub(super) fn archived(pki: &Pki, pdf: &[u8]) -> Vec<u8> {
+    let with_store = stored(pki, pdf);
     let widget = "<</FT/Sig/T(Archive)/V 70 0 R/Type/Annot/Subtype/Widget/Rect[0 0 0 0]/F 132/P 3 0 R>>";
     let objects = [
         (71, widget.to_owned()),

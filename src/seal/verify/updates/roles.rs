@@ -3,7 +3,7 @@
 use super::super::fields::FieldNode;
 use super::objects::References;
 use crate::fault::Outcome;
-use crate::pdf::revise::{Dict, Document, ObjectId, Value};
+use crate::pdf::revise::{Dict, Document, Entry, ObjectId, Value};
 use std::collections::HashMap;
 
 /// What an object of the older revision is for.
@@ -27,6 +27,15 @@ impl Role {
     /// Whether a change of it could do harm in another place, so that nothing else may point to it.
     fn is_alone(self) -> bool {
         matches!(self, Role::Metadata | Role::FormFields | Role::Annotations | Role::DssPart)
+    }
+}
+
+/// Whether a signature field waits. Its value is not read, which is long, and would be so for each of many revisions.
+fn is_empty(document: &Document<'_>, node: &FieldNode) -> bool {
+    match node.dict.get(b"V") {
+        None | Some(Value::Null) => true,
+        Some(Value::Ref(id)) => document.entry(id.number).is_none_or(|entry| entry == Entry::Free),
+        Some(_) => false,
     }
 }
 
@@ -56,7 +65,7 @@ pub(super) fn of(
     }
     for node in fields {
         match node.kind.as_deref() {
-            Some(b"Sig") if document.lookup(&node.dict, b"V")? == Value::Null => {
+            Some(b"Sig") if is_empty(document, node) => {
                 roles.push((node.id, Role::EmptySignature));
             }
             Some(b"Tx" | b"Ch" | b"Btn") => roles.push((node.id, Role::Field)),
