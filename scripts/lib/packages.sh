@@ -6,9 +6,11 @@ need_packages() {
     echo "not a Debian machine: the packages of [$section] in scripts/packages.txt are taken to be there"
     return 0
   fi
-  while read -r name; do
+  # A second word is a command that will do as well: where it is there, however it came, nothing is installed.
+  while read -r name command; do
+    [ -n "$command" ] && command -v "$command" >/dev/null && continue
     dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'install ok installed' || missing+=("$name")
-  done < <(awk -v s="[$section]" '/^\[/ {on = $0 == s} on && /^[a-z]/ {print $1}' scripts/packages.txt)
+  done < <(awk -v s="[$section]" '/^\[/ {on = $0 == s} on && /^[a-z]/ {print $1, $2}' scripts/packages.txt)
   [ ${#missing[@]} -eq 0 ] && return 0
   local sudo=''
   [ "$(id -u)" -eq 0 ] || sudo=sudo

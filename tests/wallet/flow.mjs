@@ -3,9 +3,12 @@
 import { Openid4vciClient } from '@openid4vc/openid4vci'
 import { clientAuthenticationAnonymous, setGlobalConfig } from '@openid4vc/oauth2'
 import * as jose from 'jose'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, webcrypto } from 'node:crypto'
 import { SDJwtVcInstance } from '@sd-jwt/sd-jwt-vc'
 import { digest, generateSalt, ES256 } from '@sd-jwt/crypto-nodejs'
+
+// Node 18, which Debian 12 has, does not offer it to everybody yet.
+globalThis.crypto ??= webcrypto
 
 const ask = JSON.parse(await new Promise((resolve) => {
   let text = ''
