@@ -206,11 +206,9 @@ pub(super) fn settle(
         }
         Settlement::Later { made, after_ms, reason } => {
             if let Some(made) = made {
-                db.prepare_cached("UPDATE run SET record=?2, work_ms=work_ms+?3 WHERE id=?1")?.execute(params![
-                    &key.run.0[..],
-                    made.record,
-                    i64::try_from(made.took_ms).unwrap_or(0)
-                ])?;
+                db.prepare_cached("UPDATE run SET record=?2, work_ms=work_ms+?3 WHERE id=?1")?.execute(
+                    params![&key.run.0[..], made.record, i64::try_from(made.took_ms).unwrap_or(0)],
+                )?;
             }
             db.prepare_cached(
                 "UPDATE run SET state='ready', lease_token=NULL, lease_until=NULL, due=?2, reason=?3, attempts=0,
