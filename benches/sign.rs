@@ -53,7 +53,7 @@ fn main() {
             sign(file, &out, &key, &profile);
             if "sign".contains(&only) {
                 let took = costs(rounds, || sign(file, &out, &key, &profile));
-                told(&format!("sign, {}", profile.id), file, took);
+                told(&format!("sign, {}", profile.id), file, &took);
             }
             if !"verify".contains(&only) {
                 continue;
@@ -63,7 +63,7 @@ fn main() {
                 let report = verify_pdf(&signed, &anchors, jiff::Timestamp::now());
                 assert_eq!(report.signatures.len(), 1, "{report:?}");
             });
-            told(&format!("verify, {}", profile.id), file, took);
+            told(&format!("verify, {}", profile.id), file, &took);
         }
     }
 }
@@ -85,7 +85,7 @@ fn floor(file: &Path, key: &dyn KeyHandle, rounds: usize) {
         let digest = Sha256::of(&bytes);
         assert!(key.sign_digests(&[digest]).iter().all(Result::is_ok));
     });
-    told("floor", file, took);
+    told("floor", file, &took);
 }
 
 /// What rounds of work cost.
@@ -110,7 +110,7 @@ fn costs(rounds: usize, mut work: impl FnMut()) -> Costs {
     Costs { rounds: took, user: (self::user() - user) * 1000.0 / rounds as f64 }
 }
 
-fn told(what: &str, file: &Path, took: Costs) {
+fn told(what: &str, file: &Path, took: &Costs) {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let (best, median, user) = (took.rounds[0], took.rounds[took.rounds.len() / 2], took.user);
     let line = serde_json::json!({ "what": what, "file": name, "best_ms": best, "median_ms": median, "user_ms": user });
