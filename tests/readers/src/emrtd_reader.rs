@@ -18,6 +18,7 @@ pub(crate) fn all(table: &mut Table, issuer: &Issuer, address: SocketAddr) {
             let laid = Laid::on(address, card, Duration::ZERO);
             let outcome = read(&files);
             let card = laid.take().map_err(|error| format!("the card: {error}"))?;
+            gone()?;
             outcome.map(|text| format!("{text}, {} commands", card.commands))
         });
     }
@@ -44,6 +45,21 @@ fn read(files: &BTreeMap<u16, Vec<u8>>) -> Result<String, String> {
         other => return Err(format!("DG3 was not refused: {other:?}")),
     }
     Ok(format!("{count} files equal, DG3 6982"))
+}
+
+/// Waits until pcscd has seen that the card was taken away: it looks a few times a second, and whoever connects before
+/// talks to a card that is not there.
+fn gone() -> Result<(), String> {
+    let context = pcsc::Context::establish(pcsc::Scope::User).map_err(|e| format!("no pcscd: {e}"))?;
+    for _ in 0..200 {
+        let mut names = [0; 2048];
+        let mut readers = context.list_readers(&mut names).map_err(|e| e.to_string())?;
+        if readers.all(|name| context.connect(name, pcsc::ShareMode::Shared, pcsc::Protocols::ANY).is_err()) {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err("the card was taken away and is still seen".to_owned())
 }
 
 /// Waits for the card to be seen.
