@@ -152,7 +152,9 @@ pub async fn run(args: Args) -> Outcome<u8> {
 fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
     let level = args.level.unwrap_or(if args.tsa.is_some() { Level::BT } else { Level::BB });
     let trust = args.trust.as_deref().map(Trust::load).transpose()?.unwrap_or_default();
-    let online = (!args.offline).then(|| Online::new(handle.clone())).transpose()?;
+    // Only where somebody is to be asked: opening the list of the world's authorities costs memory and time.
+    let asks = args.renew || args.check_revocation || level > Level::BT;
+    let online = (asks && !args.offline).then(|| Online::new(handle.clone())).transpose()?;
     let tsa = args.tsa.as_ref().filter(|_| level > Level::BB);
     let tsa = tsa.map(|url| HttpTimestamp::new(url, handle.clone())).transpose()?;
     let tsa =
