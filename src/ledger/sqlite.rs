@@ -104,10 +104,7 @@ impl SqliteLedger {
     /// # Errors
     /// `LEDG-003` with the first place where a chain does not hold.
     pub async fn check_journal(&self) -> Outcome<u64> {
-        self.writer
-            .run(journal::check)
-            .await?
-            .map_err(|place| Fault::new(&super::JOURNAL_BROKEN).at(place))
+        self.writer.run(journal::check).await?.map_err(|place| Fault::new(&super::JOURNAL_BROKEN).at(place))
     }
 }
 

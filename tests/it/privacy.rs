@@ -290,6 +290,8 @@ async fn no_admission_loses_its_reading_to_a_removal_however_they_race() {
                     let name = format!("{process} {number}");
                     loop {
                         let face = world.store(bytes.as_bytes());
+                        // As long as storing the other files of a batch takes.
+                        tokio::time::sleep(Duration::from_millis(dice.below(8))).await;
                         match ledger.admit(vec![naming(&name, face)]).await {
                             Ok(_) => break,
                             Err(fault) if fault.code == &READING_GONE => {
