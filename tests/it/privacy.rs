@@ -293,7 +293,12 @@ async fn no_admission_loses_its_reading_to_a_removal_however_they_race() {
                         // As long as storing the other files of a batch takes.
                         tokio::time::sleep(Duration::from_millis(dice.below(8))).await;
                         match ledger.admit(vec![naming(&name, face)]).await {
-                            Ok(_) => break,
+                            Ok(_) => {
+                                // Looked for first: whoever still wants it afterwards wanted it then.
+                                let there = world.has(face);
+                                assert!(there || !world.held(&name), "{name}: admitted without its reading");
+                                break;
+                            }
                             Err(fault) if fault.code == &READING_GONE => {
                                 again.fetch_add(1, Ordering::SeqCst);
                             }
@@ -490,6 +495,12 @@ impl World {
 
     fn has(&self, reading: Blake3) -> bool {
         self.readings.stands(&reading).unwrap()
+    }
+
+    fn held(&self, name: &str) -> bool {
+        let db = Connection::open(self.dir.path().join("ledger.db")).unwrap();
+        let sql = "SELECT EXISTS (SELECT 1 FROM reading WHERE run=?1 AND state='held')";
+        db.query_row(sql, [&run(name).id.0[..]], |r| r.get(0)).unwrap()
     }
 
     /// How often the journal of a run says that its reading is gone.
