@@ -11,7 +11,7 @@ mod ground {
     pub(super) use hoso::der;
     pub(super) use hoso::digest::Sha256;
 }
-#[allow(dead_code, reason = "unit tests use more of it")]
+#[expect(dead_code, reason = "unit tests use more of it")]
 #[path = "../../src/seal/verify/tests/mint.rs"]
 mod mint;
 #[path = "../../src/seal/verify/tests/mutants.rs"]

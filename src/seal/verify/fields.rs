@@ -2,7 +2,7 @@
 
 use super::VerifyCode;
 use crate::fault::{Code, Fault, Outcome};
-use crate::pdf::revise::{Dict, Document, ObjectId, Value};
+use crate::pdf::revise::{Dict, Document, ObjectId, Value, text_of};
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -99,7 +99,7 @@ pub(super) fn field_nodes(document: &Document<'_>) -> Outcome<Vec<FieldNode>> {
         }
         let value = document.get(id)?;
         let Some(dict) = value.as_dict() else { continue };
-        let own = document.lookup(dict, b"T")?.as_string().map(text).unwrap_or_default();
+        let own = document.lookup(dict, b"T")?.as_string().map(text_of).unwrap_or_default();
         let has_name = !own.is_empty();
         let name = match (prefix.is_empty(), own.is_empty()) {
             (true, _) => own,
@@ -167,18 +167,6 @@ pub(super) fn coverage(document: &Document<'_>, signature: &SignatureField) -> O
         return Err(bad("the hole is not the value of Contents"));
     }
     Ok(Coverage { hole: before..after, end })
-}
-
-/// A PDF text string as text; what cannot be read becomes replacement characters.
-pub(super) fn text(bytes: &[u8]) -> String {
-    match bytes {
-        [0xfe, 0xff, rest @ ..] => {
-            let units: Vec<u16> = rest.as_chunks::<2>().0.iter().map(|u| u16::from_be_bytes(*u)).collect();
-            String::from_utf16_lossy(&units)
-        }
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
-        _ => bytes.iter().map(|b| char::from(*b)).collect(),
-    }
 }
 
 const MAX_DEPTH: usize = 16;

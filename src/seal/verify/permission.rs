@@ -3,9 +3,9 @@
 
 use super::VerifyCode;
 use super::changes::Changes;
-use super::fields::{SignatureField, text};
+use super::fields::SignatureField;
 use crate::fault::{Code, Fault, Outcome};
-use crate::pdf::revise::{Dict, Document, Value};
+use crate::pdf::revise::{Dict, Document, Value, text_of};
 
 /// The rules that one signature sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,7 +108,7 @@ fn lock(document: &Document<'_>, dict: &Dict) -> Outcome<Lock> {
     let names = document.lookup(dict, b"Fields")?;
     let names = names.as_array().unwrap_or_default().iter().map(|name| document.resolve(name));
     let names: Outcome<Vec<Value>> = names.collect();
-    let names = names?.iter().filter_map(Value::as_string).map(text).collect();
+    let names = names?.iter().filter_map(Value::as_string).map(text_of).collect();
     Ok(match document.lookup(dict, b"Action")?.as_name() {
         Some(b"Include") => Lock::Only(names),
         Some(b"Exclude") => Lock::AllBut(names),

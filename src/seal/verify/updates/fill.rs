@@ -4,10 +4,10 @@
 use super::shown_text::{self, Shown};
 use super::{Step, different_keys, illegal, printable};
 use crate::fault::Outcome;
-use crate::pdf::revise::{Dict, Entry, ObjectId, Value};
+use crate::pdf::revise::{Dict, Entry, ObjectId, Value, text_of};
 use crate::seal::verify::Update;
 use crate::seal::verify::changes::Filled;
-use crate::seal::verify::fields::{self, FieldNode};
+use crate::seal::verify::fields::FieldNode;
 use std::collections::HashMap;
 
 impl Step<'_, '_> {
@@ -89,7 +89,7 @@ impl Step<'_, '_> {
         let Some(appearance) = shown_text::appearance(self.new, widget) else { return Ok(Shown::Same) };
         let said = match value {
             Value::Null => String::new(),
-            Value::String(bytes) => fields::text(bytes),
+            Value::String(bytes) => text_of(bytes),
             _ => return Ok(Shown::Unread),
         };
         let said = if node.kind.as_deref() == Some(b"Ch") { self.displayed(node, said)? } else { said };
@@ -102,9 +102,9 @@ impl Step<'_, '_> {
         for option in options.as_array().unwrap_or_default().iter().take(MAX_OPTIONS) {
             if let Some([Value::String(exported), Value::String(shown)]) =
                 self.new.resolve(option)?.as_array()
-                && fields::text(exported) == value
+                && text_of(exported) == value
             {
-                return Ok(fields::text(shown));
+                return Ok(text_of(shown));
             }
         }
         Ok(value)
