@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 // Ground: the words, bytes by digest, what an office is.
+pub mod answer;
 pub mod blobs;
 pub mod clock;
 pub mod cms;

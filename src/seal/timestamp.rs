@@ -1,5 +1,6 @@
 //! Time stamps (RFC 3161): the question, the checks on the answer, and the way to an authority over HTTP.
 
+use crate::answer::{self, Unheard};
 use crate::cms::{self, Parts};
 use crate::der::{self, Limits};
 use crate::digest::Sha256;
@@ -192,15 +193,7 @@ impl HttpTimestamp {
     }
 
     async fn ask(&self, question: Vec<u8>) -> Outcome<Vec<u8>> {
-        // The error's own text would name the address; its kind is enough.
-        let silent = |e: reqwest::Error| {
-            let kind = match () {
-                () if e.is_timeout() => "timeout",
-                () if e.is_connect() => "no connection",
-                () => "the transfer broke off",
-            };
-            Fault::new(&SILENT).detail(kind)
-        };
+        let silent = |e: reqwest::Error| Fault::new(&SILENT).detail(answer::how(&e));
         let post = self.client.post(self.url.clone()).header("content-type", "application/timestamp-query");
         let post = post.timeout(self.deadline);
         let mut reply = post.body(question).send().await.map_err(silent)?;
@@ -211,14 +204,10 @@ impl HttpTimestamp {
         if !kind.to_ascii_lowercase().starts_with("application/timestamp-reply") {
             return Err(Fault::new(&REPLY_BROKEN).detail("not an application/timestamp-reply"));
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = reply.chunk().await.map_err(silent)? {
-            if body.len() + chunk.len() > MAX_REPLY {
-                return Err(Fault::new(&REPLY_BROKEN).detail(format!("more than {MAX_REPLY} bytes")));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        answer::whole(&mut reply, MAX_REPLY).await.map_err(|unheard| match unheard {
+            Unheard::Silent(how) => Fault::new(&SILENT).detail(how),
+            Unheard::TooLong(_) => Fault::new(&REPLY_BROKEN).detail(unheard),
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 //! A judge is looked for in `$HOSO_VENV/bin`, then on the path; where one is absent its part is skipped and says so.
 
 mod certomancer;
+mod online;
 
 use axum::Router;
 use axum::body::Bytes;

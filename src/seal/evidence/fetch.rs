@@ -6,6 +6,7 @@
 //! No redirects, http and https only, everything bounded in size and time. A batch asks once: answers are remembered.
 
 use super::{OcspResponse, is_issued_by};
+use crate::answer;
 use crate::cms::{self, Hash, Parts};
 use crate::der::{self, DerError, Limits};
 use crate::fault::{Class, Code, Fault, Outcome};
@@ -124,27 +125,12 @@ impl Online {
 
     fn ask(&self, request: reqwest::RequestBuilder, limit: usize) -> Outcome<Vec<u8>> {
         self.handle.block_on(async {
-            // The error's own text would name the address; its kind is enough.
-            let silent = |e: reqwest::Error| {
-                let kind = match () {
-                    () if e.is_timeout() => "timeout",
-                    () if e.is_connect() => "no connection",
-                    () => "the transfer broke off",
-                };
-                Fault::new(&SILENT).detail(kind)
-            };
-            let mut reply = request.send().await.map_err(silent)?;
+            let silent = |how: &dyn std::fmt::Display| Fault::new(&SILENT).detail(how);
+            let mut reply = request.send().await.map_err(|e| silent(&answer::how(&e)))?;
             if !reply.status().is_success() {
                 return Err(Fault::new(&SILENT).detail(format!("HTTP {}", reply.status().as_u16())));
             }
-            let mut body = Vec::new();
-            while let Some(chunk) = reply.chunk().await.map_err(silent)? {
-                if body.len() + chunk.len() > limit {
-                    return Err(Fault::new(&SILENT).detail(format!("more than {limit} bytes")));
-                }
-                body.extend_from_slice(&chunk);
-            }
-            Ok(body)
+            answer::whole(&mut reply, limit).await.map_err(|unheard| silent(&unheard))
         })
     }
 }

@@ -1,6 +1,7 @@
 //! One question to a signing service and its answer: JSON over HTTPS, bounded in size and time, no redirects.
 
 use super::{ADDRESS, BROKEN, DENIED, REFUSED, SILENT};
+use crate::answer::{self, Unheard};
 use crate::fault::{Fault, Outcome};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -83,24 +84,13 @@ impl Wire {
     }
 
     async fn post(&self, address: reqwest::Url, question: Value) -> Outcome<(u16, Vec<u8>)> {
-        // The error's own text would name the address; its kind is enough.
-        let silent = |e: reqwest::Error| {
-            let kind = match () {
-                () if e.is_timeout() => "timeout",
-                () if e.is_connect() => "no connection",
-                () => "the transfer broke off",
-            };
-            Fault::new(&SILENT).detail(kind)
-        };
+        let silent = |e: reqwest::Error| Fault::new(&SILENT).detail(answer::how(&e));
         let request = self.client.post(address).bearer_auth(self.token.as_str()).json(&question);
         let mut reply = request.send().await.map_err(silent)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = reply.chunk().await.map_err(silent)? {
-            if body.len() + chunk.len() > MAX_REPLY {
-                return Err(Fault::new(&BROKEN).detail(format!("more than {MAX_REPLY} bytes")));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = answer::whole(&mut reply, MAX_REPLY).await.map_err(|unheard| match unheard {
+            Unheard::Silent(how) => Fault::new(&SILENT).detail(how),
+            Unheard::TooLong(_) => Fault::new(&BROKEN).detail(unheard),
+        })?;
         Ok((reply.status().as_u16(), body))
     }
 }
