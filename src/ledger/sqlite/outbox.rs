@@ -9,21 +9,26 @@ use crate::ledger::{NewParcel, ParcelKey, ParcelLease, ParcelSettlement, Queue, 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use std::collections::BTreeMap;
 
-/// Puts a parcel into the outbox, for a run or by hand. One that is known is shared: two runs that make the same thing
+/// Puts a parcel into the outbox, for a run or for itself. One that is known is shared: two runs that make the same thing
 /// send it once. `true` where it is new.
 pub(super) fn post(db: &Connection, run: Option<&Blake3>, parcel: &NewParcel, now: i64) -> Result<bool> {
-    let new = db
-        .prepare_cached(
-            "INSERT OR IGNORE INTO parcel (id, recipient, body, state, due, subject, posted_at, seq, head)
-             VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?4, (SELECT coalesce(max(seq), 0) + 1 FROM parcel),
-                     NOT EXISTS (SELECT 1 FROM parcel WHERE subject=?5 AND state IN ('pending', 'leased', 'held')))",
-        )?
-        .execute(params![&parcel.id.0[..], parcel.recipient, parcel.body, now, parcel.subject])?;
+    let new = insert(db, parcel, now)?;
     if let Some(run) = run {
         db.prepare_cached("INSERT OR IGNORE INTO parcel_of VALUES (?1, ?2)")?
             .execute(params![&run.0[..], &parcel.id.0[..]])?;
     }
-    Ok(new == 1)
+    Ok(new)
+}
+
+/// The parcel alone; `false` where it is known.
+pub(super) fn insert(db: &Connection, parcel: &NewParcel, now: i64) -> Result<bool> {
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO parcel (id, recipient, body, state, due, subject, posted_at, seq, head)
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?4, (SELECT coalesce(max(seq), 0) + 1 FROM parcel),
+                 NOT EXISTS (SELECT 1 FROM parcel WHERE subject=?5 AND state IN ('pending', 'leased', 'held')))",
+    )?
+    .execute(params![&parcel.id.0[..], parcel.recipient, parcel.body, now, parcel.subject])
+    .map(|rows| rows == 1)
 }
 
 /// Leases up to `n` parcels, shared over the recipients that have something due; of each the one that is due longest
@@ -207,6 +212,11 @@ pub(super) fn finish_run(db: &Connection, run: &Blake3, worker: &str, now: i64) 
     enter("step")
 }
 
+/// A recipient answers again: what waits for it is due now, but for what waits behind another of its subject.
+pub(super) fn wake(db: &Connection, recipient: &str, now: i64) -> Result<usize> {
+    db.prepare_cached(schema::WAKE)?.execute(params![recipient, now])
+}
+
 /// Every recipient that something waits for or is on its way to, by name.
 pub(super) fn queues(db: &Connection, now: i64) -> Result<Vec<Queue>> {
     let mut all: BTreeMap<String, Queue> = BTreeMap::new();
@@ -243,9 +253,12 @@ fn count(row: &Row<'_>, at: usize) -> Result<u64> {
     row.get::<_, i64>(at).map(i64::unsigned_abs)
 }
 
-fn sha256(bytes: Vec<u8>) -> Sha256 {
+pub(super) fn sha256(bytes: Vec<u8>) -> Sha256 {
     Sha256(bytes.try_into().unwrap_or([0; 32]))
 }
 
 /// How many parcels of dead couriers are taken back in one claim.
 const LAPSED_AT_ONCE: i64 = 256;
+
+#[cfg(test)]
+mod tests;
