@@ -1,6 +1,7 @@
 //! What the engine makes happen at a station: the steps of its pipelines, its parcels, its `out/` folder.
 
 use crate::courier::Courier;
+use crate::deliver::pace::Rooms;
 use crate::digest::Blake3;
 use crate::dossier::{Dossier, Evidence, ReadingRecord};
 use crate::engine::{Made, Work};
@@ -87,6 +88,14 @@ impl Work for StationWork {
 
     async fn send(&self, parcel: &ParcelLease) -> ParcelSettlement {
         self.courier.send(parcel).await
+    }
+
+    fn rooms(&self) -> Rooms {
+        self.courier.rooms()
+    }
+
+    fn back(&self) -> Vec<String> {
+        self.courier.back()
     }
 
     fn publish(&self, run: &RunView) -> Outcome<()> {

@@ -1,9 +1,13 @@
 //! The tables. `STRICT`, so that a wrong type is an error and not a surprise years later.
 
 /// The version in `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
-/// Everything, in one script.
+/// The way from an empty file to today: every version with the scripts that lead to it from the one before. What a
+/// released program has run is never edited, only added to.
+pub(super) const MIGRATIONS: &[(i64, &[&str])] = &[(2, &[TABLES]), (3, &[OUTBOX])];
+
+/// Version 2, from nothing.
 pub(super) const TABLES: &str = "
 CREATE TABLE run (
   id BLOB PRIMARY KEY, label TEXT NOT NULL, code TEXT, source TEXT NOT NULL,
@@ -48,6 +52,55 @@ CREATE TABLE parcel_of (run BLOB NOT NULL, parcel BLOB NOT NULL, PRIMARY KEY (ru
 CREATE INDEX parcel_runs ON parcel_of (parcel);
 ";
 
+/// To version 3: the outbox is claimed recipient by recipient, and a receipt lies in its parcel's row.
+///
+/// `seq` is the order of posting, whatever the clock did. `head` marks the oldest open parcel of its subject, the only
+/// one that may go; two triggers keep it, whoever changes a state. Open are `pending`, `leased` and `held`: what is
+/// held keeps its place. A claim walks `parcel_claim`, which has nothing in it that could not go. The indexes carry what
+/// their own conditions ask, so that SQLite need not look into the table for it.
+const OUTBOX: &str = "
+DROP INDEX parcel_subject;
+DROP INDEX parcel_due;
+ALTER TABLE parcel ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE parcel ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE parcel ADD COLUMN proof BLOB;
+UPDATE parcel SET seq = o.place FROM (SELECT id, row_number() OVER (ORDER BY posted_at, id) AS place FROM parcel) o
+  WHERE o.id = parcel.id;
+CREATE UNIQUE INDEX parcel_seq ON parcel (seq);
+CREATE INDEX parcel_open   ON parcel (subject, seq, state) WHERE state IN ('pending', 'leased', 'held');
+UPDATE parcel SET head = NOT EXISTS (SELECT 1 FROM parcel o WHERE o.subject = parcel.subject
+  AND o.state IN ('pending', 'leased', 'held') AND o.seq < parcel.seq) WHERE state IN ('pending', 'leased', 'held');
+CREATE INDEX parcel_claim  ON parcel (recipient, due, seq, head, state) WHERE state = 'pending' AND head = 1;
+CREATE INDEX parcel_leased ON parcel (lease_until, recipient, state)    WHERE state = 'leased';
+CREATE INDEX parcel_behind ON parcel (recipient, head, state)           WHERE state = 'pending' AND head = 0;
+CREATE INDEX parcel_held   ON parcel (recipient, state)                 WHERE state = 'held';
+CREATE TRIGGER parcel_closed AFTER UPDATE OF state ON parcel
+WHEN OLD.state IN ('pending', 'leased', 'held') AND NEW.state NOT IN ('pending', 'leased', 'held') BEGIN
+  UPDATE parcel SET head = 1 WHERE id = (SELECT id FROM parcel WHERE subject = NEW.subject
+    AND state IN ('pending', 'leased', 'held') ORDER BY seq LIMIT 1);
+END;
+CREATE TRIGGER parcel_opened AFTER UPDATE OF state ON parcel
+WHEN OLD.state NOT IN ('pending', 'leased', 'held') AND NEW.state IN ('pending', 'leased', 'held') BEGIN
+  UPDATE parcel SET head = NOT EXISTS (SELECT 1 FROM parcel o WHERE o.subject = NEW.subject
+    AND o.state IN ('pending', 'leased', 'held') AND o.seq < NEW.seq) WHERE id = NEW.id;
+  UPDATE parcel SET head = 0 WHERE id = (SELECT id FROM parcel WHERE subject = NEW.subject
+    AND state IN ('pending', 'leased', 'held') AND seq > NEW.seq ORDER BY seq LIMIT 1);
+END;
+";
+
+/// The next recipient, in the order of names, that has something which may go: `?1` the one before.
+pub(super) const NEXT_RECIPIENT: &str = "
+SELECT recipient FROM parcel WHERE state = 'pending' AND head = 1 AND recipient > ?1 ORDER BY recipient LIMIT 1";
+
+/// What of one recipient is due: `?1` who, `?2` now, `?3` how many.
+pub(super) const DUE_PARCELS: &str = "
+SELECT id FROM parcel WHERE state = 'pending' AND head = 1 AND recipient = ?1 AND due <= ?2 ORDER BY due, seq LIMIT ?3";
+
+/// Parcels whose courier is gone: `?1` now, `?2` how many at once.
+pub(super) const LAPSED_PARCELS: &str = "
+UPDATE parcel SET state = 'pending' WHERE id IN
+  (SELECT id FROM parcel WHERE state = 'leased' AND lease_until < ?1 ORDER BY lease_until LIMIT ?2)";
+
 /// Due runs: `?1` now, `?2` how many.
 /// Two arms under `UNION ALL`, each on its own partial index; one `OR` would scan the table.
 pub(super) const CLAIMABLE: &str = "
@@ -59,3 +112,7 @@ SELECT id FROM (
   SELECT id, lane, due FROM (SELECT id, lane, due FROM run WHERE state = 'leased' AND lease_until < ?1
      ORDER BY lease_until LIMIT ?2)
 ) ORDER BY lane, due, id LIMIT ?2";
+
+/// What waits for a recipient that answers again: `?1` who, `?2` now.
+pub(super) const WAKE: &str = "
+UPDATE parcel SET due = ?2 WHERE state = 'pending' AND head = 1 AND recipient = ?1 AND due > ?2";
