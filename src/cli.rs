@@ -6,12 +6,14 @@ pub mod assemble;
 pub mod card;
 pub mod check;
 pub mod decoder;
+pub mod deliver;
 pub mod face;
 pub mod identity;
 pub mod init;
 pub mod log;
 pub mod mock;
 pub mod offer;
+mod operator;
 pub mod portrait;
 mod progress;
 pub mod run;
@@ -84,6 +86,8 @@ enum Command {
     Revoke(offer::Revoke),
     /// End a credential in favour of another.
     Supersede(offer::Supersede),
+    /// Send a document by hand; look at deliveries and act on them.
+    Deliver(deliver::Args),
     /// Training stand-ins for the outside world, on loopback.
     #[command(subcommand)]
     Mock(mock::Command),
@@ -124,6 +128,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Offer(args) => offer::run(args, station).await,
         Command::Revoke(args) => offer::revoke(args, station).await,
         Command::Supersede(args) => offer::supersede(args, station).await,
+        Command::Deliver(args) => deliver::run(args, station).await,
         Command::Mock(command) => mock::run(command).await,
         Command::Decoder => Ok(decoder::run()),
     }

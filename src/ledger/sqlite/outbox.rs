@@ -1,7 +1,7 @@
 //! The outbox in SQL: what leaves the house, each thing once.
 
 use super::runs::report;
-use super::{readings, token};
+use super::{consent, readings, token};
 use crate::digest::{Blake3, Sha256};
 use crate::ledger::journal::{self, Entry};
 use crate::ledger::{NewParcel, ParcelKey, ParcelLease, ParcelSettlement};
@@ -9,14 +9,23 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 
 /// Puts a parcel into the outbox. One that is known is shared: two runs that make the same thing send it once.
 pub(super) fn post(db: &Connection, run: &Blake3, parcel: &NewParcel, now: i64) -> Result<()> {
+    let new = insert(db, parcel, now)?;
+    db.prepare_cached("INSERT OR IGNORE INTO parcel_of VALUES (?1, ?2)")?
+        .execute(params![&run.0[..], &parcel.id.0[..]])?;
+    if new {
+        consent::on_post(db, &parcel.id, &parcel.recipient, &parcel.body, now)?;
+    }
+    Ok(())
+}
+
+/// The parcel alone; `false` where it is known.
+pub(super) fn insert(db: &Connection, parcel: &NewParcel, now: i64) -> Result<bool> {
     db.prepare_cached(
         "INSERT OR IGNORE INTO parcel (id, recipient, body, state, due, subject, posted_at)
          VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?4)",
     )?
-    .execute(params![&parcel.id.0[..], parcel.recipient, parcel.body, now, parcel.subject])?;
-    db.prepare_cached("INSERT OR IGNORE INTO parcel_of VALUES (?1, ?2)")?
-        .execute(params![&run.0[..], &parcel.id.0[..]])
-        .map(|_| ())
+    .execute(params![&parcel.id.0[..], parcel.recipient, parcel.body, now, parcel.subject])
+    .map(|rows| rows == 1)
 }
 
 pub(super) fn claim(
@@ -115,7 +124,7 @@ pub(super) fn settle(
 pub(super) fn finish_run(db: &Connection, run: &Blake3, worker: &str, now: i64) -> Result<()> {
     let (open, dead): (i64, i64) = db
         .prepare_cached(
-            "SELECT count(*) FILTER (WHERE p.state IN ('pending','leased')), count(*) FILTER (WHERE p.state='dead')
+            "SELECT count(*) FILTER (WHERE p.state IN ('pending','leased','held')), count(*) FILTER (WHERE p.state IN ('dead','cancelled'))
              FROM parcel_of o JOIN parcel p ON p.id=o.parcel WHERE o.run=?1",
         )?
         .query_row([&run.0[..]], |r| Ok((r.get(0)?, r.get(1)?)))?;
@@ -137,7 +146,7 @@ pub(super) fn finish_run(db: &Connection, run: &Blake3, worker: &str, now: i64) 
     if dead > 0 {
         db.execute(
             "UPDATE run SET state='parked', reason=(SELECT p.reason FROM parcel_of o JOIN parcel p ON p.id=o.parcel
-             WHERE o.run=?1 AND p.state='dead' LIMIT 1) WHERE id=?1",
+             WHERE o.run=?1 AND p.state IN ('dead','cancelled') ORDER BY p.state DESC, p.id LIMIT 1) WHERE id=?1",
             [&run.0[..]],
         )?;
         return enter("parked");
@@ -153,6 +162,6 @@ pub(super) fn finish_run(db: &Connection, run: &Blake3, worker: &str, now: i64) 
     enter("step")
 }
 
-fn sha256(bytes: Vec<u8>) -> Sha256 {
+pub(super) fn sha256(bytes: Vec<u8>) -> Sha256 {
     Sha256(bytes.try_into().unwrap_or([0; 32]))
 }

@@ -90,6 +90,7 @@ fn open(path: &Path) -> Outcome<Connection> {
     // Two processes may open a new station at once: the version is looked at and the tables made under one lock.
     db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
     let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(failed)?;
+    db.execute_batch(super::consent::TABLES).map_err(failed)?;
     match version {
         schema::VERSION => db.execute_batch("COMMIT").map_err(failed)?,
         0 => {
