@@ -5,6 +5,7 @@ pub mod anchors;
 pub mod assemble;
 pub mod card;
 pub mod check;
+pub mod consent;
 pub mod decoder;
 pub mod deliver;
 pub mod face;
@@ -88,6 +89,9 @@ enum Command {
     Supersede(offer::Supersede),
     /// Send a document by hand; look at deliveries and act on them.
     Deliver(deliver::Args),
+    /// Citizens' consent to what is sent where.
+    #[command(subcommand)]
+    Consent(consent::Command),
     /// Training stand-ins for the outside world, on loopback.
     #[command(subcommand)]
     Mock(mock::Command),
@@ -129,6 +133,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Revoke(args) => offer::revoke(args, station).await,
         Command::Supersede(args) => offer::supersede(args, station).await,
         Command::Deliver(args) => deliver::run(args, station).await,
+        Command::Consent(command) => consent::run(command, station).await,
         Command::Mock(command) => mock::run(command).await,
         Command::Decoder => Ok(decoder::run()),
     }
