@@ -2,7 +2,8 @@
 
 use crate::deliver::Attempt;
 use crate::deliver::link::{self, Line};
-use crate::deliver::outbox::{self, AttemptOutcome, Breaker, BreakerRule, Decision, Gate};
+use crate::deliver::outbox::{self, AttemptOutcome, Decision};
+use crate::deliver::pace::{Pace, PaceRule, Rooms, Ticket};
 use crate::deliver::portal::{self, PortalSink, SyncState};
 use crate::deliver::push::{self, Parcel, RecipientHandle, Sink};
 use crate::deliver::wire_key::{SigningKey, VerifyingKey};
@@ -16,12 +17,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
-/// Sends parcels for a desk. Lines to recipients stay open between parcels; a recipient that fails again and again is
-/// left alone for a while, so that it delays nobody else.
+/// Sends parcels for a desk. Lines to recipients stay open between parcels, and each recipient has its own pace.
 pub struct Courier {
     desk: Arc<Desk>,
     lines: Mutex<HashMap<String, Arc<Open>>>,
-    breakers: Mutex<HashMap<String, Breaker>>,
+    paces: Mutex<HashMap<String, Pace>>,
+    rule: PaceRule,
 }
 
 /// A recipient that was opened, with the address it had then.
@@ -39,18 +40,27 @@ enum AnySink {
 impl Courier {
     /// A courier for a desk.
     pub fn new(desk: Arc<Desk>) -> Self {
-        Courier { desk, lines: Mutex::default(), breakers: Mutex::default() }
+        let rule = desk.station.config.pace;
+        Courier { desk, lines: Mutex::default(), paces: Mutex::default(), rule }
+    }
+
+    /// How many parcels each recipient may have on its way now: none, where it is left alone.
+    pub fn rooms(&self) -> Rooms {
+        let now = self.desk.clock.now_ms();
+        let mut rooms = Rooms::of_all(Pace::new(&self.rule).room(&self.rule, now));
+        for (recipient, pace) in self.paces().iter() {
+            rooms.say(recipient, pace, &self.rule, now);
+        }
+        rooms
     }
 
     /// Tries once.
     pub async fn send(&self, parcel: &ParcelLease) -> ParcelSettlement {
         let recipient = parcel.recipient.as_str();
-        let rule = BreakerRule::default();
-        let now = self.desk.clock.now_ms();
-        let gate = self.breakers().entry(recipient.to_owned()).or_default().admit(&rule, now);
-        if let Gate::Wait(until) = gate {
-            return ParcelSettlement::Rest { due: until };
-        }
+        let ticket = match self.begin(recipient) {
+            Ok(ticket) => ticket,
+            Err(due) => return ParcelSettlement::Rest { due },
+        };
         let mut state =
             parcel.progress.as_deref().and_then(|p| serde_json::from_slice(p).ok()).unwrap_or_default();
         let attempt = match self.attempt(parcel, &mut state).await {
@@ -59,34 +69,47 @@ impl Courier {
             Err(fault) => Attempt::Never(fault),
         };
         let now = self.desk.clock.now_ms();
-        let live = attempt.shows_a_live_receiver();
-        self.breakers().entry(recipient.to_owned()).or_default().settle(&rule, live, now);
-        let mut settlement = self.settlement(recipient, &attempt, parcel.attempts + 1, parcel.first_at, now);
+        self.paced(recipient, |pace, rule| pace.end(rule, ticket, &attempt, now));
+        let mut settlement = self.settlement(recipient, attempt, parcel.attempts + 1, parcel.first_at, now);
         if let ParcelSettlement::Later { progress, .. } = &mut settlement {
             *progress = serde_json::to_vec(&state).ok();
         }
         settlement
     }
 
+    fn begin(&self, recipient: &str) -> Result<Ticket, i64> {
+        let now = self.desk.clock.now_ms();
+        self.paced(recipient, |pace, rule| pace.begin(rule, now))
+    }
+
+    fn paced<T>(&self, recipient: &str, then: impl FnOnce(&mut Pace, &PaceRule) -> T) -> T {
+        let mut paces = self.paces();
+        match paces.get_mut(recipient) {
+            Some(pace) => then(pace, &self.rule),
+            None => then(paces.entry(recipient.to_owned()).or_insert(Pace::new(&self.rule)), &self.rule),
+        }
+    }
+
+    fn paces(&self) -> std::sync::MutexGuard<'_, HashMap<String, Pace>> {
+        self.paces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn settlement(
         &self,
         recipient: &str,
-        attempt: &Attempt,
+        attempt: Attempt,
         attempts: u32,
         first_at: i64,
         now: i64,
     ) -> ParcelSettlement {
-        let fault = match attempt {
-            Attempt::Delivered(receipt) => match self.desk.blobs.put(&receipt.0) {
-                Ok(stored) => return ParcelSettlement::Receipted(stored.blake3),
-                // It arrived, and the receipt cannot be kept: the recipient is asked for it again later.
-                Err(fault) => fault,
-            },
-            Attempt::Again { reason, .. } => reason.clone(),
-            Attempt::Never(fault) => fault.clone(),
+        let last = AttemptOutcome::of(&attempt);
+        let (fault, last) = match (attempt, last) {
+            (Attempt::Delivered(receipt), _) => return ParcelSettlement::Receipted(receipt.0),
+            (Attempt::Again { reason, .. }, Some(last)) => (reason, last),
+            (Attempt::Again { reason, .. }, None) => (reason, AttemptOutcome::Again { retry_after: None }),
+            (Attempt::Never(fault), _) => (fault, AttemptOutcome::Never),
         };
         let fault = fault.at(recipient);
-        let last = AttemptOutcome::of(attempt).unwrap_or(AttemptOutcome::Again { retry_after: None });
         let backoff = self.desk.station.config.backoff;
         match outbox::next_attempt(&backoff, attempts, last, first_at, now, outbox::dice) {
             Decision::RetryAt(due) => ParcelSettlement::Later { due, reason: fault.report(), progress: None },
@@ -172,10 +195,6 @@ impl Courier {
                 })))
             }
         }
-    }
-
-    fn breakers(&self) -> std::sync::MutexGuard<'_, HashMap<String, Breaker>> {
-        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod credential;
 pub mod link;
 pub mod outbox;
+pub mod pace;
 pub mod portal;
 pub mod push;
 pub mod receipt;

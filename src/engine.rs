@@ -4,11 +4,15 @@
 //! the step and parks the dossier. Stopping means: claim nothing more, let what runs finish, leave the rest where it
 //! is; whatever a crash leaves leased is due again at once when its process is gone.
 
+mod sending;
+
+use crate::deliver::pace::Rooms;
 use crate::fault::{Class, Code, Fault, Outcome, Report};
 use crate::ledger::{
     Lease, Ledger, NewParcel, NewRun, ParcelLease, ParcelSettlement, RunView, Settlement, StepRecord, Tally,
 };
 use crate::worker;
+use sending::OnWay;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +29,10 @@ pub trait Work: Send + Sync + 'static {
     fn step(&self, lease: &Lease) -> Outcome<Made>;
     /// Sends one parcel and checks the receipt.
     fn send(&self, parcel: &ParcelLease) -> impl Future<Output = ParcelSettlement> + Send;
+    /// How many parcels each recipient may have on its way now.
+    fn rooms(&self) -> Rooms {
+        Rooms::default()
+    }
     /// Lays a finished run's files where people look for them. May be called again for the same run.
     ///
     /// # Errors
@@ -75,8 +83,6 @@ pub struct Engine<L, W> {
     put_off: Option<mpsc::UnboundedSender<PutOff>>,
 }
 
-/// How many parcels may be on their way at once.
-const COURIERS: usize = 8;
 /// A run that was claimed so often without moving takes its worker down with it.
 const MOST_ATTEMPTS: u32 = 5;
 /// How often finished files are laid out while other work goes on.
@@ -109,9 +115,16 @@ impl<L: Ledger, W: Work> Engine<L, W> {
     pub async fn run(self, until: Until) -> Outcome<Tally> {
         let engine = Arc::new(self);
         let steps = Arc::clone(&engine.permits);
-        let couriers = Arc::new(Semaphore::new(COURIERS));
         let tasks = TaskTracker::new();
         let settled = Arc::new(Notify::new());
+        let on_way = Arc::new(OnWay::default());
+        let sending_stops = engine.stop.child_token();
+        let sending = tokio::spawn(Arc::clone(&engine).send_all(
+            Arc::clone(&on_way),
+            tasks.clone(),
+            Arc::clone(&settled),
+            sending_stops.clone(),
+        ));
         let mut published = Instant::now();
         let mut thorough = Instant::now();
         let mut ailing: Option<Instant> = None;
@@ -121,17 +134,10 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             if engine.stop.is_cancelled() {
                 break Ok(());
             }
-            let mut claimed = 0;
-            let mut failed = None;
-            for claim in [
-                engine.claim_steps(&steps, &tasks, &settled).await,
-                engine.claim_parcels(&couriers, &tasks, &settled).await,
-            ] {
-                match claim {
-                    Ok(count) => claimed += count,
-                    Err(fault) => failed = Some(fault),
-                }
-            }
+            let (claimed, mut failed) = match engine.claim_steps(&steps, &tasks, &settled).await {
+                Ok(claimed) => (claimed, None),
+                Err(fault) => (0, Some(fault)),
+            };
             // Beside the work, not after it: a clerk waits for the sealed file while others' boxes go on.
             if published.elapsed() >= PUBLISH_EVERY || (claimed == 0 && tasks.is_empty()) {
                 engine.publish_all().await;
@@ -171,6 +177,8 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             }
             engine.look_away(&settled, LEDGER_AGAIN).await;
         };
+        sending_stops.cancel();
+        let _ = sending.await;
         tasks.close();
         tasks.wait().await;
         engine.publish_all().await;
@@ -205,30 +213,6 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             let (engine, settled) = (Arc::clone(self), Arc::clone(settled));
             tasks.spawn(async move {
                 engine.one_step(lease).await;
-                drop(permit);
-                settled.notify_one();
-            });
-        }
-        Ok(count)
-    }
-
-    async fn claim_parcels(
-        self: &Arc<Self>,
-        permits: &Arc<Semaphore>,
-        tasks: &TaskTracker,
-        settled: &Arc<Notify>,
-    ) -> Outcome<usize> {
-        let free = permits.available_permits();
-        if free == 0 {
-            return Ok(0);
-        }
-        let parcels = self.ledger.claim_parcels(&self.name, free).await?;
-        let count = parcels.len();
-        for parcel in parcels {
-            let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { break };
-            let (engine, settled) = (Arc::clone(self), Arc::clone(settled));
-            tasks.spawn(async move {
-                engine.one_parcel(parcel).await;
                 drop(permit);
                 settled.notify_one();
             });
@@ -300,32 +284,6 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         }
     }
 
-    async fn one_parcel(&self, parcel: ParcelLease) {
-        let (key, recipient) = (parcel.key, parcel.recipient.clone());
-        let work = Arc::clone(&self.work);
-        let mut sending = tokio::spawn(async move { work.send(&parcel).await });
-        let third = self.ledger.lease() / 3;
-        let outcome = loop {
-            tokio::select! {
-                sent = &mut sending => {
-                    // A panic is a defect: sending the same thing again would only find it again.
-                    break sent.unwrap_or_else(|_| ParcelSettlement::Dead(Fault::new(&PANICKED).report()));
-                }
-                () = tokio::time::sleep(third) => {
-                    let _ = self.ledger.renew_parcel(&key).await;
-                }
-            }
-        };
-        if let ParcelSettlement::Later { reason, .. } | ParcelSettlement::Dead(reason) = &outcome {
-            self.say(recipient, reason.clone());
-        }
-        match self.ledger.settle_parcel(&key, &self.name, outcome).await {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!(parcel = %key.id, "the parcel's lease was lost"),
-            Err(fault) => tracing::error!(parcel = %key.id, %fault, "the parcel could not be settled"),
-        }
-    }
-
     /// Lays out what is made. What fails is said and tried again at the next opportunity.
     async fn publish_all(&self) {
         let Ok(runs) = self.ledger.unpublished().await else { return };
@@ -356,14 +314,23 @@ impl<L: Ledger, W: Work> Engine<L, W> {
     }
 
     async fn wait_is_worth_it(&self, patience: Duration) -> Outcome<bool> {
-        let tally = self.ledger.tally().await?;
-        if tally.working + tally.sending > 0 {
+        let (tally, queues, rooms) =
+            (self.ledger.tally().await?, self.ledger.queues().await?, self.work.rooms());
+        // What is due at a recipient that is left alone waits, too.
+        let (mut sending, mut next) = (0, tally.next_due);
+        for queue in queues {
+            sending += queue.leased;
+            match rooms.of(&queue.recipient).closed_until {
+                None => sending += queue.due,
+                Some(until) if queue.due > 0 => next = Some(next.map_or(until, |next| next.min(until))),
+                Some(_) => {}
+            }
+        }
+        if tally.working + sending > 0 {
             return Ok(true);
         }
         let now = crate::clock::Clock::System.now_ms();
-        Ok(tally
-            .next_due
-            .is_some_and(|due| due - now <= i64::try_from(patience.as_millis()).unwrap_or(i64::MAX)))
+        Ok(next.is_some_and(|due| due - now <= i64::try_from(patience.as_millis()).unwrap_or(i64::MAX)))
     }
 
     fn say(&self, label: String, reason: Report) {

@@ -10,6 +10,7 @@ mod journal;
 mod schema;
 pub mod sqlite;
 
+use crate::deliver::pace::Rooms;
 use crate::digest::{Blake3, Sha256};
 use crate::fault::{Class, Code, Outcome, Report};
 pub use crate::pipeline::Lane;
@@ -41,8 +42,21 @@ pub trait Ledger: Send + Sync + 'static {
         outcome: Settlement,
     ) -> impl Future<Output = Outcome<bool>> + Send;
     /// Leases up to `n` parcels of the outbox that are due.
-    fn claim_parcels(&self, worker: &str, n: usize)
-    -> impl Future<Output = Outcome<Vec<ParcelLease>>> + Send;
+    fn claim_parcels(
+        &self,
+        worker: &str,
+        n: usize,
+    ) -> impl Future<Output = Outcome<Vec<ParcelLease>>> + Send {
+        self.claim_parcels_within(worker, n, Rooms::default())
+    }
+    /// Leases up to `n` parcels that are due, shared over their recipients ([`crate::deliver::pace::shares`]): none of
+    /// one that has no room. Costs what it gives, not what waits.
+    fn claim_parcels_within(
+        &self,
+        worker: &str,
+        n: usize,
+        rooms: Rooms,
+    ) -> impl Future<Output = Outcome<Vec<ParcelLease>>> + Send;
     /// Extends a parcel's lease; `false` when it is lost.
     fn renew_parcel(&self, parcel: &ParcelKey) -> impl Future<Output = Outcome<bool>> + Send;
     /// Ends a parcel's lease; the last receipt of a run moves the run on. `false` when the lease is lost; a receipt is
@@ -53,6 +67,10 @@ pub trait Ledger: Send + Sync + 'static {
         worker: &str,
         outcome: ParcelSettlement,
     ) -> impl Future<Output = Outcome<bool>> + Send;
+    /// Every recipient that something waits for or is on its way to, by name.
+    fn queues(&self) -> impl Future<Output = Outcome<Vec<Queue>>> + Send;
+    /// Ends when something was written since it last ended, by this process or another.
+    fn changed(&self) -> impl Future<Output = ()> + Send;
     /// How much waits.
     fn tally(&self) -> impl Future<Output = Outcome<Tally>> + Send;
     /// Some of the runs whose documents are made, or whose receipts have come, and are not in `out/` yet.
@@ -296,8 +314,8 @@ pub struct ParcelLease {
 /// How a parcel's lease ends.
 #[derive(Debug, Clone)]
 pub enum ParcelSettlement {
-    /// The recipient's receipt was checked and is stored under this digest.
-    Receipted(Blake3),
+    /// The recipient's receipt, byte for byte, after it was checked.
+    Receipted(Vec<u8>),
     /// Try again at this time (ms).
     Later {
         /// Not before.
@@ -356,14 +374,33 @@ pub struct ParcelView {
     pub id: Sha256,
     /// Name of the recipient.
     pub recipient: String,
-    /// `pending`, `leased`, `receipted` or `dead`.
+    /// `pending`, `leased`, `receipted`, `dead`, `held` (by hand, or for want of consent) or `cancelled`.
     pub state: String,
     /// Attempts made.
     pub attempts: u32,
-    /// Where the receipt lies.
+    /// The receipt's digest.
     pub receipt: Option<Blake3>,
+    /// The receipt, byte for byte; one from before version 3 of the ledger lies in the blobs under its digest.
+    pub proof: Option<Vec<u8>>,
     /// Why it waits or was given up.
     pub reason: Option<Report>,
+}
+
+/// What waits for one recipient.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Queue {
+    /// Name in the station's configuration.
+    pub recipient: String,
+    /// May go now.
+    pub due: u64,
+    /// In a courier's hands.
+    pub leased: u64,
+    /// Waiting for a later time, or behind another of its subject.
+    pub waiting: u64,
+    /// Kept back by a person or for want of consent.
+    pub held: u64,
+    /// When the next of those that wait for a time is due (ms).
+    pub next_due: Option<i64>,
 }
 
 /// How much waits and how much is finished.

@@ -33,7 +33,12 @@ pub fn lay_out(desk: &Desk, run: &RunView) -> Outcome<()> {
     for parcel in &run.parcels {
         if let Some(receipt) = &parcel.receipt {
             let name = format!("bien-nhan-{}-{}.receipt", parcel.recipient, &parcel.id.to_string()[..8]);
-            desk.blobs.lay(&folder.join(name), &desk.blobs.get(receipt)?)?;
+            let bytes = match &parcel.proof {
+                // Kept among the blobs, too, where everything else that a dossier names is found.
+                Some(proof) => desk.blobs.put(proof).map(|_| proof.clone())?,
+                None => desk.blobs.get(receipt)?,
+            };
+            desk.blobs.lay(&folder.join(name), &bytes)?;
         }
     }
     Ok(())

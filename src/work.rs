@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::courier::Courier;
+use crate::deliver::pace::Rooms;
 use crate::digest::Blake3;
 use crate::dossier::{Dossier, Evidence, ReadingRecord};
 use crate::engine::{Made, Work};
@@ -97,6 +98,10 @@ impl Work for StationWork {
             return ParcelSettlement::Rest { due: Clock::System.now_ms() };
         }
         self.courier.send(parcel).await
+    }
+
+    fn rooms(&self) -> Rooms {
+        self.courier.rooms()
     }
 
     fn publish(&self, run: &RunView) -> Outcome<()> {

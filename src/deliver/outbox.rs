@@ -159,13 +159,15 @@ pub fn dice(most: u64) -> u64 {
 pub struct BreakerRule {
     /// So many failures in a row open it.
     pub failures: u32,
-    /// How long it stays open before one delivery may probe, milliseconds.
+    /// How long it stays open before one delivery may probe, milliseconds; doubles with every probe that fails.
+    pub first_ms: u64,
+    /// No longer than this, milliseconds.
     pub open_ms: u64,
 }
 
 impl Default for BreakerRule {
     fn default() -> Self {
-        BreakerRule { failures: 5, open_ms: 30_000 }
+        BreakerRule { failures: 5, first_ms: 1_000, open_ms: 30_000 }
     }
 }
 
@@ -175,6 +177,10 @@ impl Default for BreakerRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Breaker {
     failures: u32,
+    /// Probes that failed since it opened.
+    probes: u32,
+    /// A probe is out.
+    probing: bool,
     /// Set while open: from then on one probe may go.
     probe_from: Option<i64>,
 }
@@ -195,14 +201,21 @@ impl Breaker {
     ///
     /// A probe whose end is never told (its worker died) is replaced after another `open_ms`.
     pub fn admit(&mut self, rule: &BreakerRule, now: i64) -> Gate {
+        let gate = self.look(rule, now);
+        if gate == Gate::Probe {
+            self.probing = true;
+            self.probe_from = Some(now.saturating_add_unsigned(rule.open_ms));
+        }
+        gate
+    }
+
+    /// What [`Breaker::admit`] would say.
+    pub fn look(&self, rule: &BreakerRule, now: i64) -> Gate {
         match self.probe_from {
             None => Gate::Go,
             // A clock set back must not keep a sink closed for as long as the clock was wrong.
             Some(from) if now < from && from <= now.saturating_add_unsigned(rule.open_ms) => Gate::Wait(from),
-            Some(_) => {
-                self.probe_from = Some(now.saturating_add_unsigned(rule.open_ms));
-                Gate::Probe
-            }
+            Some(_) => Gate::Probe,
         }
     }
 
@@ -213,9 +226,16 @@ impl Breaker {
             return;
         }
         self.failures = self.failures.saturating_add(1);
-        if self.failures >= rule.failures.max(1) {
-            self.probe_from = Some(now.saturating_add_unsigned(rule.open_ms));
+        match self.probe_from {
+            // One that was on its way when it opened says nothing new.
+            Some(_) if !self.probing => return,
+            Some(_) => self.probes = self.probes.saturating_add(1),
+            None if self.failures < rule.failures.max(1) => return,
+            None => {}
         }
+        let doubled = 1u64.checked_shl(self.probes).map_or(u64::MAX, |f| rule.first_ms.saturating_mul(f));
+        self.probing = false;
+        self.probe_from = Some(now.saturating_add_unsigned(doubled.min(rule.open_ms)));
     }
 
     /// True while the sink is left alone.
@@ -329,15 +349,34 @@ mod tests {
             assert_eq!(breaker.admit(&rule, now), Gate::Go);
         }
         breaker.settle(&rule, false, 4);
-        assert_eq!(breaker.admit(&rule, 5), Gate::Wait(30_004));
-        assert_eq!(breaker.admit(&rule, 30_004), Gate::Probe);
-        assert_eq!(breaker.admit(&rule, 30_005), Gate::Wait(60_004), "one probe at a time");
-        breaker.settle(&rule, false, 30_010);
-        assert_eq!(breaker.admit(&rule, 30_011), Gate::Wait(60_010));
-        assert_eq!(breaker.admit(&rule, 60_010), Gate::Probe);
-        breaker.settle(&rule, true, 60_020);
-        assert_eq!(breaker.admit(&rule, 60_021), Gate::Go);
+        assert_eq!(breaker.admit(&rule, 5), Gate::Wait(1_004));
+        breaker.settle(&rule, false, 900);
+        assert_eq!(breaker.look(&rule, 1_003), Gate::Wait(1_004), "one that was on its way already");
+        assert_eq!(breaker.admit(&rule, 1_004), Gate::Probe);
+        assert_eq!(breaker.admit(&rule, 1_005), Gate::Wait(31_004), "one probe at a time");
+        breaker.settle(&rule, false, 1_010);
+        assert_eq!(breaker.admit(&rule, 1_011), Gate::Wait(3_010), "twice as long");
+        assert_eq!(breaker.admit(&rule, 3_010), Gate::Probe);
+        breaker.settle(&rule, true, 3_020);
+        assert_eq!(breaker.admit(&rule, 3_021), Gate::Go);
         assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn a_sink_that_stays_dead_is_probed_every_half_minute_and_not_less() {
+        let rule = BreakerRule::default();
+        let mut breaker = Breaker::default();
+        (0..5).for_each(|_| breaker.settle(&rule, false, 0));
+        let (mut now, mut waits) = (0, Vec::new());
+        for _ in 0..70 {
+            let Gate::Wait(until) = breaker.admit(&rule, now) else { panic!("open") };
+            waits.push(until - now);
+            now = until;
+            assert_eq!(breaker.admit(&rule, now), Gate::Probe);
+            breaker.settle(&rule, false, now);
+        }
+        assert_eq!(waits[..6], [1_000, 2_000, 4_000, 8_000, 16_000, 30_000]);
+        assert!(waits[6..].iter().all(|wait| *wait == 30_000));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 pub(super) struct Entry<'a> {
     pub run: &'a Blake3,
     /// `admitted`, `again`, `step`, `split`, `send`, `later`, `refused`, `parked`, `receipted`, `dead`, `reopened`,
-    /// `let-go`.
+    /// `let-go`; and what a person did to a parcel: `held`, `released`, `retried`, `redriven`, `cancelled`.
     pub kind: &'a str,
     pub step: u32,
     pub input: Blake3,
@@ -74,7 +74,7 @@ pub(super) fn check(db: &Connection) -> rusqlite::Result<Result<u64, String>> {
             return Ok(Err(format!("run {}, entry {number}", run.short())));
         }
         // Of a parcel or a reading, not of the record.
-        if !matches!(kind.as_str(), "receipted" | "dead" | "let-go") {
+        if !OF_OTHERS.contains(&kind.as_str()) {
             ends.insert(run, (entry.output, digest.clone()));
         } else if let Some((_, end)) = ends.get_mut(&run) {
             end.clone_from(&digest);
@@ -97,6 +97,10 @@ pub(super) fn check(db: &Connection) -> rusqlite::Result<Result<u64, String>> {
         None => Ok(Ok(count)),
     }
 }
+
+/// Kinds of entries whose digests are not of the run's record.
+const OF_OTHERS: [&str; 8] =
+    ["receipted", "dead", "let-go", "held", "released", "retried", "redriven", "cancelled"];
 
 /// A 32-byte column.
 pub(super) fn blake3(bytes: Vec<u8>) -> Blake3 {

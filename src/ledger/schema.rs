@@ -1,10 +1,17 @@
 //! The tables. `STRICT`, so that a wrong type is an error and not a surprise years later.
 
-/// The version in `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 2;
+use super::sqlite::consent;
 
-/// Everything, in one script.
-pub(super) const TABLES: &str = "
+/// The version in `PRAGMA user_version`.
+pub(super) const VERSION: i64 = 3;
+
+/// The way from an empty file to today: every version with the scripts that lead to it from the one before. What a
+/// released program has run is never edited, only added to.
+pub(super) const MIGRATIONS: &[(i64, &[&str])] =
+    &[(2, &[TABLES]), (3, &[OUTBOX, consent::TABLES, consent::HOLDERS_OF_OLD])];
+
+/// Version 2, from nothing.
+const TABLES: &str = "
 CREATE TABLE run (
   id BLOB PRIMARY KEY, label TEXT NOT NULL, code TEXT, source TEXT NOT NULL,
   pipeline TEXT NOT NULL, pipeline_digest BLOB NOT NULL, cursor INTEGER NOT NULL, steps INTEGER NOT NULL,
@@ -47,6 +54,54 @@ CREATE INDEX parcel_due ON parcel (due) WHERE state IN ('pending', 'leased');
 CREATE TABLE parcel_of (run BLOB NOT NULL, parcel BLOB NOT NULL, PRIMARY KEY (run, parcel)) STRICT, WITHOUT ROWID;
 CREATE INDEX parcel_runs ON parcel_of (parcel);
 ";
+
+/// To version 3: the outbox is claimed recipient by recipient, and a receipt lies in its parcel's row.
+///
+/// `seq` is the order of posting, whatever the clock did. `head` marks the oldest open parcel of its subject, the only
+/// one that may go; two triggers keep it, whoever changes a state. Open are `pending`, `leased` and `held`: what is
+/// held keeps its place. A claim walks `parcel_claim`, which has nothing in it that could not go.
+const OUTBOX: &str = "
+DROP INDEX parcel_subject;
+DROP INDEX parcel_due;
+ALTER TABLE parcel ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE parcel ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE parcel ADD COLUMN proof BLOB;
+UPDATE parcel SET seq = o.place FROM (SELECT id, row_number() OVER (ORDER BY posted_at, id) AS place FROM parcel) o
+  WHERE o.id = parcel.id;
+CREATE UNIQUE INDEX parcel_seq ON parcel (seq);
+CREATE INDEX parcel_open   ON parcel (subject, seq)        WHERE state IN ('pending', 'leased', 'held');
+UPDATE parcel SET head = NOT EXISTS (SELECT 1 FROM parcel o WHERE o.subject = parcel.subject
+  AND o.state IN ('pending', 'leased', 'held') AND o.seq < parcel.seq) WHERE state IN ('pending', 'leased', 'held');
+CREATE INDEX parcel_claim  ON parcel (recipient, due, seq) WHERE state = 'pending' AND head = 1;
+CREATE INDEX parcel_leased ON parcel (lease_until, recipient) WHERE state = 'leased';
+CREATE INDEX parcel_behind ON parcel (recipient)           WHERE state = 'pending' AND head = 0;
+CREATE INDEX parcel_held   ON parcel (recipient)           WHERE state = 'held';
+CREATE TRIGGER parcel_closed AFTER UPDATE OF state ON parcel
+WHEN OLD.state IN ('pending', 'leased', 'held') AND NEW.state NOT IN ('pending', 'leased', 'held') BEGIN
+  UPDATE parcel SET head = 1 WHERE id = (SELECT id FROM parcel WHERE subject = NEW.subject
+    AND state IN ('pending', 'leased', 'held') ORDER BY seq LIMIT 1);
+END;
+CREATE TRIGGER parcel_opened AFTER UPDATE OF state ON parcel
+WHEN OLD.state NOT IN ('pending', 'leased', 'held') AND NEW.state IN ('pending', 'leased', 'held') BEGIN
+  UPDATE parcel SET head = NOT EXISTS (SELECT 1 FROM parcel o WHERE o.subject = NEW.subject
+    AND o.state IN ('pending', 'leased', 'held') AND o.seq < NEW.seq) WHERE id = NEW.id;
+  UPDATE parcel SET head = 0 WHERE id = (SELECT id FROM parcel WHERE subject = NEW.subject
+    AND state IN ('pending', 'leased', 'held') AND seq > NEW.seq ORDER BY seq LIMIT 1);
+END;
+";
+
+/// The next recipient, in the order of names, that has something which may go: `?1` the one before.
+pub(super) const NEXT_RECIPIENT: &str = "
+SELECT recipient FROM parcel WHERE state = 'pending' AND head = 1 AND recipient > ?1 ORDER BY recipient LIMIT 1";
+
+/// What of one recipient is due: `?1` who, `?2` now, `?3` how many.
+pub(super) const DUE_PARCELS: &str = "
+SELECT id FROM parcel WHERE state = 'pending' AND head = 1 AND recipient = ?1 AND due <= ?2 ORDER BY due, seq LIMIT ?3";
+
+/// Parcels whose courier is gone: `?1` now, `?2` how many at once.
+pub(super) const LAPSED_PARCELS: &str = "
+UPDATE parcel SET state = 'pending' WHERE id IN
+  (SELECT id FROM parcel WHERE state = 'leased' AND lease_until < ?1 ORDER BY lease_until LIMIT ?2)";
 
 /// Due runs: `?1` now, `?2` how many.
 /// Two arms under `UNION ALL`, each on its own partial index; one `OR` would scan the table.

@@ -3,6 +3,7 @@
 
 pub mod consent;
 pub mod hand;
+mod listener;
 mod outbox;
 mod readings;
 mod runs;
@@ -11,20 +12,25 @@ mod writer;
 
 use super::journal;
 use super::{
-    Admission, Lease, LeaseKey, Ledger, NewRun, ParcelKey, ParcelLease, ParcelSettlement, RunId, RunView,
-    Settlement, Tally,
+    Admission, Lease, LeaseKey, Ledger, NewParcel, NewRun, ParcelKey, ParcelLease, ParcelSettlement, Queue,
+    RunId, RunView, Settlement, Tally,
 };
 use crate::blobs::Blobs;
 use crate::clock::Clock;
+use crate::deliver::pace::Rooms;
 use crate::digest::Blake3;
 use crate::fault::{Fault, Outcome};
+use listener::Listener;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use writer::Writer;
 
 /// How long a worker may be silent before its run is given to another.
 pub const LEASE: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether others wrote.
+const LISTEN_EVERY: Duration = Duration::from_millis(10);
 
 /// The embedded ledger.
 #[derive(Debug, Clone)]
@@ -33,6 +39,10 @@ pub struct SqliteLedger {
     clock: Clock,
     lease_ms: i64,
     readings: Option<Arc<Blobs>>,
+    /// The recipient that a claim served last.
+    turn: Arc<Mutex<String>>,
+    /// Hears of what others write.
+    listener: Arc<Mutex<Listener>>,
 }
 
 impl SqliteLedger {
@@ -51,7 +61,8 @@ impl SqliteLedger {
     pub fn open_with_lease(path: &Path, clock: Clock, lease: Duration) -> Outcome<Self> {
         let writer = Writer::start(path)?;
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(60_000);
-        Ok(SqliteLedger { writer, clock, lease_ms, readings: None })
+        let listener = Arc::new(Mutex::new(Listener::open(path)?));
+        Ok(SqliteLedger { writer, clock, lease_ms, readings: None, turn: Arc::default(), listener })
     }
 
     /// With the store whose readings the runs name; without one nothing is looked for and nothing let go of.
@@ -101,6 +112,15 @@ impl SqliteLedger {
             .await
     }
 
+    /// Puts parcels into the outbox that belong to no run; for each, whether it is new. One that is known stays as it is.
+    ///
+    /// # Errors
+    /// `LEDG-001`; nothing is posted then.
+    pub async fn post(&self, parcels: Vec<NewParcel>) -> Outcome<Vec<bool>> {
+        let now = self.clock.now_ms();
+        self.writer.run(move |db| parcels.iter().map(|p| outbox::post(db, None, p, now)).collect()).await
+    }
+
     /// Walks the journal's chains and gives the number of entries.
     ///
     /// # Errors
@@ -141,10 +161,29 @@ impl Ledger for SqliteLedger {
         self.writer.run(move |db| runs::settle(db, &key, &worker, &outcome, now)).await
     }
 
-    async fn claim_parcels(&self, worker: &str, n: usize) -> Outcome<Vec<ParcelLease>> {
-        let (now, until, worker) =
-            (self.clock.now_ms(), self.clock.now_ms() + self.lease_ms, worker.to_owned());
-        self.writer.run(move |db| outbox::claim(db, &worker, n, now, until)).await
+    async fn claim_parcels_within(&self, worker: &str, n: usize, rooms: Rooms) -> Outcome<Vec<ParcelLease>> {
+        let (now, worker, turn) = (self.clock.now_ms(), worker.to_owned(), Arc::clone(&self.turn));
+        let until = now + self.lease_ms;
+        self.writer
+            .run(move |db| {
+                let mut turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+                outbox::claim(db, &worker, n, &rooms, &mut turn, (now, until))
+            })
+            .await
+    }
+
+    async fn queues(&self) -> Outcome<Vec<Queue>> {
+        let now = self.clock.now_ms();
+        self.writer.run(move |db| outbox::queues(db, now)).await
+    }
+
+    async fn changed(&self) {
+        loop {
+            if self.listener.lock().unwrap_or_else(PoisonError::into_inner).heard() {
+                return;
+            }
+            tokio::time::sleep(LISTEN_EVERY).await;
+        }
     }
 
     async fn renew_parcel(&self, parcel: &ParcelKey) -> Outcome<bool> {

@@ -31,6 +31,9 @@ pub struct Config {
     /// How long deliveries are tried; the defaults suit the field, a training station shortens them.
     #[serde(default)]
     pub backoff: crate::deliver::outbox::Backoff,
+    /// How much goes to one recipient at once, and when one that fails is left alone.
+    #[serde(default)]
+    pub pace: crate::deliver::pace::PaceRule,
     /// The wallet issuer.
     pub issuer: Option<IssuerConfig>,
     /// Who is delivered to, by name.

@@ -2,7 +2,6 @@
 
 use crate::ledger::{made, parcel, run};
 use hoso::clock::Clock;
-use hoso::digest::Blake3;
 use hoso::engine::{Engine, Made, Until, Work};
 use hoso::fault::{Class, Code, Fault, Outcome};
 use hoso::ledger::{
@@ -37,7 +36,7 @@ impl<F: Fn(&Lease, usize) -> Outcome<Made> + Send + Sync + 'static> Work for Fak
     async fn send(&self, parcel: &ParcelLease) -> ParcelSettlement {
         count(&self.did.sent, String::from_utf8(parcel.body.clone()).unwrap());
         tokio::time::sleep(Duration::from_millis(5)).await;
-        ParcelSettlement::Receipted(Blake3::of(b"receipt"))
+        ParcelSettlement::Receipted(b"receipt".to_vec())
     }
 
     fn publish(&self, run: &RunView) -> Outcome<()> {

@@ -739,7 +739,7 @@ pub(crate) fn parcel(name: &str) -> NewParcel {
 }
 
 fn receipted() -> ParcelSettlement {
-    ParcelSettlement::Receipted(Blake3::of(b"receipt"))
+    ParcelSettlement::Receipted(b"receipt".to_vec())
 }
 
 pub(crate) fn reason() -> Report {

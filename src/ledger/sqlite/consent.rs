@@ -17,37 +17,38 @@ use serde_json::Value;
 
 /// Its tables: `consent`, whose rows are only added and ended; for whom every parcel is; what was done to parcels by hand.
 pub(in crate::ledger) const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS consent (
+CREATE TABLE consent (
   id INTEGER PRIMARY KEY, holder TEXT NOT NULL, purpose TEXT NOT NULL, recipient TEXT NOT NULL, channel TEXT NOT NULL,
   given_at INTEGER NOT NULL, given_by TEXT NOT NULL, evidence BLOB, key TEXT, withdrawn_at INTEGER, withdrawn_by TEXT
 ) STRICT;
-CREATE INDEX IF NOT EXISTS consent_of ON consent (holder, recipient);
-CREATE TRIGGER IF NOT EXISTS consent_is_only_withdrawn BEFORE UPDATE ON consent
+CREATE INDEX consent_of ON consent (holder, recipient);
+CREATE TRIGGER consent_is_only_withdrawn BEFORE UPDATE ON consent
   WHEN OLD.withdrawn_at IS NOT NULL OR NEW.withdrawn_at IS NULL OR NEW.withdrawn_by IS NULL
     OR (NEW.id, NEW.holder, NEW.purpose, NEW.recipient, NEW.channel, NEW.given_at, NEW.given_by, NEW.evidence, NEW.key)
        IS NOT (OLD.id, OLD.holder, OLD.purpose, OLD.recipient, OLD.channel, OLD.given_at, OLD.given_by, OLD.evidence, OLD.key)
   BEGIN SELECT RAISE(ABORT, 'a consent is only withdrawn, once'); END;
-CREATE TRIGGER IF NOT EXISTS consent_is_not_removed BEFORE DELETE ON consent
+CREATE TRIGGER consent_is_not_removed BEFORE DELETE ON consent
   BEGIN SELECT RAISE(ABORT, 'consents are append-only'); END;
-CREATE TABLE IF NOT EXISTS parcel_holder (
+CREATE TABLE parcel_holder (
   parcel BLOB PRIMARY KEY, holder TEXT NOT NULL, recipient TEXT NOT NULL, purpose TEXT
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS parcel_holder_of ON parcel_holder (holder, recipient);
-CREATE TABLE IF NOT EXISTS parcel_act (
+CREATE INDEX parcel_holder_of ON parcel_holder (holder, recipient);
+CREATE TABLE parcel_act (
   parcel BLOB NOT NULL, act INTEGER NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL, why TEXT,
   PRIMARY KEY (parcel, act)
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS parcel_act_is_not_edited BEFORE UPDATE ON parcel_act
+CREATE TRIGGER parcel_act_is_not_edited BEFORE UPDATE ON parcel_act
   BEGIN SELECT RAISE(ABORT, 'what was done by hand is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS parcel_act_is_not_removed BEFORE DELETE ON parcel_act
+CREATE TRIGGER parcel_act_is_not_removed BEFORE DELETE ON parcel_act
   BEGIN SELECT RAISE(ABORT, 'what was done by hand is append-only'); END;
 ";
 
 /// For whom the parcels of a ledger are that knew no holders: once, when it is brought up to date.
 pub(in crate::ledger) const HOLDERS_OF_OLD: &str = "
 INSERT OR IGNORE INTO parcel_holder (parcel, holder, recipient)
-  SELECT id, json_extract(CAST(body AS TEXT), '$.push.handle'), recipient FROM parcel
-  WHERE json_valid(CAST(body AS TEXT)) AND json_extract(CAST(body AS TEXT), '$.push.handle') IS NOT NULL;
+  SELECT id, handle, recipient FROM (SELECT id, recipient,
+    CASE WHEN json_valid(CAST(body AS TEXT)) THEN json_extract(CAST(body AS TEXT), '$.push.handle') END AS handle FROM parcel)
+  WHERE handle IS NOT NULL;
 ";
 
 impl SqliteLedger {

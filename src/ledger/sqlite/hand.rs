@@ -23,10 +23,9 @@ impl SqliteLedger {
         let (now, who) = (self.clock.now_ms(), who.to_owned());
         self.writer
             .run(move |db| {
-                let new = super::outbox::insert(db, &parcel, now)?;
+                let new = super::outbox::post(db, None, &parcel, now)?;
                 if new {
                     act(db, &parcel.id, "queued", &who, None, now)?;
-                    consent::on_post(db, &parcel.id, &parcel.recipient, &parcel.body, now)?;
                 }
                 Ok((one(db, &parcel.id, now)?, new))
             })

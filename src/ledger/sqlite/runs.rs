@@ -200,7 +200,7 @@ pub(super) fn settle(
             readings::want(db, &key.run, &made.readings, false, now)?;
             enter("send", Blake3::of(&made.record))?;
             for parcel in parcels {
-                super::outbox::post(db, &key.run, parcel, now)?;
+                super::outbox::post(db, Some(&key.run), parcel, now)?;
             }
             super::outbox::finish_run(db, &key.run, worker, now)?;
         }

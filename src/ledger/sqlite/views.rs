@@ -1,6 +1,6 @@
 //! What people and the engine ask of the ledger without changing where a run is.
 
-use super::{SqliteLedger, runs};
+use super::{SqliteLedger, outbox, runs};
 use crate::digest::Sha256;
 use crate::fault::Outcome;
 use crate::ledger::journal::blake3;
@@ -43,7 +43,7 @@ pub(super) fn select(db: &Connection, condition: &str, most: i64) -> Result<Vec<
         .query_map([], view)?
         .collect::<Result<_>>()?;
     let mut parcels = db.prepare(
-        "SELECT p.id, p.recipient, p.state, p.attempts, p.receipt, p.reason FROM parcel_of o JOIN parcel p ON p.id=o.parcel
+        "SELECT p.id, p.recipient, p.state, p.attempts, p.receipt, p.reason, p.proof FROM parcel_of o JOIN parcel p ON p.id=o.parcel
          WHERE o.run=?1 ORDER BY p.recipient, p.id",
     )?;
     for view in &mut views {
@@ -79,31 +79,25 @@ fn parcel(r: &Row<'_>) -> Result<ParcelView> {
         attempts: r.get(3)?,
         receipt: r.get::<_, Option<Vec<u8>>>(4)?.map(blake3),
         reason: r.get::<_, Option<String>>(5)?.and_then(|t| serde_json::from_str(&t).ok()),
+        proof: r.get(6)?,
     })
 }
 
 pub(super) fn tally(db: &Connection, now: i64) -> Result<Tally> {
     let count = |sql: &str| db.query_row(sql, params![now], |r| r.get::<_, i64>(0)).map(i64::unsigned_abs);
-    let next: Option<i64> = db.query_row(
-        "SELECT min(due) FROM (SELECT due FROM run WHERE state='ready' AND due>?1
-         UNION ALL SELECT due FROM parcel WHERE state='pending' AND due>?1)",
-        params![now],
-        |r| r.get(0),
-    )?;
+    let next: Option<i64> =
+        db.query_row("SELECT min(due) FROM run WHERE state='ready' AND due>?1", params![now], |r| r.get(0))?;
+    let queues = outbox::queues(db, now)?;
     Ok(Tally {
         working: count(
             "SELECT count(*) FROM run WHERE (state='ready' AND due<=?1) OR (state='leased' AND ?1=?1)",
         )?,
         waiting: count("SELECT count(*) FROM run WHERE state='ready' AND due>?1")?
-            + count("SELECT count(*) FROM parcel WHERE state='pending' AND due>?1")?,
-        sending: count(
-            "SELECT count(*) FROM parcel p WHERE state='leased' OR (state='pending' AND due<=?1 AND NOT EXISTS
-               (SELECT 1 FROM parcel o WHERE o.subject = p.subject AND o.state IN ('pending', 'leased')
-                AND (o.posted_at, o.id) < (p.posted_at, p.id)))",
-        )?,
+            + queues.iter().map(|queue| queue.waiting).sum::<u64>(),
+        sending: queues.iter().map(|queue| queue.due + queue.leased).sum(),
         ended: count(
             "SELECT count(*) FROM run WHERE state IN ('done','split','refused','parked') AND ?1=?1",
         )?,
-        next_due: next,
+        next_due: queues.iter().filter_map(|queue| queue.next_due).chain(next).min(),
     })
 }

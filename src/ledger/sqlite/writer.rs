@@ -90,19 +90,19 @@ fn open(path: &Path) -> Outcome<Connection> {
     // Two processes may open a new station at once: the version is looked at and the tables made under one lock.
     db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
     let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(failed)?;
-    db.execute_batch(super::consent::TABLES).map_err(failed)?;
-    match version {
-        schema::VERSION => db.execute_batch("COMMIT").map_err(failed)?,
-        0 => {
-            db.execute_batch(schema::TABLES).map_err(failed)?;
-            db.execute_batch(&format!("PRAGMA user_version={}; COMMIT", schema::VERSION)).map_err(failed)?;
-        }
-        other => {
-            let _ = db.execute_batch("ROLLBACK");
-            return Err(
-                Fault::new(&OTHER_VERSION).detail(format!("version {other}, not {}", schema::VERSION))
-            );
-        }
+    let known = |of: i64| of == 0 || schema::MIGRATIONS.iter().any(|(to, _)| *to == of);
+    if !known(version) {
+        let _ = db.execute_batch("ROLLBACK");
+        return Err(Fault::new(&OTHER_VERSION).detail(format!("version {version}, not {}", schema::VERSION)));
+    }
+    // All of the way or nothing of it: a crash in between leaves the version that was.
+    let moved = schema::MIGRATIONS.iter().filter(|(to, _)| *to > version).try_for_each(|(to, scripts)| {
+        scripts.iter().try_for_each(|script| db.execute_batch(script))?;
+        db.execute_batch(&format!("PRAGMA user_version={to}"))
+    });
+    if let Err(e) = moved.and_then(|()| db.execute_batch("COMMIT")) {
+        let _ = db.execute_batch("ROLLBACK");
+        return Err(failed(e));
     }
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
