@@ -5,13 +5,16 @@ pub mod anchors;
 pub mod assemble;
 pub mod card;
 pub mod check;
+pub mod consent;
 pub mod decoder;
+pub mod deliver;
 pub mod face;
 pub mod identity;
 pub mod init;
 pub mod log;
 pub mod mock;
 pub mod offer;
+mod operator;
 pub mod portrait;
 mod progress;
 pub mod run;
@@ -84,6 +87,11 @@ enum Command {
     Revoke(offer::Revoke),
     /// End a credential in favour of another.
     Supersede(offer::Supersede),
+    /// Send a document by hand; look at deliveries and act on them.
+    Deliver(deliver::Args),
+    /// Citizens' consent to what is sent where.
+    #[command(subcommand)]
+    Consent(consent::Command),
     /// Training stand-ins for the outside world, on loopback.
     #[command(subcommand)]
     Mock(mock::Command),
@@ -124,6 +132,8 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Offer(args) => offer::run(args, station).await,
         Command::Revoke(args) => offer::revoke(args, station).await,
         Command::Supersede(args) => offer::supersede(args, station).await,
+        Command::Deliver(args) => deliver::run(args, station).await,
+        Command::Consent(command) => consent::run(command, station).await,
         Command::Mock(command) => mock::run(command).await,
         Command::Decoder => Ok(decoder::run()),
     }

@@ -139,7 +139,7 @@ impl Courier {
             (AnySink::Portal(sink), Body::Portal(record)) => {
                 portal::sync_from(&open.client, sink, &record, state).await
             }
-            (AnySink::Push(sink), Body::Push { handle, document }) => {
+            (AnySink::Push(sink), Body::Push { handle, document, .. }) => {
                 let handle = RecipientHandle::parse(&handle)?;
                 let pdf = self.document(&document)?;
                 let sent = Parcel {

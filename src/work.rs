@@ -1,5 +1,6 @@
 //! What the engine makes happen at a station: the steps of its pipelines, its parcels, its `out/` folder.
 
+use crate::clock::Clock;
 use crate::courier::Courier;
 use crate::deliver::pace::Rooms;
 use crate::digest::Blake3;
@@ -11,6 +12,7 @@ use crate::ledger::{
 };
 use crate::pipeline::{Keep, Pipeline, StepConfig};
 use crate::publish;
+use crate::steps::deliver::Body;
 use crate::steps::{self, Desk, StepOutput};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,6 +89,14 @@ impl Work for StationWork {
     }
 
     async fn send(&self, parcel: &ParcelLease) -> ParcelSettlement {
+        // A citizen may have said no since it was claimed: what rests on consent is asked about once more.
+        let body = serde_json::from_slice(&parcel.body);
+        if let Ok(Body::Push { purpose: Some(_), .. }) = body
+            && !self.ledger.may_send(&parcel.key).await.unwrap_or(false)
+        {
+            // Settles nothing where the lease is gone; a ledger that fails is asked again.
+            return ParcelSettlement::Rest { due: Clock::System.now_ms() };
+        }
         self.courier.send(parcel).await
     }
 

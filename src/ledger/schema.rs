@@ -1,11 +1,14 @@
 //! The tables. `STRICT`, so that a wrong type is an error and not a surprise years later.
 
+use super::sqlite::consent;
+
 /// The version in `PRAGMA user_version`.
 pub(super) const VERSION: i64 = 3;
 
 /// The way from an empty file to today: every version with the scripts that lead to it from the one before. What a
 /// released program has run is never edited, only added to.
-pub(super) const MIGRATIONS: &[(i64, &[&str])] = &[(2, &[TABLES]), (3, &[OUTBOX])];
+pub(super) const MIGRATIONS: &[(i64, &[&str])] =
+    &[(2, &[TABLES]), (3, &[OUTBOX, consent::TABLES, consent::HOLDERS_OF_OLD])];
 
 /// Version 2, from nothing.
 pub(super) const TABLES: &str = "

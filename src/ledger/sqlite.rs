@@ -1,6 +1,8 @@
 //! The ledger in one SQLite file: WAL, `synchronous=FULL`, one writer thread that commits whatever has gathered
 //! while the disk was busy as one transaction.
 
+pub mod consent;
+pub mod hand;
 mod listener;
 mod outbox;
 mod readings;

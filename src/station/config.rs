@@ -133,7 +133,36 @@ pub enum RecipientConfig {
         receipt_key: String,
         /// The key that signs our requests, PEM.
         key: Reference,
+        /// Whether anything of a citizen's goes there only once they agreed (Law 91/2025/QH15). An authority that hands
+        /// over its own result need not ask; a store run by others does.
+        #[serde(default)]
+        consent: ConsentRule,
+        /// The purpose that the consent has to name, where one is required.
+        purpose: Option<String>,
     },
+}
+
+/// Whether a citizen's consent is asked for before anything of theirs goes to a recipient.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsentRule {
+    /// It goes without; a citizen who says no stops it all the same.
+    #[default]
+    NotRequired,
+    /// It is held until they agree.
+    Required,
+}
+
+impl RecipientConfig {
+    /// The purpose that a citizen has to have agreed to, where consent is required.
+    pub fn needs_consent(&self) -> Option<&str> {
+        match self {
+            RecipientConfig::Push { consent: ConsentRule::Required, purpose, .. } => {
+                Some(purpose.as_deref().unwrap_or_default())
+            }
+            RecipientConfig::Push { .. } | RecipientConfig::Dvcqg { .. } => None,
+        }
+    }
 }
 
 impl Config {
@@ -142,13 +171,27 @@ impl Config {
     /// # Errors
     /// `STAT-002` with line and column.
     pub fn parse(text: &str) -> Outcome<Self> {
-        toml::from_str(text).map_err(|e| {
+        let config: Config = toml::from_str(text).map_err(|e| {
             let start = e.span().map_or(0, |s| s.start).min(text.len());
             let before = text.get(..start).unwrap_or("");
             let line = before.matches('\n').count() + 1;
             Fault::new(&BAD_CONFIG).at(format!("line {line}")).detail(e.message())
-        })
+        })?;
+        for (name, recipient) in &config.recipients {
+            if recipient.needs_consent().is_some_and(|purpose| !is_purpose(purpose)) {
+                let wanted =
+                    "consent is required, so `purpose` has to say what for: 1 to 64 of a-z, 0-9, - and .";
+                return Err(Fault::new(&BAD_CONFIG).at(format!("recipients.{name}")).detail(wanted));
+            }
+        }
+        Ok(config)
     }
+}
+
+/// Whether a text can name the purpose of a consent.
+pub fn is_purpose(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
 }
 
 /// A value kept elsewhere: `env:NAME`, `file:PATH` (below the station); anything else stands for itself.

@@ -1,6 +1,7 @@
 //! In: sealed and logged documents. Out: parcels for the outbox, each with its idempotency key; and, when the engine
 //! asks, one attempt at sending one of them. What can go wrong: a recipient that is silent, refuses, or answers without
-//! a receipt: never delivered, always tried again by the outbox's rules, and a dead letter says why.
+//! a receipt: never delivered, always tried again by the outbox's rules, and a dead letter says why. A recipient that
+//! requires consent gets parcels that say what for; the ledger holds them until it is given.
 
 use super::{Desk, StepOutput};
 use crate::deliver::outbox::delivery_id;
@@ -40,10 +41,30 @@ pub enum Body {
         handle: String,
         /// The sealed PDF.
         document: Digests,
+        /// What the citizen has to have agreed to before it goes, where the recipient requires consent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        purpose: Option<String>,
+        /// The public key that the citizen's wallet wants it encrypted to (a JWK on P-256), where it gave one with a
+        /// consent; the ledger puts it in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<serde_json::Value>,
     },
 }
 
 impl Parcel {
+    /// A document for a recipient that speaks push v1. `purpose`: what the citizen has to have agreed to.
+    pub fn push(
+        recipient: &str,
+        handle: &RecipientHandle,
+        document: Digests,
+        revision: u32,
+        purpose: Option<String>,
+    ) -> Self {
+        let id = delivery_id(recipient, handle.as_str(), &document.sha256, revision);
+        let body = Body::Push { handle: handle.as_str().into(), document, purpose, key: None };
+        Parcel { id, recipient: recipient.to_owned(), subject: format!("{recipient} {id}"), body }
+    }
+
     /// As the outbox keeps it.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(&self.body).unwrap_or_default()
@@ -61,18 +82,18 @@ pub fn run(mut dossier: Dossier, config: &DeliverConfig, desk: &Desk) -> Outcome
             RecipientConfig::Dvcqg { links, unit, .. } => {
                 parcels.push(portal(&dossier, name, links, unit, desk)?);
             }
-            RecipientConfig::Push { .. } => match dossier.slip.as_ref().and_then(|s| s.wallet.as_deref()) {
-                Some(handle) => {
-                    let handle = RecipientHandle::parse(handle)?;
-                    for (_, _, document) in dossier.outgoing() {
-                        let id = delivery_id(name, handle.as_str(), &document.sha256, 1);
-                        let body = Body::Push { handle: handle.as_str().into(), document: *document };
-                        let subject = format!("{name} {id}");
-                        parcels.push(Parcel { id, recipient: name.clone(), subject, body });
+            config @ RecipientConfig::Push { .. } => {
+                match dossier.slip.as_ref().and_then(|s| s.wallet.as_deref()) {
+                    Some(handle) => {
+                        let handle = RecipientHandle::parse(handle)?;
+                        let purpose = config.needs_consent();
+                        parcels.extend(dossier.outgoing().map(|(_, _, document)| {
+                            Parcel::push(name, &handle, *document, 1, purpose.map(str::to_owned))
+                        }));
                     }
+                    None => dossier.findings.push(Fault::new(&NO_WALLET).report()),
                 }
-                None => dossier.findings.push(Fault::new(&NO_WALLET).report()),
-            },
+            }
         }
     }
     Ok(StepOutput::Send(dossier, parcels))

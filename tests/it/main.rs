@@ -15,6 +15,7 @@ mod card;
 #[path = "../card/mod.rs"]
 mod chip_card;
 mod chip_reading;
+mod deliver;
 mod engine;
 mod house;
 mod http_signature_judge;

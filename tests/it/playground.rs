@@ -24,12 +24,17 @@ impl Playground {
         assert!(made.status.success(), "{made:?}");
         fs::create_dir_all(playground.mock("")).unwrap();
         fs::create_dir_all(playground.input()).unwrap();
-        let keys = station.join("keys");
         playground.start_tsa();
         let portal = playground.mock("portal");
         playground.stand_in("portal", |c| c.arg("--state").arg(portal).args(mischief));
-        let wallet = playground.mock("wallet");
-        playground.stand_in("wallet", |c| {
+        playground.start_wallet(mischief);
+        playground
+    }
+
+    /// Starts the wallet over what it has, at an address of its own each time.
+    pub(crate) fn start_wallet(&mut self, mischief: &[&str]) {
+        let (keys, wallet) = (self.station().join("keys"), self.mock("wallet"));
+        self.stand_in("wallet", |c| {
             c.arg("--state")
                 .arg(wallet)
                 .arg("--key")
@@ -38,7 +43,6 @@ impl Playground {
                 .arg(keys.join("wallet.pem"));
             c.arg("--sender").arg(keys.join("station.pem")).args(mischief)
         });
-        playground
     }
 
     /// Starts the time stamp authority, at an address of its own each time.

@@ -1,7 +1,7 @@
 //! The outbox in SQL: what leaves the house, each thing once.
 
 use super::runs::report;
-use super::{readings, token};
+use super::{consent, readings, token};
 use crate::deliver::pace::{Rooms, shares};
 use crate::digest::{Blake3, Sha256};
 use crate::ledger::journal::{self, Entry};
@@ -16,6 +16,9 @@ pub(super) fn post(db: &Connection, run: Option<&Blake3>, parcel: &NewParcel, no
     if let Some(run) = run {
         db.prepare_cached("INSERT OR IGNORE INTO parcel_of VALUES (?1, ?2)")?
             .execute(params![&run.0[..], &parcel.id.0[..]])?;
+    }
+    if new {
+        consent::on_post(db, &parcel.id, &parcel.recipient, &parcel.body, now)?;
     }
     Ok(new)
 }

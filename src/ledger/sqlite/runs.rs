@@ -280,11 +280,16 @@ pub(super) fn reopen(db: &Connection, runs: &[Blake3], now: i64) -> Result<usize
             params![&run.0[..], state.as_str(), now],
         )?;
         // One attempt stays on the books: it may have arrived, so the recipient is asked before it is sent again.
-        db.execute(
-            "UPDATE parcel SET state='pending', due=?2, attempts=min(attempts, 1), first_at=NULL
-             WHERE state='dead' AND id IN (SELECT parcel FROM parcel_of WHERE run=?1)",
-            params![&run.0[..], now],
-        )?;
+        let revived: Vec<Vec<u8>> = db
+            .prepare_cached(
+                "UPDATE parcel SET state='pending', due=?2, attempts=1, first_at=NULL
+                 WHERE state='dead' AND id IN (SELECT parcel FROM parcel_of WHERE run=?1) RETURNING id",
+            )?
+            .query_map(params![&run.0[..], now], |r| r.get(0))?
+            .collect::<Result<_>>()?;
+        for parcel in revived {
+            super::consent::hold_unless_allowed(db, &super::outbox::sha256(parcel), "operator", now)?;
+        }
         let same = Blake3::of(&record);
         journal::append(
             db,
