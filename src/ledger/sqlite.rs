@@ -19,7 +19,7 @@ use crate::fault::{Fault, Outcome};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use writer::Writer;
+pub(crate) use writer::Writer;
 
 /// How long a worker may be silent before its run is given to another.
 pub const LEASE: Duration = Duration::from_secs(60);
