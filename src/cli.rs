@@ -10,6 +10,7 @@ pub mod decoder;
 pub mod deliver;
 pub mod face;
 pub mod identity;
+pub mod inbox;
 pub mod init;
 pub mod log;
 pub mod mock;
@@ -79,8 +80,11 @@ enum Command {
     /// The transparency log: append, prove, check.
     #[command(subcommand)]
     Log(log::Command),
-    /// Serve the wallet issuer (OpenID4VCI 1.0) under a public address.
+    /// Serve what the outside talks to: receiver of documents, intake and status, wallet issuer, health.
     Serve(serve::Args),
+    /// What other stations sent here.
+    #[command(subcommand)]
+    Inbox(inbox::Command),
     /// Offer a signed result to a citizen's wallet: a link and a PIN.
     Offer(offer::Args),
     /// End a credential: whoever checks it sees that it no longer holds.
@@ -129,6 +133,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Verify(args) => verify::run(args, station).await,
         Command::Log(command) => log::run(&command),
         Command::Serve(args) => serve::run(args, station).await,
+        Command::Inbox(command) => inbox::run(command, station).await,
         Command::Offer(args) => offer::run(args, station).await,
         Command::Revoke(args) => offer::revoke(args, station).await,
         Command::Supersede(args) => offer::supersede(args, station).await,

@@ -19,6 +19,7 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use sqlite::SqliteLedger;
+pub(crate) use sqlite::Writer;
 
 /// The identity of a run: a digest over what was handed in and the pipeline's name.
 pub type RunId = Blake3;

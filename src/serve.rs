@@ -11,6 +11,8 @@ pub mod mischief;
 pub mod mock_portal;
 pub mod mock_tsa;
 pub mod mock_wallet;
+pub mod problem;
+pub mod receiver;
 
 use crate::fault::Code;
 
@@ -24,6 +26,11 @@ pub const CODES: &[&Code] = &[
     &mock_wallet::NO_SENDERS,
     &front::CANNOT_LISTEN,
     &front::BAD_TLS,
+    &receiver::inbox::UNAVAILABLE,
+    &receiver::inbox::OTHER_VERSION,
+    &receiver::BAD_SENDER,
+    &receiver::CONFLICT,
+    &receiver::FAILURE,
     &issuer::BAD_PATH,
     &issuer::DOCUMENT_LOST,
 ];

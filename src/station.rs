@@ -2,6 +2,7 @@
 
 pub mod challenges;
 pub mod config;
+pub mod wire;
 
 use crate::blobs::Blobs;
 use crate::fault::{Class, Code, Fault, Outcome};

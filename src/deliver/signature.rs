@@ -119,6 +119,12 @@ pub fn content_digest(sha256: &crate::digest::Sha256) -> String {
     format!("sha-256=:{}:", BASE64.encode(sha256.0))
 }
 
+/// The SHA-256 in a digest field of one member ([`content_digest`]'s inverse).
+pub fn read_digest(value: &str) -> Option<crate::digest::Sha256> {
+    let text = value.strip_prefix("sha-256=:")?.strip_suffix(':')?;
+    BASE64.decode(text).ok()?.try_into().ok().map(crate::digest::Sha256)
+}
+
 /// Checks that a message's `Content-Digest` is the SHA-256 of its body, and nothing else.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ use listener::Listener;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use writer::Writer;
+pub(crate) use writer::Writer;
 
 /// How long a worker may be silent before its run is given to another.
 pub const LEASE: Duration = Duration::from_secs(60);

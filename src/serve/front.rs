@@ -1,12 +1,14 @@
 //! The door to the outside: plain TCP behind a proxy, or TLS by OpenSSL; no more connections than the machine bears, and none
 //! that stays silent.
 
+use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
 use axum::Router;
+use axum::extract::connect_info::Connected;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::serve::Listener;
+use axum::serve::{IncomingStream, Listener};
 use openssl::ssl::{AlpnError, Ssl, SslAcceptor, SslFiletype, SslMethod, select_next_proto};
 use serde_json::json;
 use std::io;
@@ -61,7 +63,8 @@ impl Front {
         let accepting = tokio::spawn(accept(self.listener, self.tls, ready));
         let (stopping, mut stopped) = tokio::sync::watch::channel(false);
         let queue = Queue { connections, address };
-        let serving = axum::serve(queue, router).with_graceful_shutdown(async move {
+        let service = router.into_make_service_with_connect_info::<Peer>();
+        let serving = axum::serve(queue, service).with_graceful_shutdown(async move {
             until.await;
             let _ = stopping.send(true);
         });
@@ -75,6 +78,21 @@ impl Front {
         };
         accepting.abort();
         served
+    }
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// Its address; of what stands in front, where something does.
+    pub address: SocketAddr,
+    /// SHA-256 of the certificate that it showed (DER), held against `--tls-client-ca` before anything was read.
+    pub certificate: Option<Sha256>,
+}
+
+impl Connected<IncomingStream<'_, Queue>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Queue>) -> Self {
+        stream.io().peer
     }
 }
 
@@ -120,8 +138,8 @@ async fn accept(listener: TcpListener, tls: Option<Arc<SslAcceptor>>, ready: mps
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match listener.accept().await {
+            Ok(taken) => taken,
             Err(error) => {
                 // Out of descriptors, most likely: open connections have to end first.
                 tracing::warn!(kind = ?error.kind(), "a connection could not be taken");
@@ -140,7 +158,8 @@ async fn accept(listener: TcpListener, tls: Option<Arc<SslAcceptor>>, ready: mps
                 },
             };
             let silence = Box::pin(tokio::time::sleep(SILENCE));
-            let _ = ready.send(Connection { stream, silence, _permit: permit }).await;
+            let peer = Peer { address, certificate: stream.certificate() };
+            let _ = ready.send(Connection { stream, silence, peer, _permit: permit }).await;
         });
     }
 }
@@ -178,10 +197,20 @@ enum Stream {
     Tls(Box<SslStream<TcpStream>>),
 }
 
+impl Stream {
+    fn certificate(&self) -> Option<Sha256> {
+        match self {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => Some(Sha256::of(&stream.ssl().peer_certificate()?.to_der().ok()?)),
+        }
+    }
+}
+
 /// A connection that ends when nothing moves over it.
 struct Connection {
     stream: Stream,
     silence: Pin<Box<Sleep>>,
+    peer: Peer,
     _permit: OwnedSemaphorePermit,
 }
 

@@ -1,5 +1,6 @@
 //! `hoso.toml`. An unknown key is an error: a typing mistake must never quietly switch something off.
 
+use super::wire::{ClientConfig, InboxConfig, SenderConfig};
 use super::{BAD_CONFIG, NO_SECRET};
 use crate::fault::{Fault, Outcome};
 use crate::seal::key::preflight::Issuers;
@@ -39,6 +40,14 @@ pub struct Config {
     /// Who is delivered to, by name.
     #[serde(default)]
     pub recipients: BTreeMap<String, RecipientConfig>,
+    /// This station as a receiver.
+    pub inbox: Option<InboxConfig>,
+    /// Who may send to it, by name.
+    #[serde(default)]
+    pub senders: BTreeMap<String, SenderConfig>,
+    /// Programs that hand in and ask, by name.
+    #[serde(default)]
+    pub clients: BTreeMap<String, ClientConfig>,
 }
 
 /// `[log]`

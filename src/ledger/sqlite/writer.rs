@@ -27,23 +27,27 @@ struct Job {
 
 /// A handle to the thread; the thread ends with the last handle.
 #[derive(Debug, Clone)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
 }
 
 impl Writer {
     pub(super) fn start(path: &Path) -> Outcome<Self> {
-        let db = open(path)?;
+        Self::over("ledger", open(path)?)
+    }
+
+    /// A thread for a file that is open already and has its tables: what else is written as the ledger is.
+    pub(crate) fn over(name: &str, db: Connection) -> Outcome<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
         std::thread::Builder::new()
-            .name("ledger".into())
+            .name(name.into())
             .spawn(move || work(&db, &queue))
             .map_err(|e| Fault::new(&UNAVAILABLE).detail(e.kind()))?;
         Ok(Writer { jobs })
     }
 
     /// Runs a job in a transaction and returns after the commit is durable. A job that fails is undone alone.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Outcome<T> {

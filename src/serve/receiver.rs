@@ -1,0 +1,416 @@
+//! The receiving side of push v1 ([`crate::deliver::push`]): a commune sends to its province, an office to a wallet's back end.
+//!
+//! What is answered with a receipt is on the disk: first its bytes as a blob, then one row that names them and holds the receipt. The
+//! same delivery again gets the first receipt, byte for byte; other bytes under its id are never taken, and that is an alarm. Nothing
+//! of a body is looked at before its signature holds, and nothing of it is ever logged.
+
+mod audit;
+mod body;
+mod checks;
+mod gate;
+pub mod inbox;
+mod lay;
+
+pub use audit::Audit;
+pub use gate::{BAD_SENDER, Gate, Sender};
+
+use crate::blobs::Blobs;
+use crate::clock::Clock;
+use crate::deliver::receipt::{self, Facts};
+use crate::deliver::signature;
+use crate::deliver::wire_key::SigningKey;
+use crate::digest::{Digests, Sha256};
+use crate::fault::{Class, Code, Fault};
+use crate::serve::problem::Problem;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{DefaultBodyLimit, Path as UrlPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::put;
+use checks::{Envelope, Unfit};
+use gate::Passed;
+use inbox::{Delivery, Inbox, Kept, Mark};
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+/// What a receiver is set up with.
+pub struct Setup {
+    /// Its name on receipts.
+    pub name: String,
+    /// What it signs receipts with.
+    pub receipt_key: SigningKey,
+    /// Who may send.
+    pub gate: Gate,
+    /// The register.
+    pub inbox: Inbox,
+    /// Where the bytes go.
+    pub blobs: Arc<Blobs>,
+    /// Where people find them: `out/inbox`.
+    pub out: PathBuf,
+    /// Where refusals are written down.
+    pub audit: Audit,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// A receiver at work.
+pub struct Receiver {
+    setup: Setup,
+    /// Deliveries that are being stored.
+    in_progress: Mutex<HashSet<Sha256>>,
+    /// Room for bodies in memory, in pieces of [`PIECE`].
+    room: Semaphore,
+    /// Bodies that are written to the disk at once.
+    disk: Semaphore,
+    arrived: Notify,
+    tally: Tally,
+}
+
+/// What happened since the program was started, for whoever watches it.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Deliveries that were new.
+    pub received: AtomicU64,
+    /// Deliveries that were here already.
+    pub repeated: AtomicU64,
+    /// Requests that were refused, by the `type` of the answer.
+    refused: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Tally {
+    /// Requests that were refused, by the `type` of the answer.
+    pub fn refused(&self) -> BTreeMap<&'static str, u64> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn refuse(&self, kind: &'static str) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
+    }
+}
+
+impl Receiver {
+    /// A receiver that is ready to be asked.
+    pub fn new(setup: Setup) -> Arc<Self> {
+        Arc::new(Receiver {
+            setup,
+            in_progress: Mutex::default(),
+            room: Semaphore::new(ROOM / PIECE),
+            disk: Semaphore::new(AT_ONCE),
+            arrived: Notify::new(),
+            tally: Tally::default(),
+        })
+    }
+
+    /// The endpoints below `path` (empty, or `/a/b`), to be [`dressed`](super::front::dressed).
+    pub fn router(self: &Arc<Self>, path: &str) -> Router {
+        Router::new()
+            .route(&format!("{path}/v1/deliveries/{{id}}"), put(deliver).get(ask))
+            .layer(DefaultBodyLimit::disable())
+            .with_state(Arc::clone(self))
+    }
+
+    /// The register of what arrived.
+    pub fn inbox(&self) -> &Inbox {
+        &self.setup.inbox
+    }
+
+    /// What happened since the start.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Lays what arrives into `out/inbox/` until it is told to stop; what a crash left undone first.
+    pub async fn lay_out(self: Arc<Self>, stop: CancellationToken) {
+        lay::until(&self.setup.inbox, &self.setup.blobs, &self.setup.out, &self.arrived, &stop).await;
+    }
+
+    fn in_progress(&self) -> MutexGuard<'_, HashSet<Sha256>> {
+        self.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pass(&self, parts: &Parts, covered: &[&str]) -> Result<Passed, Problem> {
+        self.setup
+            .gate
+            .pass(parts, covered, self.setup.clock.now_ms() / 1000)
+            .map_err(|fault| self.unsigned(&fault))
+    }
+
+    /// One answer for every way a signature can fail: a forger learns nothing from it.
+    fn unsigned(&self, fault: &Fault) -> Problem {
+        self.setup.audit.note("signature-invalid", fault);
+        SIGNATURE_INVALID
+    }
+
+    /// Takes one PUT.
+    async fn take(
+        self: &Arc<Self>,
+        id: &str,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<(StatusCode, Bytes), Problem> {
+        let covered = checks::covered(&parts.headers);
+        let passed = match self.pass(parts, &covered) {
+            Ok(passed) => passed,
+            Err(problem) => return Err(body::drained(body, problem).await),
+        };
+        let envelope = match Envelope::read(&parts.headers, id, &passed.sender) {
+            Ok(envelope) => envelope,
+            Err(problem) => return Err(body::drained(body, problem).await),
+        };
+        let limit = usize::try_from(passed.sender.largest).unwrap_or(usize::MAX);
+        let announced = length(&parts.headers);
+        if announced.is_some_and(|length| length > limit) {
+            return Err(body::drained(body, TOO_LARGE).await);
+        }
+        let pieces = announced.unwrap_or(limit).min(ROOM).div_ceil(PIECE);
+        let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
+        let _room = self.room.acquire_many(pieces).await.map_err(|_| FAILED)?;
+        let bytes = body::read(body, announced, limit).await?;
+        let at_it = AtIt::begin(self, envelope.id).ok_or(IN_PROGRESS)?;
+        // From here on it runs to its end, even when the sender hangs up.
+        let (receiver, headers) = (Arc::clone(self), parts.headers.clone());
+        let keeping = tokio::spawn(async move {
+            let _at_it = at_it;
+            receiver.keep(envelope, passed, &headers, bytes).await
+        });
+        keeping.await.unwrap_or(Err(FAILED))
+    }
+
+    /// Stores, writes down, signs.
+    async fn keep(
+        self: Arc<Self>,
+        envelope: Envelope,
+        passed: Passed,
+        headers: &HeaderMap,
+        bytes: Bytes,
+    ) -> Result<(StatusCode, Bytes), Problem> {
+        let permit = self.disk.acquire().await.map_err(|_| FAILED)?;
+        let digest = signature::single(headers, "content-digest").map(str::to_owned);
+        let (receiver, sender, mark) = (Arc::clone(&self), Arc::clone(&passed.sender), passed.mark);
+        let stored = tokio::task::spawn_blocking(move || {
+            receiver.store(&envelope, &sender.name, digest.as_deref(), &bytes)
+        });
+        let stored = stored.await.unwrap_or(Stored::Failed(Fault::new(&FAILURE)));
+        drop(permit);
+        match stored {
+            Stored::New(delivery) => self.enter(*delivery, mark).await,
+            Stored::Again(receipt) => {
+                self.setup.inbox.use_up(mark).await.map_err(|fault| failed(&fault))?;
+                self.tally.repeated.fetch_add(1, Ordering::Relaxed);
+                Ok((StatusCode::OK, receipt.into()))
+            }
+            Stored::Conflict(facts) => {
+                let (sender, at) = (passed.sender.name.clone(), self.setup.clock.now_ms());
+                self.setup
+                    .inbox
+                    .note_conflict(facts, sender, at, mark)
+                    .await
+                    .map_err(|fault| failed(&fault))?;
+                Err(self.conflict(&passed.sender.name))
+            }
+            Stored::Unfit(Unfit::Altered) => {
+                Err(self.unsigned(&Fault::new(&signature::DIGEST_MISMATCH).at(&passed.sender.name)))
+            }
+            Stored::Unfit(Unfit::Problem(problem)) => Err(problem),
+            Stored::Failed(fault) => Err(failed(&fault)),
+        }
+    }
+
+    /// The row that is the acknowledgement.
+    async fn enter(&self, delivery: Delivery, mark: Mark) -> Result<(StatusCode, Bytes), Problem> {
+        let (receipt, sender) = (delivery.receipt.clone(), delivery.sender.clone());
+        match self.setup.inbox.keep(delivery, mark).await.map_err(|fault| failed(&fault))? {
+            Kept::New => {
+                self.tally.received.fetch_add(1, Ordering::Relaxed);
+                self.arrived.notify_one();
+                Ok((StatusCode::CREATED, receipt.into()))
+            }
+            Kept::Again(first) => {
+                self.tally.repeated.fetch_add(1, Ordering::Relaxed);
+                Ok((StatusCode::OK, first.into()))
+            }
+            Kept::Conflict => Err(self.conflict(&sender)),
+        }
+    }
+
+    /// An alarm: two documents claim to be one delivery.
+    fn conflict(&self, sender: &str) -> Problem {
+        self.setup.audit.note("conflict", &Fault::new(&CONFLICT).at(sender));
+        CONFLICTING
+    }
+
+    /// Looks at the bytes and makes them durable; blocks.
+    fn store(&self, envelope: &Envelope, sender: &str, digest: Option<&str>, bytes: &[u8]) -> Stored {
+        let digests = Digests::of(bytes);
+        if let Err(unfit) = envelope.fits(digest, &digests, bytes) {
+            return Stored::Unfit(unfit);
+        }
+        let facts = Facts { delivery_id: envelope.id, sha256: digests.sha256, size: digests.size };
+        let stored = || {
+            if let Some(first) = self.setup.inbox.look(&envelope.id)? {
+                return Ok(if first.facts == facts {
+                    Stored::Again(first.receipt)
+                } else {
+                    Stored::Conflict(facts)
+                });
+            }
+            let blob = self.setup.blobs.put(bytes)?.blake3;
+            let received_at = self.setup.clock.now_ms();
+            let at = jiff::Timestamp::from_millisecond(received_at).unwrap_or_default();
+            let receipt = receipt::write_receipt(&facts, at, &self.setup.name, &self.setup.receipt_key)?;
+            Ok(Stored::New(Box::new(Delivery {
+                facts,
+                blob,
+                sender: sender.to_owned(),
+                recipient: envelope.recipient,
+                document: envelope.document,
+                received_at,
+                receipt,
+                laid: false,
+            })))
+        };
+        stored().unwrap_or_else(Stored::Failed)
+    }
+
+    /// Answers one GET.
+    async fn answer(&self, id: &str, parts: &Parts) -> Result<Bytes, Problem> {
+        let passed = self.pass(parts, signature::COVERED_GET)?;
+        let used = self.setup.inbox.use_up(passed.mark);
+        let found = match checks::exact_hex(id) {
+            None => Ok(None),
+            Some(id) => {
+                let inbox = self.setup.inbox.clone();
+                tokio::task::spawn_blocking(move || inbox.look(&id))
+                    .await
+                    .unwrap_or_else(|_| Err(Fault::new(&FAILURE)))
+            }
+        };
+        used.await.map_err(|fault| failed(&fault))?;
+        match found.map_err(|fault| failed(&fault))? {
+            Some(delivery) => Ok(delivery.receipt.into()),
+            None => Err(UNKNOWN),
+        }
+    }
+}
+
+/// What came of bytes before the register was asked.
+enum Stored {
+    New(Box<Delivery>),
+    Again(Vec<u8>),
+    Conflict(Facts),
+    Unfit(Unfit),
+    Failed(Fault),
+}
+
+/// A delivery that is being stored; until this is dropped nobody else stores it.
+struct AtIt {
+    receiver: Arc<Receiver>,
+    id: Sha256,
+}
+
+impl AtIt {
+    fn begin(receiver: &Arc<Receiver>, id: Sha256) -> Option<Self> {
+        let fresh = receiver.in_progress().insert(id);
+        fresh.then(|| AtIt { receiver: Arc::clone(receiver), id })
+    }
+}
+
+impl Drop for AtIt {
+    fn drop(&mut self) {
+        self.receiver.in_progress().remove(&self.id);
+    }
+}
+
+type App = State<Arc<Receiver>>;
+type Id = Result<UrlPath<String>, PathRejection>;
+
+async fn deliver(State(receiver): App, id: Id, request: Request) -> Response {
+    let id = id.map(|UrlPath(id)| id).unwrap_or_default();
+    let (parts, body) = request.into_parts();
+    match receiver.take(&id, &parts, body).await {
+        Ok((status, receipt)) => receipted(status, receipt),
+        Err(problem) => refused(&receiver, problem),
+    }
+}
+
+async fn ask(State(receiver): App, id: Id, request: Request) -> Response {
+    let id = id.map(|UrlPath(id)| id).unwrap_or_default();
+    let (parts, _) = request.into_parts();
+    match receiver.answer(&id, &parts).await {
+        Ok(receipt) => receipted(StatusCode::OK, receipt),
+        Err(problem) => refused(&receiver, problem),
+    }
+}
+
+fn receipted(status: StatusCode, receipt: Bytes) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/jose+json")], receipt).into_response()
+}
+
+fn refused(receiver: &Receiver, problem: Problem) -> Response {
+    // That something is not here yet is an answer, not a refusal.
+    if problem != UNKNOWN {
+        receiver.tally.refuse(problem.kind);
+    }
+    problem.into_response()
+}
+
+fn failed(fault: &Fault) -> Problem {
+    tracing::error!(code = fault.code.id, detail = fault.detail.as_deref(), "a delivery could not be kept");
+    FAILED
+}
+
+fn length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Memory for bodies that are read at once, bytes.
+const ROOM: usize = 256 << 20;
+const PIECE: usize = 64 << 10;
+/// Bodies written to the disk at once: their flushes share the file system's own commits.
+const AT_ONCE: usize = 64;
+const SIGNATURE_INVALID: Problem = Problem::new(
+    StatusCode::UNAUTHORIZED,
+    "signature-invalid",
+    "the request is not signed as it must be (RFC 9421, RFC 9530)",
+);
+const TOO_LARGE: Problem =
+    Problem::at(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "/document", "the document is too large");
+const CUT_OFF: Problem = Problem::new(StatusCode::BAD_REQUEST, "cut-off", "the body did not arrive whole");
+const IN_PROGRESS: Problem =
+    Problem::new(StatusCode::CONFLICT, "in-progress", "this delivery is being stored").after(1);
+const CONFLICTING: Problem =
+    Problem::at(StatusCode::CONFLICT, "conflict", "/document", "other bytes are here under this delivery id");
+const UNKNOWN: Problem = Problem::new(StatusCode::NOT_FOUND, "unknown", "this delivery is not here");
+const FAILED: Problem =
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "it could not be stored; try again")
+        .after(5);
+
+/// Two documents under one delivery id.
+pub const CONFLICT: Code = Code {
+    id: "HTTP-023",
+    class: Class::Person,
+    vi: "Có bên gửi tài liệu khác dưới cùng một mã gửi; bản đầu được giữ nguyên",
+    en: "other bytes were sent under a delivery id that is taken; the first ones stay",
+    remedy_vi: "Đối chiếu với bên gửi ngay; xem `hoso inbox list`",
+    remedy_en: "compare with the sender at once; see `hoso inbox list`",
+};
+
+/// A task of the receiver ended.
+pub const FAILURE: Code = Code {
+    id: "HTTP-024",
+    class: Class::Inner,
+    vi: "Bộ nhận tài liệu gặp lỗi bên trong",
+    en: "the receiver failed inside",
+    remedy_vi: "Báo cho người phát triển phần mềm",
+    remedy_en: "report this to the developers",
+};
+
+#[cfg(test)]
+mod tests;

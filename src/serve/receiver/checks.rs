@@ -1,0 +1,163 @@
+//! What must hold of a delivery besides its signature: its head, and that its bytes are what the head says.
+
+use super::gate::Sender;
+use crate::deliver::outbox::delivery_id;
+use crate::deliver::signature::{self, COVERED_PUT};
+use crate::digest::{Digests, Sha256};
+use crate::serve::problem::Problem;
+use axum::http::{HeaderMap, StatusCode};
+use memchr::memmem;
+
+/// What the head of a delivery says, in a form that can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Envelope {
+    /// The delivery.
+    pub(super) id: Sha256,
+    /// For whom.
+    pub(super) recipient: Sha256,
+    /// SHA-256 of the document, where what comes is encrypted for whom it is meant.
+    pub(super) document: Option<Sha256>,
+    /// What the sender calls this station, where that is known.
+    sink: Option<String>,
+}
+
+/// Why bytes are not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// They are not what was signed.
+    Altered,
+    /// They are, and are no document that can be taken.
+    Problem(Problem),
+}
+
+/// What the signature of a delivery has to cover.
+pub(super) fn covered(headers: &HeaderMap) -> Vec<&'static str> {
+    let mut covered = COVERED_PUT.to_vec();
+    if headers.contains_key(DOCUMENT) {
+        covered.push(DOCUMENT);
+    }
+    covered
+}
+
+impl Envelope {
+    /// Reads the head of a delivery that was signed.
+    pub(super) fn read(headers: &HeaderMap, id: &str, sender: &Sender) -> Result<Self, Problem> {
+        let delivery = exact_hex(id).ok_or(BAD_ID)?;
+        if signature::single(headers, "idempotency-key") != Some(id) {
+            return Err(BAD_KEY);
+        }
+        let recipient =
+            signature::single(headers, "hoso-recipient").and_then(exact_hex).ok_or(BAD_RECIPIENT)?;
+        let document = match (signature::single(headers, "content-type"), headers.contains_key(DOCUMENT)) {
+            (Some("application/pdf"), false) => None,
+            (Some("application/jose"), _) => {
+                let told = signature::single(headers, DOCUMENT).and_then(signature::read_digest);
+                Some(told.ok_or(BAD_DOCUMENT)?)
+            }
+            _ => return Err(NOT_A_PDF),
+        };
+        Ok(Envelope { id: delivery, recipient, document, sink: sender.sink.clone() })
+    }
+
+    /// Holds the bytes against the head; `told` is its `Content-Digest`.
+    pub(super) fn fits(&self, told: Option<&str>, digests: &Digests, bytes: &[u8]) -> Result<(), Unfit> {
+        if told != Some(signature::content_digest(&digests.sha256).as_str()) {
+            return Err(Unfit::Altered);
+        }
+        let refuse = |problem| Err(Unfit::Problem(problem));
+        match self.document {
+            None => document(bytes).map_err(Unfit::Problem)?,
+            // Five parts, base64url: what is inside is for whoever holds the key.
+            Some(_) if !looks_like_jwe(bytes) => return refuse(NOT_A_PDF),
+            Some(_) => {}
+        }
+        if let Some(sink) = &self.sink {
+            let sha256 = self.document.unwrap_or(digests.sha256);
+            let handle = self.recipient.to_string();
+            if !(0..REVISIONS).any(|revision| delivery_id(sink, &handle, &sha256, revision) == self.id) {
+                return refuse(OTHER_ID);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A PDF that can be opened by whoever it is for.
+pub(super) fn document(bytes: &[u8]) -> Result<(), Problem> {
+    if !bytes.starts_with(b"%PDF-") {
+        return Err(NOT_A_PDF);
+    }
+    // The key stands in a trailer or a cross-reference dictionary, which is never compressed.
+    if memmem::find(bytes, b"/Encrypt").is_some() { Err(ENCRYPTED) } else { Ok(()) }
+}
+
+/// 64 lower-case digits and nothing else.
+pub(super) fn exact_hex(text: &str) -> Option<Sha256> {
+    if text.bytes().any(|b| b.is_ascii_uppercase()) { None } else { text.parse().ok() }
+}
+
+fn looks_like_jwe(bytes: &[u8]) -> bool {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.".contains(b);
+    bytes.starts_with(b"ey") && bytes.iter().all(plain) && bytes.iter().filter(|b| **b == b'.').count() == 4
+}
+
+/// The field that names the document inside.
+pub(super) const DOCUMENT: &str = "hoso-document-digest";
+/// Revisions of one document for one recipient that are looked at.
+const REVISIONS: u32 = 64;
+
+const UNFIT: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+const BAD_ID: Problem = Problem::at(
+    UNFIT,
+    "delivery-id",
+    "/delivery_id",
+    "the delivery id must be 64 lower-case hexadecimal digits",
+);
+const OTHER_ID: Problem = Problem::at(
+    UNFIT,
+    "delivery-id",
+    "/delivery_id",
+    "the delivery id does not follow from this station, recipient and document",
+);
+const BAD_KEY: Problem =
+    Problem::at(UNFIT, "idempotency-key", "/idempotency_key", "Idempotency-Key must be the delivery id");
+const BAD_RECIPIENT: Problem =
+    Problem::at(UNFIT, "recipient", "/recipient", "Hoso-Recipient must be 64 lower-case hexadecimal digits");
+const BAD_DOCUMENT: Problem = Problem::at(
+    UNFIT,
+    "document-digest",
+    "/document_digest",
+    "an encrypted document must be named by Hoso-Document-Digest: sha-256=:...:",
+);
+const ENCRYPTED: Problem =
+    Problem::at(UNFIT, "encrypted", "/document", "the PDF is encrypted; nobody could show it");
+const NOT_A_PDF: Problem = Problem::at(
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    "not-a-pdf",
+    "/document",
+    "only application/pdf, or application/jose with Hoso-Document-Digest, is taken",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_64_lower_case_digits_and_nothing_else() {
+        assert!(exact_hex(&"a1".repeat(32)).is_some());
+        for bad in ["", "a1", &"A1".repeat(32), &"g1".repeat(32), &"a1".repeat(33)] {
+            assert_eq!(exact_hex(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_encrypted_pdf_is_seen_by_its_trailer_and_a_jwe_by_its_five_parts() {
+        assert_eq!(document(b"%PDF-1.7 trailer << /Encrypt 9 0 R >>"), Err(ENCRYPTED));
+        assert_eq!(document(b"<html>"), Err(NOT_A_PDF));
+        assert_eq!(document(b"%PDF-1.7"), Ok(()));
+        assert!(looks_like_jwe(b"eyJ.AA.AA.AA.AA"));
+        assert!(!looks_like_jwe(b"eyJ.AA.AA.AA"));
+        assert!(!looks_like_jwe(b"%PDF-1.7"));
+        assert!(!looks_like_jwe(b"eyJ.AA.AA.AA.A\n"));
+    }
+}
