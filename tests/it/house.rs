@@ -20,7 +20,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("crafts", &["chip", "deliver", "log", "pdf", "scan", "seal"]),
     ("station", &["station", "training"]),
     ("steps", &["dossier", "pipeline", "steps"]),
-    ("engine", &["courier", "engine", "ledger", "publish", "watch", "work", "workshop"]),
+    ("engine", &["courier", "engine", "evidence", "ledger", "publish", "watch", "work", "workshop"]),
     ("doors", &["cli", "serve", "main"]),
 ];
 /// Inside the crafts only so.
