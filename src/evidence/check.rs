@@ -336,10 +336,7 @@ impl Judge<'_> {
         if let Some((name, text)) = receipt {
             let verdict =
                 log_receipt::verify(&String::from_utf8_lossy(text), &document.digests, self.trust.logs);
-            verdict
-                .not_checked
-                .iter()
-                .for_each(|gap| drop(self.report.not_checked.insert((*gap).to_owned())));
+            self.report.not_checked.extend(verdict.not_checked.iter().map(|gap| (*gap).to_owned()));
             let weight = log_weight(verdict.outcome);
             if weight != Verdict::Valid {
                 let code = if weight == Verdict::Invalid { &RECEIPT_REFUTED } else { &RECEIPT_OPEN };

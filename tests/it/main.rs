@@ -16,6 +16,7 @@ mod card;
 mod chip_card;
 mod chip_reading;
 mod engine;
+mod evidence;
 mod house;
 mod http_signature_judge;
 mod issuer;
