@@ -1,4 +1,4 @@
-"""Outside judges of signed PDFs and log receipts; see scripts/judge.
+"""Outside judges of signed PDFs, log receipts and evidence bundles; see scripts/judge.
 
 Exit code: 0 every judge says yes; 1 somebody says no or two judges see different things; 3 nothing to judge; 4 a judge
 is missing. A judge that has nothing to look at says "-"; one that falls over while looking says NO.
@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import evidence
 import judges
 import receipts
 
@@ -21,6 +22,7 @@ def main() -> int:
     ap.add_argument("paths", nargs="+", type=Path, help="folders (searched through) or files")
     ap.add_argument("--trust", type=Path, action="append", default=[], help="PEM of trusted roots (and intermediates); may be repeated")
     ap.add_argument("--log-key", type=Path, help="file of verifier keys of the log, one name+id+key a line")
+    ap.add_argument("--receipt-key", type=Path, action="append", default=[], help="PEM of receivers' keys, or a folder of them; may be repeated")
     ap.add_argument("--unsigned", action="store_true", help="also accept PDFs without a signature (judged by qpdf, mutool and PDF/A alone)")
     ap.add_argument("--require-timestamp", action="store_true", help="every document needs a trusted time stamp (B-T)")
     ap.add_argument("--skip-pdfa", action="store_true", help="do not ask for PDF/A-2b (papers kept as they came)")
@@ -35,10 +37,11 @@ def main() -> int:
     found = [f for p in a.paths for f in (sorted(p.rglob("*")) if p.is_dir() else [p])]
     pdfs = [f for f in found if f.suffix.lower() == ".pdf"]
     proofs = [f for f in found if f.suffix == ".tlog-proof"]
-    if not pdfs and not proofs:
-        print("judge: no PDF and no receipt there", file=sys.stderr)
+    bundles = [f for f in found if f.suffix == ".zip"]
+    if not pdfs and not proofs and not bundles:
+        print("judge: no PDF, receipt or bundle there", file=sys.stderr)
         return 3
-    if pdfs and not a.trust and not a.unsigned:
+    if (pdfs or bundles) and not a.trust and not a.unsigned:
         print("judge: --trust is needed to judge signatures", file=sys.stderr)
         return 4
 
@@ -48,6 +51,8 @@ def main() -> int:
         if pdfs:
             rows = [(f, court.judge(f, a.unsigned)) for f in pdfs]
             wrong += report(rows, ["sigs", *judges.NAMES], a.json)
+        if bundles:
+            wrong += judge_bundles(bundles, a, court, Path(work))
     if proofs:
         if a.log_key is None:
             print("receipts: not judged, --log-key is missing")
@@ -56,8 +61,24 @@ def main() -> int:
             keys = receipts.keys(a.log_key.read_text())
             wrong += report([(f, receipts.judge(f, keys)) for f in proofs], receipts.NAMES, a.json)
     bare = {f.with_suffix(".pdf") for f in proofs}
+    print(f"{len(bundles)} bundles, " if bundles else "", end="")
     print(f"{len(pdfs)} PDF ({len([f for f in pdfs if f not in bare])} without a receipt beside them), {len(proofs)} receipts, {wrong} with a no")
     return 1 if wrong else 0
+
+
+def judge_bundles(bundles: list[Path], a: argparse.Namespace, court: judges.Court, work: Path) -> int:
+    if a.log_key is None:
+        print("bundles: not judged, --log-key is missing")
+        return len(bundles)
+    logs, receivers = receipts.keys(a.log_key.read_text()), evidence.receiver_keys(a.receipt_key)
+    rows = [(f, evidence.judge(f, logs, receivers)) for f in bundles]
+    wrong, inside = report(rows, evidence.NAMES, a.json), []
+    for number, (file, says) in enumerate(rows):
+        if says["zip"] == evidence.YES:
+            folder = work / f"bundle-{number}" / file.stem
+            evidence.unpack(file, folder)
+            inside += [(f, court.judge(f, a.unsigned)) for f in sorted(folder.rglob("*.pdf"))]
+    return wrong + (report(inside, ["sigs", *judges.NAMES], a.json) if inside else 0)
 
 
 def report(rows: list[tuple[Path, dict]], columns: list[str], as_json: bool) -> int:

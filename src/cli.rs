@@ -8,6 +8,7 @@ pub mod check;
 pub mod consent;
 pub mod decoder;
 pub mod deliver;
+pub mod evidence;
 pub mod face;
 pub mod identity;
 pub mod inbox;
@@ -77,6 +78,8 @@ enum Command {
     Sign(Box<sign::Args>),
     /// Verify signed PDFs, receipts and whole station folders, offline.
     Verify(verify::Args),
+    /// Put all that proves what became of a dossier into one file, for a court or for the recipient.
+    Evidence(evidence::Args),
     /// The transparency log: append, prove, check.
     #[command(subcommand)]
     Log(log::Command),
@@ -131,6 +134,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Assemble(args) => assemble::run(&args),
         Command::Sign(args) => sign::run(*args).await,
         Command::Verify(args) => verify::run(args, station).await,
+        Command::Evidence(args) => evidence::run(args, station).await,
         Command::Log(command) => log::run(&command),
         Command::Serve(args) => serve::run(args, station).await,
         Command::Inbox(command) => inbox::run(command, station).await,

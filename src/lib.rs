@@ -41,6 +41,7 @@ pub mod steps;
 // Engine: it alone moves dossiers.
 pub mod courier;
 pub mod engine;
+pub mod evidence;
 pub mod ledger;
 pub mod publish;
 pub mod watch;

@@ -3,12 +3,14 @@
 //! The exit code is that of the worst file: a refuted one before one that cannot be read, that before one that cannot be
 //! judged.
 
+mod bundle;
 mod delivery;
 mod judged;
 mod table;
 
 use super::assemble::{UNWRITABLE, write_whole};
 use super::log::load_keys;
+use crate::evidence::Trust;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::UNREADABLE;
 use crate::seal::evidence::fetch::Online;
@@ -24,12 +26,13 @@ use std::path::{Path, PathBuf};
 /// What to verify, and whom to trust.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  hoso verify ket-qua.pdf --trust anchors --log-keys anchors/log\n  \
+    hoso verify chung-cu.zip --trust anchors --log-key anchors/log --receipt-key anchors/receipts\n  \
     hoso verify ket-qua.pdf --report bien-ban-kiem-tra.pdf\n  hoso verify out/ --station /srv/hoso\n\n\
     Exit code: 0 valid, 4 indeterminate (no signature, nobody to trust, no evidence of revocation), 5 invalid,\n\
     2 written wrongly, 1 a file, the trust folder or keys cannot be read. Of several files the worst counts:\n\
     5, then 1, then 4.")]
 pub struct Args {
-    /// Signed PDFs, wallet receipts (*.receipt), or folders of them; X.tlog-proof beside X.pdf is checked together
+    /// Signed PDFs, evidence bundles (*.zip), wallet receipts (*.receipt), or folders of PDFs and receipts; X.tlog-proof beside X.pdf is checked together
     /// with it. Left out: the station's out/.
     paths: Vec<PathBuf>,
     /// Folder of trusted roots (*.pem), revocation lists (*.crl), OCSP answers (*.ocsp) and policy.toml, or a station's
@@ -37,10 +40,10 @@ pub struct Args {
     #[arg(long, value_name = "DIR", visible_alias = "anchors")]
     trust: Option<PathBuf>,
     /// Public keys of trusted logs: a line, a file of lines, or a folder of such files; otherwise the station's.
-    #[arg(long)]
+    #[arg(long, visible_alias = "log-key")]
     log_keys: Vec<String>,
     /// Keys of wallets that receipts may be signed with, PEM files or a folder of them; otherwise the station's.
-    #[arg(long)]
+    #[arg(long, visible_alias = "receipt-key")]
     receipt_keys: Vec<PathBuf>,
     /// Judge as of this time (RFC 3339) in place of now: certificates must have been valid then, and what was revoked
     /// later does not count.
@@ -110,7 +113,7 @@ fn judge_all(args: &Args, station: Option<&Path>, handle: tokio::runtime::Handle
         }
     }
     let alone = matches!((&paths[..], &files[..]), ([path], [file]) if path == file);
-    if args.report.is_some() && !alone {
+    if args.report.is_some() && !(alone && files.iter().all(|f| !bundle::is_one(f))) {
         eprintln!("hoso: --report: chỉ dùng với một tệp PDF / is for one PDF");
         return Ok(USAGE);
     }
@@ -125,7 +128,10 @@ fn judge_all(args: &Args, station: Option<&Path>, handle: tokio::runtime::Handle
     }
     for file in &files {
         let name = shown_name(file, &paths);
-        if file.extension().is_some_and(|e| e == delivery::EXTENSION) {
+        if bundle::is_one(file) {
+            let trust = Trust { seals: question, logs: &keys, receivers: &receipt_keys };
+            run.bundle(file, &name, bundle::judge(file, &trust));
+        } else if file.extension().is_some_and(|e| e == delivery::EXTENSION) {
             run.receipt(file, &name, delivery::judge(file, &receipt_keys));
         } else {
             run.pdf(file, &name, judged::judge(file, &question, &keys, shown))?;
@@ -152,6 +158,15 @@ struct Printed<'a> {
     report: &'a Report,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<&'a crate::log::receipt::ReceiptVerdict>,
+}
+
+/// The same for a bundle.
+#[derive(Serialize)]
+struct PrintedBundle<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a Path>,
+    #[serde(flatten)]
+    report: &'a crate::evidence::Report,
 }
 
 impl Run<'_> {
@@ -192,6 +207,21 @@ impl Run<'_> {
         self.codes.push(verdict.verdict().exit_code());
     }
 
+    fn bundle(&mut self, file: &Path, name: &str, judged: Outcome<crate::evidence::Report>) {
+        let report = match judged {
+            Ok(report) => report,
+            Err(fault) => return self.unreadable(file, name, &fault),
+        };
+        if self.args.json {
+            let printed = PrintedBundle { file: (!self.alone).then_some(file), report: &report };
+            print_line(&printed);
+        } else if self.alone {
+            print!("{}", bundle::one(name, &report));
+        }
+        self.listing.bundle(name, &report, self.args.details);
+        self.codes.push(report.verdict.exit_code());
+    }
+
     /// A file that cannot be read is not proven; the others are judged all the same.
     fn unreadable(&mut self, file: &Path, name: &str, fault: &Fault) {
         if self.args.json {
@@ -216,7 +246,7 @@ impl Run<'_> {
             eprintln!("hoso: {nothing}");
             return Ok(Verdict::Indeterminate.exit_code());
         }
-        let told = self.args.json || (self.alone && self.listing.has_pdf());
+        let told = self.args.json || (self.alone && self.listing.is_told());
         if !told {
             print!("{}", self.listing.render());
         }

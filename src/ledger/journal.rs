@@ -1,5 +1,6 @@
 //! The journal: one entry for every change of a run, each carrying the digest of the one before it.
 
+use super::JournalEntry;
 use crate::digest::Blake3;
 use rusqlite::{Connection, params};
 
@@ -43,6 +44,29 @@ pub(super) fn append(db: &Connection, entry: &Entry<'_>) -> rusqlite::Result<()>
     db.prepare_cached("UPDATE run SET journal = ?2 WHERE id = ?1")?
         .execute([&entry.run.0[..], &digest.0[..]])?;
     Ok(())
+}
+
+/// The whole chain of one run, as it stands.
+pub(super) fn chain(db: &Connection, run: &Blake3) -> rusqlite::Result<Vec<JournalEntry>> {
+    db.prepare(
+        "SELECT run, entry, kind, step, input, output, at, worker, prev, digest FROM journal WHERE run = ?1
+         ORDER BY entry",
+    )?
+    .query_map([&run.0[..]], |row| {
+        Ok(JournalEntry {
+            run: blake3(row.get(0)?),
+            entry: row.get(1)?,
+            kind: row.get(2)?,
+            step: row.get(3)?,
+            input: blake3(row.get(4)?),
+            output: blake3(row.get(5)?),
+            at: row.get(6)?,
+            worker: row.get(7)?,
+            prev: blake3(row.get(8)?),
+            digest: blake3(row.get(9)?),
+        })
+    })?
+    .collect()
 }
 
 /// Walks every chain; gives the number of entries, or the first place where one does not hold.

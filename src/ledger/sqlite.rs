@@ -4,6 +4,7 @@
 pub mod consent;
 pub mod hand;
 mod listener;
+mod extract;
 mod outbox;
 mod readings;
 mod runs;

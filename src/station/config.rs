@@ -37,6 +37,9 @@ pub struct Config {
     pub pace: crate::deliver::pace::PaceRule,
     /// The wallet issuer.
     pub issuer: Option<IssuerConfig>,
+    /// What evidence bundles show.
+    #[serde(default)]
+    pub evidence: EvidenceConfig,
     /// Who is delivered to, by name.
     #[serde(default)]
     pub recipients: BTreeMap<String, RecipientConfig>,
@@ -105,6 +108,25 @@ pub struct IssuerConfig {
     pub certificates: Option<String>,
     /// The public address, where `hoso serve` is not told another one.
     pub public_url: Option<String>,
+}
+
+/// `[evidence]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct EvidenceConfig {
+    /// How bundles name their dossier.
+    pub code: ShownCode,
+}
+
+/// How evidence bundles name their dossier.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShownCode {
+    /// By its code.
+    #[default]
+    Plain,
+    /// By SHA-256 of its code; the portal's answers, which hold the code, stay out.
+    Hashed,
 }
 
 /// `[timestamp]`

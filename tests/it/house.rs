@@ -20,7 +20,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("crafts", &["chip", "deliver", "log", "pdf", "scan", "seal"]),
     ("station", &["station", "training"]),
     ("steps", &["dossier", "pipeline", "steps"]),
-    ("engine", &["courier", "engine", "ledger", "publish", "watch", "work", "workshop"]),
+    ("engine", &["courier", "engine", "evidence", "ledger", "publish", "watch", "work", "workshop"]),
     ("doors", &["cli", "serve", "main"]),
 ];
 /// Inside the crafts only so.
@@ -280,7 +280,7 @@ fn string_after(block: &str, key: &str) -> String {
 }
 
 /// What is typed on the slips and written on the chips: names in three spellings, numbers, birthdays, phones, places.
-fn personal_values() -> BTreeSet<String> {
+pub(crate) fn personal_values() -> BTreeSet<String> {
     let mut values = BTreeSet::new();
     for path in files(&samples()) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -331,7 +331,7 @@ fn folded(text: &str) -> String {
     text.replace('đ', "d").replace('Đ', "D").nfd().filter(char::is_ascii).collect()
 }
 
-fn holds(bytes: &[u8], value: &str) -> bool {
+pub(crate) fn holds(bytes: &[u8], value: &str) -> bool {
     bytes.windows(value.len()).any(|w| w == value.as_bytes())
 }
 
@@ -342,7 +342,7 @@ fn twelve_digits(text: &str) -> Vec<&str> {
         .collect()
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     for path in files(from) {
         let target = to.join(path.strip_prefix(from).unwrap());
         fs::create_dir_all(target.parent().unwrap()).unwrap();
@@ -351,7 +351,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// Chip readings for the three people whose cards are in the samples; needs the openssl command line.
-fn mint_readings(ground: &Playground, input: &Path) -> usize {
+pub(crate) fn mint_readings(ground: &Playground, input: &Path) -> usize {
     let keys = ground.station().join("keys");
     let mut minted = 0;
     for batch in ["batch-3", "batch-4", "batch-5"] {

@@ -17,6 +17,7 @@ mod chip_card;
 mod chip_reading;
 mod deliver;
 mod engine;
+mod evidence;
 mod house;
 mod http_signature_judge;
 mod issuer;

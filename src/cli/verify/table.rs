@@ -17,6 +17,7 @@ pub(super) struct Listing {
     notes: String,
     not_checked: BTreeMap<String, usize>,
     pdfs: usize,
+    bundles: usize,
     judged: usize,
     proven: usize,
 }
@@ -75,9 +76,25 @@ impl Listing {
         }
     }
 
-    /// Whether a PDF was judged, besides receipts and what cannot be read.
-    pub(super) fn has_pdf(&self) -> bool {
-        self.pdfs > 0
+    pub(super) fn bundle(&mut self, name: &str, report: &crate::evidence::Report, details: bool) {
+        let good = report.verdict == Verdict::Valid;
+        self.bundles += 1;
+        self.judged += 1;
+        self.proven += usize::from(good);
+        let word = told::conclusion(report.verdict);
+        self.table
+            .push([name, "gói chứng cứ / evidence bundle", "-", "-", "-", word].map(str::to_owned).to_vec());
+        for gap in &report.not_checked {
+            *self.not_checked.entry(gap.clone()).or_default() += 1;
+        }
+        if details || !good {
+            self.notes.push_str(&format!("\n{name}\n{}", super::bundle::explain(report)));
+        }
+    }
+
+    /// Whether a file was judged of which everything is told where it is alone.
+    pub(super) fn is_told(&self) -> bool {
+        self.pdfs + self.bundles > 0
     }
 
     pub(super) fn render(&self) -> String {

@@ -1,0 +1,615 @@
+//! Judges a bundle with the network off.
+//!
+//! | verdict | when |
+//! |---|---|
+//! | valid | everything that the manifest lists is there and is what it was, everything was checked against keys and roots from outside, all of it holds and speaks of the same documents, and nothing that ought to be there is missing |
+//! | indeterminate | nothing is disproved, and something is missing or could not be checked; each is named |
+//! | invalid | something is disproved: changed, added, forged, or contradicting something else in the bundle |
+//!
+//! `claims/` is never trusted: its keys and certificates are held against the manifest's digests and against nothing else.
+
+use super::archive::{self, Archive};
+use super::journal::{self, Line};
+use super::manifest::{
+    self, Chain, Delivery, Document, MANIFEST, MAX_MANIFEST, Manifest, NOTE, Named, Run, SUMS, What, sums,
+};
+use crate::deliver::portal::SyncReceipt;
+use crate::deliver::receipt::{self, open_receipt};
+use crate::deliver::wire_key::VerifyingKey;
+use crate::digest::{Blake3, Digests, Sha256};
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::log::VerifierKey;
+use crate::log::note::Signed;
+use crate::log::receipt::{self as log_receipt, ReceiptOutcome};
+use crate::seal::verify::report::Reason;
+use crate::seal::verify::{self, Question, Verdict};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Seek};
+
+/// Whom a verifier trusts; all of it from outside the bundle.
+#[derive(Clone, Copy)]
+pub struct Trust<'a> {
+    /// What sealed documents are judged by.
+    pub seals: Question<'a>,
+    /// Keys of logs, which sign manifests, too.
+    pub logs: &'a [VerifierKey],
+    /// Keys of receivers.
+    pub receivers: &'a [VerifyingKey],
+}
+
+/// A judged bundle, as `hoso verify --json` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The conclusion.
+    pub verdict: Verdict,
+    /// `evidence`.
+    pub kind: &'static str,
+    /// Which dossier, as the manifest says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dossier: Option<Named>,
+    /// The office that made the bundle, as the manifest says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub office: Option<String>,
+    /// The state it shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<String>,
+    /// What the signature over the manifest is worth.
+    pub manifest: Verdict,
+    /// Every document.
+    pub documents: Vec<Judged>,
+    /// Every delivery.
+    pub deliveries: Vec<JudgedDelivery>,
+    /// How many entries of the journal were checked.
+    pub journal_entries: u64,
+    /// Why, the weightiest first.
+    pub reasons: Vec<Finding>,
+    /// What nobody checked, and does not weigh.
+    pub not_checked: BTreeSet<String>,
+}
+
+/// A document of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Judged {
+    /// Its entry.
+    pub entry: String,
+    /// Its digest.
+    pub sha256: Sha256,
+    /// What its signatures are worth; absent where it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seal: Option<verify::Report>,
+    /// What its receipt of the log is worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<Verdict>,
+    /// When the log's office says that it was issued, where the receipt holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logged: Option<String>,
+}
+
+/// A delivery of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JudgedDelivery {
+    /// Name of the recipient at the station.
+    pub recipient: String,
+    /// The delivery.
+    pub id: Sha256,
+    /// `push` or `portal`.
+    pub by: String,
+    /// What its receipt is worth; absent where nothing can be concluded from it: a portal signs nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Verdict>,
+    /// When the receiver had it, as it signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<String>,
+}
+
+/// One reason.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// What it weighs.
+    pub weight: Verdict,
+    /// The entry, run or delivery that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// Stable.
+    pub code: String,
+    /// Vietnamese.
+    pub vi: String,
+    /// English.
+    pub en: String,
+}
+
+/// Judges a bundle.
+///
+/// # Errors
+/// [`archive::NOT_AN_ARCHIVE`] for a file that is no zip at all. Whatever else is wrong is in the report.
+pub fn check<R: Read + Seek>(file: R, trust: &Trust<'_>) -> Outcome<Report> {
+    let mut judge = Judge { trust, report: Report::new(), logs: BTreeMap::new() };
+    match judge.bundle(file) {
+        Err(fault) if *fault.code == archive::NOT_AN_ARCHIVE => return Err(fault),
+        Err(fault) => judge.found(Verdict::Invalid, fault.place.clone().as_deref(), &fault),
+        Ok(()) => {}
+    }
+    Ok(judge.report.conclude())
+}
+
+impl Report {
+    fn new() -> Self {
+        Report {
+            verdict: Verdict::Valid,
+            kind: "evidence",
+            dossier: None,
+            office: None,
+            as_of: None,
+            manifest: Verdict::Indeterminate,
+            documents: Vec::new(),
+            deliveries: Vec::new(),
+            journal_entries: 0,
+            reasons: Vec::new(),
+            not_checked: BTreeSet::new(),
+        }
+    }
+
+    fn conclude(mut self) -> Self {
+        self.reasons.sort_by(|a, b| b.weight.cmp(&a.weight));
+        self.reasons.truncate(MAX_REASONS);
+        self.verdict = self.reasons.first().map_or(Verdict::Valid, |f| f.weight).max(self.manifest);
+        self
+    }
+}
+
+struct Judge<'a> {
+    trust: &'a Trust<'a>,
+    report: Report,
+    /// The log that a document's receipt is of, by the entry of the receipt.
+    logs: BTreeMap<String, String>,
+}
+
+impl Judge<'_> {
+    fn bundle<R: Read + Seek>(&mut self, file: R) -> Outcome<()> {
+        let mut archive = Archive::open(file)?;
+        let there: BTreeMap<String, archive::Entry> =
+            archive.entries().iter().map(|e| (e.name.clone(), e.clone())).collect();
+        let Some(entry) = there.get(MANIFEST) else {
+            self.say(Verdict::Indeterminate, Some(MANIFEST), &TAKEN_OUT);
+            return Ok(());
+        };
+        let bytes = archive.read(entry, MAX_MANIFEST)?;
+        let manifest = Manifest::parse(&bytes)?;
+        self.report.dossier = Some(manifest.dossier.clone());
+        self.report.office = Some(manifest.office.clone());
+        self.report.as_of = Some(manifest.as_of.clone());
+        match there.get(NOTE) {
+            None => self.say(Verdict::Indeterminate, Some(NOTE), &TAKEN_OUT),
+            Some(entry) => {
+                let note = archive.read(entry, crate::log::note::MAX_NOTE as u64)?;
+                self.signature(&bytes, &String::from_utf8_lossy(&note))?;
+            }
+        }
+        for name in there.keys().filter(|n| ![MANIFEST, NOTE].contains(&n.as_str())) {
+            if manifest.entry(name).is_none() {
+                self.say(Verdict::Invalid, Some(name), &ADDED);
+            }
+        }
+        self.consistent(&manifest);
+        let mut small = BTreeMap::new();
+        for listed in &manifest.entries {
+            let Some(entry) = there.get(&listed.name) else {
+                self.say(Verdict::Indeterminate, Some(&listed.name), &TAKEN_OUT);
+                continue;
+            };
+            if matches!(listed.what, What::Document) {
+                continue;
+            }
+            let bytes = archive.read(entry, limit(listed.what))?;
+            if self.is_listed(&bytes, listed) {
+                small.insert(listed.name.as_str(), bytes);
+            }
+        }
+        if small.get(SUMS).is_some_and(|text| {
+            *text != sums(manifest.entries.iter().map(|e| (e.name.as_str(), e.sha256))).into_bytes()
+        }) {
+            self.say(Verdict::Invalid, Some(SUMS), &CONTRADICTS);
+        }
+        for batch in &manifest.batches {
+            self.journal(batch, &small);
+        }
+        for run in &manifest.runs {
+            let lines = self.journal(&run.chain, &small);
+            if let Some(lines) = &lines
+                && journal::record(lines) != Some(run.record)
+            {
+                self.say(Verdict::Invalid, run.chain.journal.as_deref(), &CONTRADICTS);
+            }
+            for document in &run.documents {
+                let listed = manifest.entry(&document.entry);
+                let bytes = match (there.get(&document.entry), listed) {
+                    (Some(entry), Some(listed)) => {
+                        let bytes = archive.read(entry, archive::MAX_ENTRY)?;
+                        self.is_listed(&bytes, listed).then_some(bytes)
+                    }
+                    _ => None,
+                };
+                self.document(document, bytes.as_deref(), &small);
+            }
+            for delivery in &run.deliveries {
+                self.delivery(&manifest, run, delivery, lines.as_deref(), &small);
+            }
+        }
+        self.unread_documents(&mut archive, &there, &manifest)?;
+        self.missing(&manifest);
+        Ok(())
+    }
+
+    fn signature(&mut self, manifest: &[u8], note: &str) -> Outcome<()> {
+        match manifest::signed_by(manifest, note, self.trust.logs)? {
+            Signed::By => self.report.manifest = Verdict::Valid,
+            Signed::Bad => {
+                self.report.manifest = Verdict::Invalid;
+                self.say(Verdict::Invalid, Some(NOTE), &FORGED);
+            }
+            Signed::UnknownKey => self.say(Verdict::Indeterminate, Some(NOTE), &STATION_UNKNOWN),
+        }
+        Ok(())
+    }
+
+    /// Names stand once, and what the runs refer to is listed as what it is.
+    fn consistent(&mut self, manifest: &Manifest) {
+        let mut names = BTreeSet::new();
+        let twice = manifest.entries.iter().find(|e| !names.insert(e.name.as_str()));
+        let is = |name: &str, what: What| manifest.entry(name).is_some_and(|e| e.what == what);
+        let refers = |run: &Run| {
+            let journal = run.chain.journal.iter().all(|n| is(n, What::Journal));
+            let originals = run.originals.iter().all(|n| is(n, What::Originals));
+            let identity = run.identity.iter().all(|n| is(n, What::Identity));
+            let documents = run.documents.iter().all(|d| {
+                let same = manifest.entry(&d.entry).is_some_and(|e| {
+                    e.what == What::Document && e.sha256 == d.digests.sha256 && e.size == d.digests.size
+                });
+                same && d.log_receipt.iter().all(|n| is(n, What::LogReceipt))
+            });
+            let deliveries = run.deliveries.iter().all(|d| {
+                let what = if d.by == PORTAL { What::PortalAnswers } else { What::PushReceipt };
+                d.receipt.iter().all(|n| is(n, what))
+            });
+            journal && originals && identity && documents && deliveries
+        };
+        if twice.is_some() || !manifest.runs.iter().all(refers) {
+            self.say(Verdict::Invalid, Some(MANIFEST), &CONTRADICTS);
+        }
+    }
+
+    fn is_listed(&mut self, bytes: &[u8], listed: &manifest::Entry) -> bool {
+        let same = bytes.len() as u64 == listed.size && Sha256::of(bytes) == listed.sha256;
+        if !same {
+            self.say(Verdict::Invalid, Some(&listed.name), &ALTERED);
+        }
+        same
+    }
+
+    fn journal(&mut self, chain: &Chain, small: &BTreeMap<&str, Vec<u8>>) -> Option<Vec<Line>> {
+        let name = chain.journal.as_deref()?;
+        match chain.check(small.get(name)?) {
+            Ok(lines) => {
+                self.report.journal_entries += lines.len() as u64;
+                Some(lines)
+            }
+            Err(fault) => {
+                self.found(Verdict::Invalid, Some(name), &fault);
+                None
+            }
+        }
+    }
+
+    fn document(&mut self, document: &Document, bytes: Option<&[u8]>, small: &BTreeMap<&str, Vec<u8>>) {
+        let mut judged = Judged {
+            entry: document.entry.clone(),
+            sha256: document.digests.sha256,
+            seal: None,
+            log: None,
+            logged: None,
+        };
+        if let Some(bytes) = bytes {
+            if Digests::of(bytes) != document.digests {
+                self.say(Verdict::Invalid, Some(&document.entry), &CONTRADICTS);
+            }
+            let record = verify::verify(bytes, &self.trust.seals);
+            let report = verify::Report::of(&record, self.trust.seals.anchors.policy());
+            for gap in record.signatures.iter().flat_map(|s| &s.not_checked) {
+                self.not_checked(&gap.vi, &gap.en);
+            }
+            let weighty = report.reasons.first().filter(|_| report.verdict != Verdict::Valid);
+            if let Some(Reason { code, vi, en }) = weighty {
+                self.report.reasons.push(Finding {
+                    weight: report.verdict,
+                    about: Some(document.entry.clone()),
+                    code: code.clone(),
+                    vi: vi.clone(),
+                    en: en.clone(),
+                });
+            } else if report.verdict != Verdict::Valid {
+                self.say(report.verdict, Some(&document.entry), &verify::NO_SIGNATURE);
+            }
+            judged.seal = Some(report);
+        }
+        let receipt = document.log_receipt.as_deref().and_then(|n| Some((n, small.get(n)?)));
+        if let Some((name, text)) = receipt {
+            let verdict =
+                log_receipt::verify(&String::from_utf8_lossy(text), &document.digests, self.trust.logs);
+            self.report.not_checked.extend(verdict.not_checked.iter().map(|gap| (*gap).to_owned()));
+            let weight = log_weight(verdict.outcome);
+            if weight != Verdict::Valid {
+                let code = if weight == Verdict::Invalid { &RECEIPT_REFUTED } else { &RECEIPT_OPEN };
+                self.report.reasons.push(Finding {
+                    weight,
+                    about: Some(name.to_owned()),
+                    code: code.id.into(),
+                    vi: verdict.vi.into(),
+                    en: verdict.en.into(),
+                });
+            } else {
+                judged.logged = verdict.statement.map(|s| s.issued_at);
+                self.logs.extend(verdict.origin.map(|origin| (name.to_owned(), origin)));
+            }
+            judged.log = Some(weight);
+        }
+        self.report.documents.push(judged);
+    }
+
+    fn delivery(
+        &mut self,
+        manifest: &Manifest,
+        run: &Run,
+        delivery: &Delivery,
+        lines: Option<&[Line]>,
+        small: &BTreeMap<&str, Vec<u8>>,
+    ) {
+        let mut judged = JudgedDelivery {
+            recipient: delivery.recipient.clone(),
+            id: delivery.id,
+            by: delivery.by.clone(),
+            receipt: None,
+            received_at: None,
+        };
+        let receipt = delivery.receipt.as_deref().and_then(|n| Some((n, small.get(n)?)));
+        if let Some((name, bytes)) = receipt {
+            if let Some(lines) = lines
+                && delivery.journaled != journal::receipted(lines, &delivery.id.0, &Blake3::of(bytes))
+            {
+                self.say(Verdict::Invalid, Some(name), &CONTRADICTS);
+            }
+            if delivery.by == PORTAL {
+                self.portal(manifest, run, name, bytes);
+            } else {
+                judged.receipt = Some(self.push(run, delivery, name, bytes, &mut judged.received_at));
+            }
+        }
+        self.report.deliveries.push(judged);
+    }
+
+    fn portal(&mut self, manifest: &Manifest, run: &Run, name: &str, bytes: &[u8]) {
+        let Ok(receipt) = serde_json::from_slice::<SyncReceipt>(bytes) else {
+            return self.say(Verdict::Invalid, Some(name), &RECEIPT_REFUTED);
+        };
+        let other = matches!(&manifest.dossier, Named::Code(code) if *code != receipt.dossier);
+        let hashed = matches!(&manifest.dossier, Named::CodeSha256(code) if *code != Sha256::of(receipt.dossier.as_bytes()));
+        if other || hashed {
+            self.say(Verdict::Invalid, Some(name), &CONTRADICTS);
+        }
+        // The delivery's name follows from status and documents: where it does, the answers are about these very documents.
+        let documents: String = run.documents.iter().map(|d| d.digests.sha256.to_string()).collect();
+        let content = Sha256::of(format!("{}{documents}", receipt.status).as_bytes());
+        let follows = run.deliveries.iter().filter(|d| d.receipt.as_deref() == Some(name)).any(|d| {
+            crate::deliver::outbox::delivery_id(&d.recipient, &receipt.dossier, &content, 1) == d.id
+        });
+        if !follows {
+            self.not_checked(
+                "trả lời của cổng có phải về đúng các tài liệu này",
+                "whether the portal's answers are about these very documents",
+            );
+        }
+        self.not_checked(
+            "trả lời của cổng: không có chữ ký, chỉ lưu lại",
+            "the portal's answers: they are unsigned and only kept",
+        );
+    }
+
+    fn push(
+        &mut self,
+        run: &Run,
+        delivery: &Delivery,
+        name: &str,
+        bytes: &[u8],
+        received_at: &mut Option<String>,
+    ) -> Verdict {
+        let receipt = match open_receipt(bytes, self.trust.receivers) {
+            Ok(receipt) => receipt,
+            Err(fault) if *fault.code == receipt::UNKNOWN_KEY => {
+                self.say(Verdict::Indeterminate, Some(name), &RECEIPT_OPEN);
+                return Verdict::Indeterminate;
+            }
+            Err(_) => {
+                self.say(Verdict::Invalid, Some(name), &RECEIPT_REFUTED);
+                return Verdict::Invalid;
+            }
+        };
+        let document = run.documents.iter().find(|d| Some(d.digests.sha256) == delivery.document);
+        let Some(document) = document else {
+            self.say(Verdict::Indeterminate, Some(name), &CONTRADICTS);
+            return Verdict::Indeterminate;
+        };
+        let about = receipt.sha256 == document.digests.sha256 && receipt.size == document.digests.size;
+        if receipt.delivery_id != delivery.id || !about {
+            self.say(Verdict::Invalid, Some(name), &CONTRADICTS);
+            return Verdict::Invalid;
+        }
+        *received_at = Some(receipt.received_at.to_string());
+        Verdict::Valid
+    }
+
+    /// Documents that no run refers to are held against the manifest all the same.
+    fn unread_documents<R: Read + Seek>(
+        &mut self,
+        archive: &mut Archive<R>,
+        there: &BTreeMap<String, archive::Entry>,
+        manifest: &Manifest,
+    ) -> Outcome<()> {
+        let referred: BTreeSet<&str> =
+            manifest.runs.iter().flat_map(|r| &r.documents).map(|d| d.entry.as_str()).collect();
+        for listed in manifest.entries.iter().filter(|e| e.what == What::Document) {
+            if let Some(entry) = there.get(&listed.name).filter(|_| !referred.contains(listed.name.as_str()))
+            {
+                let bytes = archive.read(entry, archive::MAX_ENTRY)?;
+                self.is_listed(&bytes, listed);
+                self.say(Verdict::Invalid, Some(&listed.name), &CONTRADICTS);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the station itself says is not there.
+    fn missing(&mut self, manifest: &Manifest) {
+        for missing in &manifest.missing {
+            if missing.due {
+                let about = format!("{} {}", missing.what, missing.run.short());
+                self.report.reasons.push(Finding {
+                    weight: Verdict::Indeterminate,
+                    about: Some(about),
+                    code: INCOMPLETE.id.into(),
+                    vi: missing.vi.clone(),
+                    en: missing.en.clone(),
+                });
+            } else {
+                self.not_checked(&missing.vi, &missing.en);
+            }
+        }
+        if manifest.runs.iter().any(|run| run.identity.is_some()) {
+            self.not_checked(
+                "kết luận về thẻ: chữ ký trên EF.SOD không được kiểm lại ở đây",
+                "the verdict on the card: the signature on EF.SOD is not judged again here",
+            );
+        }
+    }
+
+    fn not_checked(&mut self, vi: &str, en: &str) {
+        self.report.not_checked.insert(format!("{vi} / {en}"));
+    }
+
+    fn say(&mut self, weight: Verdict, about: Option<&str>, code: &'static Code) {
+        self.found(weight, about, &Fault::new(code));
+    }
+
+    fn found(&mut self, weight: Verdict, about: Option<&str>, fault: &Fault) {
+        let en = match &fault.detail {
+            Some(detail) => format!("{} ({detail})", fault.code.en),
+            None => fault.code.en.to_owned(),
+        };
+        self.report.reasons.push(Finding {
+            weight,
+            about: about.map(str::to_owned),
+            code: fault.code.id.into(),
+            vi: fault.code.vi.into(),
+            en,
+        });
+    }
+}
+
+/// What an outcome of a log receipt weighs.
+fn log_weight(outcome: ReceiptOutcome) -> Verdict {
+    match outcome {
+        ReceiptOutcome::Proven => Verdict::Valid,
+        ReceiptOutcome::UnknownLogKey => Verdict::Indeterminate,
+        _ => Verdict::Invalid,
+    }
+}
+
+fn limit(what: What) -> u64 {
+    match what {
+        What::LogReceipt => log_receipt::MAX_RECEIPT as u64,
+        What::PushReceipt | What::PortalAnswers => 4 << 20,
+        What::Journal => journal::MAX_EXTRACT,
+        What::Document => archive::MAX_ENTRY,
+        _ => 16 << 20,
+    }
+}
+
+const PORTAL: &str = "portal";
+const MAX_REASONS: usize = 256;
+
+/// A code of this file: about the bundle, with one remedy.
+const fn spoilt(id: &'static str, vi: &'static str, en: &'static str) -> Code {
+    Code {
+        id,
+        class: Class::Input,
+        vi,
+        en,
+        remedy_vi: "Không dùng gói này làm căn cứ; xin lại gói từ cơ quan đã lập",
+        remedy_en: "do not rely on this bundle; ask whoever made it for it again",
+    }
+}
+
+/// An entry that is not what the manifest says.
+pub const ALTERED: Code = spoilt(
+    "EVID-021",
+    "Mục trong gói đã bị sửa so với bản kê",
+    "the entry is not the one that the manifest lists",
+);
+/// An entry that is gone.
+pub const TAKEN_OUT: Code =
+    spoilt("EVID-022", "Mục này không còn trong gói", "this entry is gone from the bundle");
+/// An entry that nobody listed.
+pub const ADDED: Code = spoilt(
+    "EVID-023",
+    "Mục này được thêm vào gói, bản kê không có",
+    "this entry was put into the bundle; the manifest does not list it",
+);
+/// A forged signature over the manifest.
+pub const FORGED: Code = spoilt(
+    "EVID-024",
+    "Chữ ký của trạm trên bản kê không đúng",
+    "the station's signature over the manifest is not good",
+);
+/// Two things in the bundle that contradict one another.
+pub const CONTRADICTS: Code = spoilt(
+    "EVID-025",
+    "Mục này mâu thuẫn với phần khác của gói",
+    "this contradicts something else in the bundle",
+);
+/// A receipt that does not hold.
+pub const RECEIPT_REFUTED: Code = spoilt("EVID-026", "Biên nhận không đúng", "the receipt does not hold");
+
+/// A code for what could not be checked.
+const fn open(id: &'static str, vi: &'static str, en: &'static str) -> Code {
+    Code {
+        id,
+        class: Class::Setup,
+        vi,
+        en,
+        remedy_vi: "Chỉ tới khóa lấy từ nguồn tin cậy: --trust, --log-key, --receipt-key hoặc --station",
+        remedy_en: "point to keys from a source that you trust: --trust, --log-key, --receipt-key or --station",
+    }
+}
+
+/// Nobody trusted signed the manifest.
+pub const STATION_UNKNOWN: Code =
+    open("EVID-027", "Không có khóa tin cậy nào ký bản kê", "no trusted key signed the manifest");
+/// A receipt that could not be checked.
+pub const RECEIPT_OPEN: Code = open(
+    "EVID-028",
+    "Chưa kiểm tra được biên nhận: không có khóa tin cậy của nơi ký",
+    "the receipt could not be checked: no trusted key of whoever signed it was given",
+);
+/// The station says that something is missing.
+pub const INCOMPLETE: Code = open("EVID-029", "Chứng cứ chưa đủ", "the evidence is not complete");
+/// Every code of this file.
+pub const CODES: &[&Code] = &[
+    &ALTERED,
+    &TAKEN_OUT,
+    &ADDED,
+    &FORGED,
+    &CONTRADICTS,
+    &RECEIPT_REFUTED,
+    &STATION_UNKNOWN,
+    &RECEIPT_OPEN,
+    &INCOMPLETE,
+];

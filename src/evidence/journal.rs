@@ -1,0 +1,173 @@
+//! An extract of the journal: the chain of one run, one JSON object a line, whose digests anyone can compute again.
+//!
+//! An entry's digest is BLAKE3 over these parts, each preceded by its length (8 bytes, big-endian): `hoso journal v1`, run
+//! (32 bytes), entry (4, big-endian), kind, step (4), input (32), output (32), at (8, big-endian, ms), worker, and the digest
+//! of the entry before (32; zeros for the first). `input` and `output` name the record before and after by BLAKE3; of
+//! `receipted` and `dead`, the parcel and its receipt.
+
+use crate::digest::Blake3;
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::ledger::JournalEntry;
+use serde::{Deserialize, Serialize};
+
+/// Longest extract that is read, bytes.
+pub const MAX_EXTRACT: u64 = 64 << 20;
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The run.
+    pub run: Blake3,
+    /// Its place, from 0.
+    pub entry: u32,
+    /// What happened: `admitted`, `step`, `receipted`, ...
+    pub kind: String,
+    /// The step it was at.
+    pub step: u32,
+    /// The record before; the parcel of `receipted` and `dead`.
+    pub input: Blake3,
+    /// The record after; the receipt of `receipted`.
+    pub output: Blake3,
+    /// When, ms since 1970 in UTC.
+    pub at: i64,
+    /// Which process.
+    pub worker: String,
+    /// Digest of the entry before.
+    pub prev: Blake3,
+    /// Digest of this one.
+    pub digest: Blake3,
+}
+
+impl From<JournalEntry> for Line {
+    fn from(e: JournalEntry) -> Self {
+        Line {
+            run: e.run,
+            entry: e.entry,
+            kind: e.kind,
+            step: e.step,
+            input: e.input,
+            output: e.output,
+            at: e.at,
+            worker: e.worker,
+            prev: e.prev,
+            digest: e.digest,
+        }
+    }
+}
+
+impl Line {
+    /// Its digest, computed from the rest.
+    fn computed(&self) -> Blake3 {
+        let parts: [&[u8]; 9] = [
+            &self.run.0,
+            &self.entry.to_be_bytes(),
+            self.kind.as_bytes(),
+            &self.step.to_be_bytes(),
+            &self.input.0,
+            &self.output.0,
+            &self.at.to_be_bytes(),
+            self.worker.as_bytes(),
+            &self.prev.0,
+        ];
+        Blake3::of_parts("hoso journal v1", &parts)
+    }
+}
+
+/// The extract of a chain.
+pub fn write(lines: &[Line]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for line in lines {
+        out.extend(serde_json::to_vec(line).unwrap_or_default());
+        out.push(b'\n');
+    }
+    out
+}
+
+/// Reads the chain of `run` from its first entry on.
+///
+/// # Errors
+/// [`BROKEN`] with the first entry that does not hold.
+pub fn parse(extract: &[u8], run: &Blake3) -> Outcome<Vec<Line>> {
+    let broken = |at: usize, what: &str| Fault::new(&BROKEN).at(format!("entry {at}")).detail(what);
+    let mut lines: Vec<Line> = Vec::new();
+    let text = extract.strip_suffix(b"\n").ok_or_else(|| broken(0, "no end of line"))?;
+    for (at, line) in text.split(|b| *b == b'\n').enumerate() {
+        let line: Line = serde_json::from_slice(line).map_err(|_| broken(at, "not an entry"))?;
+        let prev = lines.last().map_or(Blake3([0; 32]), |last| last.digest);
+        let in_place = line.run == *run && usize::try_from(line.entry) == Ok(at) && line.prev == prev;
+        if !in_place || line.computed() != line.digest {
+            return Err(broken(at, "it does not follow from the one before"));
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+/// Whether the chain says that this parcel was receipted with this receipt.
+pub fn receipted(lines: &[Line], parcel: &[u8; 32], receipt: &Blake3) -> bool {
+    lines.iter().any(|l| l.kind == "receipted" && l.input.0 == *parcel && l.output == *receipt)
+}
+
+/// The record that the chain ends with.
+pub fn record(lines: &[Line]) -> Option<Blake3> {
+    // Of a parcel or a reading, not of the record.
+    lines.iter().rev().find(|l| !matches!(l.kind.as_str(), "receipted" | "dead" | "let-go")).map(|l| l.output)
+}
+
+/// A chain that does not hold.
+pub const BROKEN: Code = Code {
+    id: "EVID-019",
+    class: Class::Input,
+    vi: "Chuỗi nhật ký trong gói bị đứt: có mục bị sửa, bỏ hoặc chèn",
+    en: "the journal's chain in the bundle is broken: an entry was changed, left out or put in",
+    remedy_vi: "Không dùng gói này làm căn cứ; đối chiếu với sổ của trạm",
+    remedy_en: "do not rely on this bundle; compare it with the station's ledger",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(count: u32) -> Vec<Line> {
+        let run = Blake3::of(b"run");
+        let mut lines: Vec<Line> = Vec::new();
+        for entry in 0..count {
+            let mut line = Line {
+                run,
+                entry,
+                kind: if entry == 0 { "admitted" } else { "step" }.into(),
+                step: entry,
+                input: Blake3::of(&entry.to_be_bytes()),
+                output: Blake3::of(&(entry + 1).to_be_bytes()),
+                at: i64::from(entry) * 1000,
+                worker: "1-2".into(),
+                prev: lines.last().map_or(Blake3([0; 32]), |l| l.digest),
+                digest: Blake3([0; 32]),
+            };
+            line.digest = line.computed();
+            lines.push(line);
+        }
+        lines
+    }
+
+    #[test]
+    fn a_chain_comes_back_and_no_entry_can_be_left_out_moved_or_changed() {
+        let lines = chain(5);
+        let run = lines[0].run;
+        assert_eq!(parse(&write(&lines), &run).unwrap(), lines);
+        for at in 0..4 {
+            let mut short = lines.clone();
+            short.remove(at);
+            assert_eq!(parse(&write(&short), &run).unwrap_err().code, &BROKEN);
+            let mut moved = lines.clone();
+            moved.swap(at, at + 1);
+            assert!(parse(&write(&moved), &run).is_err());
+            let mut changed = lines.clone();
+            changed[at].at += 1;
+            assert!(parse(&write(&changed), &run).is_err());
+        }
+        assert!(parse(&write(&lines), &Blake3::of(b"another")).is_err());
+        assert!(parse(b"", &run).is_err());
+    }
+}
