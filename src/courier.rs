@@ -15,6 +15,7 @@ use crate::steps::Desk;
 use crate::steps::deliver::Body;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 /// Sends parcels for a desk. Lines to recipients stay open between parcels, and each recipient has its own pace.
@@ -31,7 +32,12 @@ struct Open {
     address: String,
     client: reqwest::Client,
     sink: AnySink,
+    /// Kilobytes of documents that may be in memory for it.
+    memory: Semaphore,
 }
+
+/// How many kilobytes of documents one recipient may keep in memory; one document may be larger, and goes alone.
+const MEMORY_KB: u32 = 64 * 1024;
 
 enum AnySink {
     Portal(Box<PortalSink>),
@@ -141,6 +147,9 @@ impl Courier {
             }
             (AnySink::Push(sink), Body::Push { handle, document, .. }) => {
                 let handle = RecipientHandle::parse(&handle)?;
+                let size = u32::try_from(document.size / 1024 + 1).map_or(MEMORY_KB, |kb| kb.min(MEMORY_KB));
+                // Never closed: it lives as long as the line.
+                let _memory = open.memory.acquire_many(size).await;
                 let pdf = self.document(&document)?;
                 let sent = Parcel {
                     delivery_id: parcel.key.id,
@@ -176,7 +185,8 @@ impl Courier {
         }
         let client = link::client(&Line::default())?;
         let sink = self.sink(recipient, config, &address)?;
-        let open = Arc::new(Open { address, client, sink });
+        let memory = Semaphore::new(MEMORY_KB as usize);
+        let open = Arc::new(Open { address, client, sink, memory });
         lines.insert(recipient.to_owned(), Arc::clone(&open));
         Ok(open)
     }
