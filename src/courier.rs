@@ -15,6 +15,7 @@ use crate::steps::Desk;
 use crate::steps::deliver::Body;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 /// Sends parcels for a desk. Lines to recipients stay open between parcels, and each recipient has its own pace.
@@ -22,6 +23,7 @@ pub struct Courier {
     desk: Arc<Desk>,
     lines: Mutex<HashMap<String, Arc<Open>>>,
     paces: Mutex<HashMap<String, Pace>>,
+    back: Mutex<Vec<String>>,
     rule: PaceRule,
 }
 
@@ -30,7 +32,12 @@ struct Open {
     address: String,
     client: reqwest::Client,
     sink: AnySink,
+    /// Kilobytes of documents that may be in memory for it.
+    memory: Semaphore,
 }
+
+/// How many kilobytes of documents one recipient may keep in memory; one document may be larger, and goes alone.
+const MEMORY_KB: u32 = 64 * 1024;
 
 enum AnySink {
     Portal(Box<PortalSink>),
@@ -41,7 +48,7 @@ impl Courier {
     /// A courier for a desk.
     pub fn new(desk: Arc<Desk>) -> Self {
         let rule = desk.station.config.pace;
-        Courier { desk, lines: Mutex::default(), paces: Mutex::default(), rule }
+        Courier { desk, lines: Mutex::default(), paces: Mutex::default(), back: Mutex::default(), rule }
     }
 
     /// How many parcels each recipient may have on its way now: none, where it is left alone.
@@ -52,6 +59,11 @@ impl Courier {
             rooms.say(recipient, pace, &self.rule, now);
         }
         rooms
+    }
+
+    /// The recipients that were left alone and have answered since this was last asked.
+    pub fn back(&self) -> Vec<String> {
+        std::mem::take(&mut self.back.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Tries once.
@@ -69,7 +81,9 @@ impl Courier {
             Err(fault) => Attempt::Never(fault),
         };
         let now = self.desk.clock.now_ms();
-        self.paced(recipient, |pace, rule| pace.end(rule, ticket, &attempt, now));
+        if self.paced(recipient, |pace, rule| pace.end(rule, ticket, &attempt, now)) {
+            self.back.lock().unwrap_or_else(PoisonError::into_inner).push(recipient.to_owned());
+        }
         let mut settlement = self.settlement(recipient, attempt, parcel.attempts + 1, parcel.first_at, now);
         if let ParcelSettlement::Later { progress, .. } = &mut settlement {
             *progress = serde_json::to_vec(&state).ok();
@@ -133,6 +147,9 @@ impl Courier {
             }
             (AnySink::Push(sink), Body::Push { handle, document, .. }) => {
                 let handle = RecipientHandle::parse(&handle)?;
+                let size = u32::try_from(document.size / 1024 + 1).map_or(MEMORY_KB, |kb| kb.min(MEMORY_KB));
+                // Never closed: it lives as long as the line.
+                let _memory = open.memory.acquire_many(size).await;
                 let pdf = self.document(&document)?;
                 let sent = Parcel {
                     delivery_id: parcel.key.id,
@@ -151,10 +168,9 @@ impl Courier {
         })
     }
 
-    /// The document, read anew and held against both digests.
+    /// The document, read anew and held against its digest; whoever sends it holds it against the legal one.
     fn document(&self, digests: &Digests) -> Outcome<Vec<u8>> {
-        let bytes = self.desk.blobs.get(&digests.blake3)?;
-        if Digests::of(&bytes) == *digests { Ok(bytes) } else { Err(Fault::new(&crate::blobs::LOST)) }
+        self.desk.blobs.get(&digests.blake3)
     }
 
     fn line(&self, recipient: &str) -> Outcome<Arc<Open>> {
@@ -169,7 +185,8 @@ impl Courier {
         }
         let client = link::client(&Line::default())?;
         let sink = self.sink(recipient, config, &address)?;
-        let open = Arc::new(Open { address, client, sink });
+        let memory = Semaphore::new(MEMORY_KB as usize);
+        let open = Arc::new(Open { address, client, sink, memory });
         lines.insert(recipient.to_owned(), Arc::clone(&open));
         Ok(open)
     }

@@ -33,6 +33,10 @@ pub trait Work: Send + Sync + 'static {
     fn rooms(&self) -> Rooms {
         Rooms::default()
     }
+    /// The recipients whose lines are back since this was last asked: what waited for them need not wait longer.
+    fn back(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Lays a finished run's files where people look for them. May be called again for the same run.
     ///
     /// # Errors

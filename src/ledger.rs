@@ -67,6 +67,8 @@ pub trait Ledger: Send + Sync + 'static {
         worker: &str,
         outcome: ParcelSettlement,
     ) -> impl Future<Output = Outcome<bool>> + Send;
+    /// What waits for a recipient is due now: its line is back, whatever each parcel was told to wait. Gives how many.
+    fn wake(&self, recipient: &str) -> impl Future<Output = Outcome<usize>> + Send;
     /// Every recipient that something waits for or is on its way to, by name.
     fn queues(&self) -> impl Future<Output = Outcome<Vec<Queue>>> + Send;
     /// Ends when something was written since it last ended, by this process or another.

@@ -104,6 +104,10 @@ impl Work for StationWork {
         self.courier.rooms()
     }
 
+    fn back(&self) -> Vec<String> {
+        self.courier.back()
+    }
+
     fn publish(&self, run: &RunView) -> Outcome<()> {
         publish::lay_out(&self.desk, run)
     }

@@ -86,6 +86,9 @@ pub struct WalletArgs {
     /// Its name on receipts
     #[arg(long, default_value = "ví tập huấn / training wallet")]
     name: String,
+    /// The address that senders know, where something stands in between; signatures cover it
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
     /// Largest PDF it takes, bytes
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
     largest: usize,
@@ -130,7 +133,7 @@ pub async fn run(command: Command) -> Outcome<u8> {
         Command::Wallet(args) => {
             let loopback = Loopback::bind(args.place.listen).await?;
             let setup = mock_wallet::Setup {
-                base: loopback.url(),
+                base: args.public_url.clone().unwrap_or_else(|| loopback.url()),
                 state: args.place.state.clone(),
                 receipt_key: receipt_key(&args)?,
                 senders: args.senders.iter().map(|text| sender(text)).collect::<Outcome<_>>()?,

@@ -53,21 +53,25 @@ async fn show(
 ) {
     let mut told: HashSet<(String, String)> = HashSet::new();
     let mut last = (u64::MAX, u64::MAX);
+    let mut tick = tokio::time::interval(Duration::from_millis(200));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let heard = tokio::select! {
             heard = queue.recv() => match heard {
                 Some(put_off) => Some(put_off),
                 None => break,
             },
-            () = tokio::time::sleep(Duration::from_millis(200)) => None,
+            _ = tick.tick() => None,
         };
+        let ticked = heard.is_none();
         // Each kind of setback once: a silent recipient would fill the screen.
         if let Some(PutOff { label, reason }) = heard
             && told.insert((label.clone(), reason.code.clone()))
         {
             bar.suspend(|| eprintln!("{title}: {label}: tạm hoãn / put off: {reason}"));
         }
-        if let Ok(now) = ledger.tally().await {
+        // Counting costs what waits: not for every word that is heard.
+        if ticked && let Ok(now) = ledger.tally().await {
             let ended = now.ended.saturating_sub(before.ended);
             let open = now.working + now.waiting + now.sending;
             bar.set_length(ended + open);

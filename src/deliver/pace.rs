@@ -88,9 +88,15 @@ impl Pace {
         }
     }
 
-    /// An attempt has ended.
-    pub fn end(&mut self, rule: &PaceRule, ticket: Ticket, attempt: &Attempt, now: i64) {
+    /// An attempt has ended; `true` where a recipient that was left alone answers again.
+    pub fn end(&mut self, rule: &PaceRule, ticket: Ticket, attempt: &Attempt, now: i64) -> bool {
+        let closed = self.breaker.is_open();
         self.breaker.settle(&rule.breaker, attempt.shows_a_live_receiver(), now);
+        self.adapt(rule, ticket, attempt, now);
+        closed && !self.breaker.is_open()
+    }
+
+    fn adapt(&mut self, rule: &PaceRule, ticket: Ticket, attempt: &Attempt, now: i64) {
         let Attempt::Again { retry_after, .. } = attempt else {
             self.well += 1;
             if self.well >= self.limit {
@@ -242,7 +248,7 @@ mod tests {
         let mut pace = Pace::new(&RULE);
         pass(&mut pace, &good(), 2_000);
         let together: Vec<Ticket> = (0..4).map(|_| pace.begin(&RULE, 0).unwrap()).collect();
-        together.into_iter().for_each(|t| pace.end(&RULE, t, &silent(), 0));
+        assert!(!together.into_iter().any(|t| pace.end(&RULE, t, &silent(), 0)));
         assert_eq!(pace.room(&RULE, 0), 16);
         for room in [8, 4, 2, 1, 1] {
             pass(&mut pace, &silent(), 1);
@@ -272,10 +278,10 @@ mod tests {
         assert_eq!(pace.room(&RULE, 1_000), 1);
         let probe = pace.begin(&RULE, 1_000).unwrap();
         assert!(pace.begin(&RULE, 1_001).is_err(), "one probe at a time");
-        pace.end(&RULE, probe, &silent(), 1_100);
+        assert!(!pace.end(&RULE, probe, &silent(), 1_100));
         assert_eq!(pace.closed_until(&RULE, 1_100), Some(3_100), "twice as long");
         let probe = pace.begin(&RULE, 3_100).unwrap();
-        pace.end(&RULE, probe, &good(), 3_200);
+        assert!(pace.end(&RULE, probe, &good(), 3_200), "it is back");
         assert!(pace.room(&RULE, 3_200) >= 1 && pace.begin(&RULE, 3_200).is_ok());
     }
 

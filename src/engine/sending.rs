@@ -76,6 +76,9 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         tasks: &TaskTracker,
         settled: &Arc<Notify>,
     ) -> Outcome<()> {
+        for recipient in self.work.back() {
+            self.ledger.wake(&recipient).await?;
+        }
         let mut rooms = self.work.rooms();
         let mut free = COURIERS;
         for (recipient, count) in on_way.counts().iter() {

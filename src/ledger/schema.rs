@@ -11,7 +11,7 @@ pub(super) const MIGRATIONS: &[(i64, &[&str])] =
     &[(2, &[TABLES]), (3, &[OUTBOX, consent::TABLES, consent::HOLDERS_OF_OLD])];
 
 /// Version 2, from nothing.
-const TABLES: &str = "
+pub(super) const TABLES: &str = "
 CREATE TABLE run (
   id BLOB PRIMARY KEY, label TEXT NOT NULL, code TEXT, source TEXT NOT NULL,
   pipeline TEXT NOT NULL, pipeline_digest BLOB NOT NULL, cursor INTEGER NOT NULL, steps INTEGER NOT NULL,
@@ -59,7 +59,8 @@ CREATE INDEX parcel_runs ON parcel_of (parcel);
 ///
 /// `seq` is the order of posting, whatever the clock did. `head` marks the oldest open parcel of its subject, the only
 /// one that may go; two triggers keep it, whoever changes a state. Open are `pending`, `leased` and `held`: what is
-/// held keeps its place. A claim walks `parcel_claim`, which has nothing in it that could not go.
+/// held keeps its place. A claim walks `parcel_claim`, which has nothing in it that could not go. The indexes carry what
+/// their own conditions ask, so that SQLite need not look into the table for it.
 const OUTBOX: &str = "
 DROP INDEX parcel_subject;
 DROP INDEX parcel_due;
@@ -69,13 +70,13 @@ ALTER TABLE parcel ADD COLUMN proof BLOB;
 UPDATE parcel SET seq = o.place FROM (SELECT id, row_number() OVER (ORDER BY posted_at, id) AS place FROM parcel) o
   WHERE o.id = parcel.id;
 CREATE UNIQUE INDEX parcel_seq ON parcel (seq);
-CREATE INDEX parcel_open   ON parcel (subject, seq)        WHERE state IN ('pending', 'leased', 'held');
+CREATE INDEX parcel_open   ON parcel (subject, seq, state) WHERE state IN ('pending', 'leased', 'held');
 UPDATE parcel SET head = NOT EXISTS (SELECT 1 FROM parcel o WHERE o.subject = parcel.subject
   AND o.state IN ('pending', 'leased', 'held') AND o.seq < parcel.seq) WHERE state IN ('pending', 'leased', 'held');
-CREATE INDEX parcel_claim  ON parcel (recipient, due, seq) WHERE state = 'pending' AND head = 1;
-CREATE INDEX parcel_leased ON parcel (lease_until, recipient) WHERE state = 'leased';
-CREATE INDEX parcel_behind ON parcel (recipient)           WHERE state = 'pending' AND head = 0;
-CREATE INDEX parcel_held   ON parcel (recipient)           WHERE state = 'held';
+CREATE INDEX parcel_claim  ON parcel (recipient, due, seq, head, state) WHERE state = 'pending' AND head = 1;
+CREATE INDEX parcel_leased ON parcel (lease_until, recipient, state)    WHERE state = 'leased';
+CREATE INDEX parcel_behind ON parcel (recipient, head, state)           WHERE state = 'pending' AND head = 0;
+CREATE INDEX parcel_held   ON parcel (recipient, state)                 WHERE state = 'held';
 CREATE TRIGGER parcel_closed AFTER UPDATE OF state ON parcel
 WHEN OLD.state IN ('pending', 'leased', 'held') AND NEW.state NOT IN ('pending', 'leased', 'held') BEGIN
   UPDATE parcel SET head = 1 WHERE id = (SELECT id FROM parcel WHERE subject = NEW.subject
@@ -114,3 +115,7 @@ SELECT id FROM (
   SELECT id, lane, due FROM (SELECT id, lane, due FROM run WHERE state = 'leased' AND lease_until < ?1
      ORDER BY lease_until LIMIT ?2)
 ) ORDER BY lane, due, id LIMIT ?2";
+
+/// What waits for a recipient that answers again: `?1` who, `?2` now.
+pub(super) const WAKE: &str = "
+UPDATE parcel SET due = ?2 WHERE state = 'pending' AND head = 1 AND recipient = ?1 AND due > ?2";

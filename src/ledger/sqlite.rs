@@ -172,6 +172,11 @@ impl Ledger for SqliteLedger {
             .await
     }
 
+    async fn wake(&self, recipient: &str) -> Outcome<usize> {
+        let (now, recipient) = (self.clock.now_ms(), recipient.to_owned());
+        self.writer.run(move |db| outbox::wake(db, &recipient, now)).await
+    }
+
     async fn queues(&self) -> Outcome<Vec<Queue>> {
         let now = self.clock.now_ms();
         self.writer.run(move |db| outbox::queues(db, now)).await

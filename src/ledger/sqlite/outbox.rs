@@ -9,24 +9,29 @@ use crate::ledger::{NewParcel, ParcelKey, ParcelLease, ParcelSettlement, Queue, 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use std::collections::BTreeMap;
 
-/// Puts a parcel into the outbox, for a run or by hand. One that is known is shared: two runs that make the same thing
+/// Puts a parcel into the outbox, for a run or for itself. One that is known is shared: two runs that make the same thing
 /// send it once. `true` where it is new.
 pub(super) fn post(db: &Connection, run: Option<&Blake3>, parcel: &NewParcel, now: i64) -> Result<bool> {
-    let new = db
-        .prepare_cached(
-            "INSERT OR IGNORE INTO parcel (id, recipient, body, state, due, subject, posted_at, seq, head)
-             VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?4, (SELECT coalesce(max(seq), 0) + 1 FROM parcel),
-                     NOT EXISTS (SELECT 1 FROM parcel WHERE subject=?5 AND state IN ('pending', 'leased', 'held')))",
-        )?
-        .execute(params![&parcel.id.0[..], parcel.recipient, parcel.body, now, parcel.subject])?;
+    let new = insert(db, parcel, now)?;
     if let Some(run) = run {
         db.prepare_cached("INSERT OR IGNORE INTO parcel_of VALUES (?1, ?2)")?
             .execute(params![&run.0[..], &parcel.id.0[..]])?;
     }
-    if new == 1 {
+    if new {
         consent::on_post(db, &parcel.id, &parcel.recipient, &parcel.body, now)?;
     }
-    Ok(new == 1)
+    Ok(new)
+}
+
+/// The parcel alone; `false` where it is known.
+pub(super) fn insert(db: &Connection, parcel: &NewParcel, now: i64) -> Result<bool> {
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO parcel (id, recipient, body, state, due, subject, posted_at, seq, head)
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?4, (SELECT coalesce(max(seq), 0) + 1 FROM parcel),
+                 NOT EXISTS (SELECT 1 FROM parcel WHERE subject=?5 AND state IN ('pending', 'leased', 'held')))",
+    )?
+    .execute(params![&parcel.id.0[..], parcel.recipient, parcel.body, now, parcel.subject])
+    .map(|rows| rows == 1)
 }
 
 /// Leases up to `n` parcels, shared over the recipients that have something due; of each the one that is due longest
@@ -210,6 +215,11 @@ pub(super) fn finish_run(db: &Connection, run: &Blake3, worker: &str, now: i64) 
     enter("step")
 }
 
+/// A recipient answers again: what waits for it is due now, but for what waits behind another of its subject.
+pub(super) fn wake(db: &Connection, recipient: &str, now: i64) -> Result<usize> {
+    db.prepare_cached(schema::WAKE)?.execute(params![recipient, now])
+}
+
 /// Every recipient that something waits for or is on its way to, by name.
 pub(super) fn queues(db: &Connection, now: i64) -> Result<Vec<Queue>> {
     let mut all: BTreeMap<String, Queue> = BTreeMap::new();
@@ -252,3 +262,6 @@ pub(super) fn sha256(bytes: Vec<u8>) -> Sha256 {
 
 /// How many parcels of dead couriers are taken back in one claim.
 const LAPSED_AT_ONCE: i64 = 256;
+
+#[cfg(test)]
+mod tests;

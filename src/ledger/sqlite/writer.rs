@@ -4,9 +4,11 @@
 use crate::fault::{Fault, Outcome};
 use crate::ledger::schema;
 use crate::ledger::{OTHER_VERSION, UNAVAILABLE};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// At most this many jobs share a commit.
@@ -109,9 +111,12 @@ fn open(path: &Path) -> Outcome<Connection> {
 }
 
 fn work(db: &Connection, queue: &mpsc::Receiver<Job>) {
+    let turn = Turn::of(db);
+    // From here on only `begin` waits, and in its own way.
+    let _ = db.execute_batch("PRAGMA busy_timeout=0");
     let mut held_back = None;
     while let Some(Job { work, alone }) = held_back.take().or_else(|| queue.recv().ok()) {
-        if let Err(e) = db.execute_batch("BEGIN IMMEDIATE") {
+        if let Err(e) = turn.begin(db) {
             let reason = e.to_string();
             work(Err(reason.clone()))(Err(reason));
             continue;
@@ -142,6 +147,43 @@ fn work(db: &Connection, queue: &mpsc::Receiver<Job>) {
         }
     }
 }
+
+/// Writers of several processes take turns. SQLite's own lock goes to whoever happens to ask in the moment between two
+/// commits, and a busy writer leaves next to none. So each asks for it only with this lock in hand, which the kernel
+/// gives to those who wait, and lets go of it as soon as it has the other: whoever waits here is next.
+struct Turn(Option<File>);
+
+impl Turn {
+    /// A file beside the database; where it cannot be made, writers do without.
+    fn of(db: &Connection) -> Self {
+        let path = db.path().filter(|path| !path.is_empty()).map(|path| format!("{path}-turn"));
+        Turn(path.and_then(|path| OpenOptions::new().append(true).create(true).open(path).ok()))
+    }
+
+    fn begin(&self, db: &Connection) -> rusqlite::Result<()> {
+        let locked = self.0.as_ref().filter(|file| file.lock().is_ok());
+        let began = Instant::now();
+        let begun = loop {
+            match db.execute_batch("BEGIN IMMEDIATE") {
+                // Asked again soon: a commit takes a few milliseconds, and others wait behind whoever waits here.
+                Err(e)
+                    if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                        && began.elapsed() < PATIENCE =>
+                {
+                    std::thread::sleep(Duration::from_micros(250));
+                }
+                other => break other,
+            }
+        };
+        if let Some(file) = locked {
+            let _ = file.unlock();
+        }
+        begun
+    }
+}
+
+/// How long another process may keep the write lock.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn savepoint<T>(
     db: &Connection,
@@ -196,5 +238,36 @@ mod tests {
         assert_eq!(shared.unwrap(), (1, 0), "jobs that share a commit see each other before it");
         assert_eq!(alone.unwrap(), (1, 1));
         assert_eq!(committed(&path), 2);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_writer_that_has_much_to_do_lets_another_have_its_turn() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db");
+        let (busy, other) = (Writer::start(&path).unwrap(), Writer::start(&path).unwrap());
+        let many: Vec<_> = (0..200)
+            .map(|_| {
+                let busy = busy.clone();
+                tokio::spawn(async move {
+                    busy.run_alone(|db| {
+                        std::thread::sleep(Duration::from_millis(5));
+                        db.execute(WRITE, [])
+                    })
+                    .await
+                })
+            })
+            .collect();
+        while committed(&path) < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let mut turns = 0;
+        while committed(&path) < 150 {
+            other.run(|db| db.execute(WRITE, [])).await.unwrap();
+            turns += 1;
+        }
+        assert!(turns >= 30, "{turns} turns beside 150");
+        for job in many {
+            job.await.unwrap().unwrap();
+        }
     }
 }
