@@ -4,7 +4,7 @@
 use super::deliver::row;
 use super::summary::Summary;
 use crate::fault::Outcome;
-use crate::ledger::delivery::{Delivery, DeliveryState, Which};
+use crate::ledger::delivery::{Delivery, Which};
 use crate::station::Station;
 use crate::workshop::Workshop;
 use serde_json::{Value, json};
@@ -27,10 +27,8 @@ pub struct Args {
 pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     let workshop = Workshop::open(Station::find(station)?).await?;
     let entries = workshop.ledger.check_journal().await?;
-    let deliveries = workshop.ledger.deliveries(Which::default()).await?;
     // What was cancelled waits for nobody by itself, but its dossier does.
-    let waiting: Vec<Delivery> =
-        deliveries.into_iter().filter(|d| d.state != DeliveryState::Receipted).collect();
+    let waiting = workshop.ledger.deliveries(Which { unreceipted: true, ..Which::default() }).await?;
     let summary = Summary::of_all(workshop.ledger.runs().await?);
     if args.json {
         let mut of_run: HashMap<String, Vec<Value>> = HashMap::new();

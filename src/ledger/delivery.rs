@@ -26,7 +26,7 @@ pub struct Delivery {
     pub receipt: Option<Blake3>,
     /// Why it waits or ended so.
     pub reason: Option<Report>,
-    /// What the sender needs (JSON).
+    /// What the sender needs (JSON); of one that was asked for by its id, otherwise empty.
     pub body: Vec<u8>,
     /// The dossiers that wait for it; none for one that was queued by hand.
     pub runs: Vec<DeliveryRun>,
@@ -175,8 +175,10 @@ pub struct Which {
     pub state: Option<DeliveryState>,
     /// Queued no later than this (ms).
     pub posted_by: Option<i64>,
-    /// Over or not: `true` leaves out what is receipted or cancelled.
-    pub open_only: bool,
+    /// Leave out what is receipted or cancelled.
+    pub open: bool,
+    /// Leave out what is receipted.
+    pub unreceipted: bool,
 }
 
 /// Something that was done to a delivery by hand, or by a consent.

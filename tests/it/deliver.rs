@@ -67,6 +67,14 @@ impl Bench {
         self.ledger.delivery(id).await.unwrap().0
     }
 
+    /// The key that travels with it.
+    async fn key(&self, id: &str) -> Option<serde_json::Value> {
+        match serde_json::from_slice(&self.look(id).await.body).unwrap() {
+            Body::Push { key, .. } => key,
+            Body::Portal(_) => None,
+        }
+    }
+
     /// What was done to it by hand.
     async fn acts(&self, id: &str) -> Vec<String> {
         self.ledger.delivery(id).await.unwrap().1.into_iter().map(|act| act.kind).collect()
@@ -162,7 +170,7 @@ fn dead() -> ParcelSettlement {
 }
 
 fn receipted() -> ParcelSettlement {
-    ParcelSettlement::Receipted(Blake3::of(b"receipt"))
+    ParcelSettlement::Receipted(b"receipt".to_vec())
 }
 
 fn code_of<T: std::fmt::Debug>(outcome: Outcome<T>) -> &'static str {
@@ -446,28 +454,18 @@ async fn a_dead_letter_comes_back_to_life_only_with_consent() {
 #[tokio::test]
 async fn the_key_that_came_with_a_consent_travels_with_the_parcel() {
     let b = Bench::new();
-    let key = |id: &str| {
-        let id = id.to_owned();
-        let look = b.ledger.delivery(&id);
-        async move {
-            match serde_json::from_slice(&look.await.unwrap().0.body).unwrap() {
-                Body::Push { key, .. } => key,
-                Body::Portal(_) => None,
-            }
-        }
-    };
     let waiting = b.post("waiting", Some("results")).await;
     let unasked = b.post("unasked", None).await;
     let jwk = r#"{"crv":"P-256","kty":"EC","x":"a","y":"b"}"#;
     b.give(Some(jwk)).await;
     let after = b.post("after", Some("results")).await;
     for id in [&waiting, &unasked, &after] {
-        assert_eq!(key(id.as_str()).await, serde_json::from_str(jwk).ok(), "{id}");
+        assert_eq!(b.key(id).await, serde_json::from_str(jwk).ok(), "{id}");
     }
     assert_eq!(b.look(&waiting).await.id, parcel("waiting", None).id, "the key is no part of the name");
     b.withdraw().await.unwrap();
     b.give(None).await;
-    assert_eq!(key(waiting.as_str()).await, None, "the new consent says nothing of a key");
+    assert_eq!(b.key(&waiting).await, None, "the new consent says nothing of a key");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::row;
 use crate::cli::operator::operator;
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::ledger::delivery::Delivery;
+use crate::ledger::delivery::{Delivery, DeliveryState};
 use crate::station::Station;
 use crate::workshop::Workshop;
 use serde_json::json;
@@ -80,11 +80,13 @@ pub async fn retry(args: Retry, station: Option<&Path>) -> Outcome<u8> {
 /// As [`retry`].
 pub async fn redrive(args: Redrive, station: Option<&Path>) -> Outcome<u8> {
     let workshop = Workshop::open(Station::find(station)?).await?;
-    match args.id {
-        Some(id) => say(&workshop.ledger.redrive(&id, &operator()).await?, args.json),
-        None => say_count(workshop.ledger.redrive_dead(args.to, &operator()).await?, args.json),
-    }
-    Ok(0)
+    let Some(id) = args.id else {
+        say_count(workshop.ledger.redrive_dead(args.to, &operator()).await?, args.json);
+        return Ok(0);
+    };
+    let delivery = workshop.ledger.redrive(&id, &operator()).await?;
+    say(&delivery, args.json);
+    Ok(if delivery.state == DeliveryState::Held { Class::Later.exit_code() } else { 0 })
 }
 
 /// Ends one; 0.

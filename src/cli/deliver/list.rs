@@ -55,7 +55,8 @@ pub async fn list(args: Args, station: Option<&Path>) -> Outcome<u8> {
         recipient: args.to,
         state: args.state,
         posted_by: args.older_than.map(|age| Clock::System.now_ms().saturating_sub(age)),
-        open_only: args.open,
+        open: args.open,
+        unreceipted: false,
     };
     let deliveries = workshop.ledger.deliveries(which).await?;
     let mut out = std::io::stdout().lock();

@@ -260,11 +260,12 @@ fn find(db: &Connection, prefix: &str) -> Result<Outcome<Sha256>> {
 /// A lease that lapsed is nobody's: `?1` now.
 const COLUMNS: &str =
     "SELECT id, recipient, iif(state='leased' AND lease_until < ?1, 'pending', state), attempts, due,
-    posted_at, first_at, receipt, reason, body FROM parcel";
+    posted_at, first_at, receipt, reason";
 
 fn one(db: &Connection, id: &Sha256, now: i64) -> Result<Delivery> {
-    let mut delivery =
-        db.prepare_cached(&format!("{COLUMNS} WHERE id=?2"))?.query_row(params![now, &id.0[..]], row)?;
+    let mut delivery = db
+        .prepare_cached(&format!("{COLUMNS}, body FROM parcel WHERE id=?2"))?
+        .query_row(params![now, &id.0[..]], row)?;
     delivery.runs = runs(db, id)?;
     Ok(delivery)
 }
@@ -272,10 +273,11 @@ fn one(db: &Connection, id: &Sha256, now: i64) -> Result<Delivery> {
 fn select(db: &Connection, which: &Which, now: i64) -> Result<Vec<Delivery>> {
     let mut deliveries: Vec<Delivery> = db
         .prepare(&format!(
-            "{COLUMNS} WHERE (?2 IS NULL OR recipient=?2) AND (?3 IS NULL OR posted_at <= ?3)
-             AND NOT (?4 AND state IN ('receipted', 'cancelled')) ORDER BY posted_at, id"
+            "{COLUMNS}, x'' FROM parcel WHERE (?2 IS NULL OR recipient=?2) AND (?3 IS NULL OR posted_at <= ?3)
+             AND NOT (?4 AND state IN ('receipted', 'cancelled')) AND NOT (?5 AND state='receipted')
+             ORDER BY posted_at, id"
         ))?
-        .query_map(params![now, which.recipient, which.posted_by, which.open_only], row)?
+        .query_map(params![now, which.recipient, which.posted_by, which.open, which.unreceipted], row)?
         .filter(|delivery| !matches!((delivery, which.state), (Ok(d), Some(state)) if d.state != state))
         .collect::<Result<_>>()?;
     for delivery in &mut deliveries {
