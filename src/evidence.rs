@@ -21,6 +21,7 @@
 //! same SHA-256. What is absent never counts as proven: a bundle from which a receipt was taken is indeterminate at best.
 
 pub mod archive;
+pub mod card;
 pub mod check;
 pub mod gather;
 pub mod identity;

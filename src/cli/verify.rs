@@ -90,11 +90,14 @@ fn judge_all(args: &Args, station: Option<&Path>, handle: tokio::runtime::Handle
         Err(_) => None,
     };
     let own = |below: &str| station.as_ref().map(|s| s.path(below));
-    let anchors = args.trust.clone().or_else(|| own("anchors"));
-    let mut anchors = anchors.as_deref().map(Anchors::load).transpose()?.unwrap_or_default();
+    let roots = args.trust.clone().or_else(|| own("anchors"));
+    let mut anchors = roots.as_deref().map(Anchors::load).transpose()?.unwrap_or_default();
     if args.require_revocation {
         anchors.set_policy(Policy { revocation: Demand::Required });
     }
+    // A folder as a station's anchors/ has them; roots of cards are needed for bundles alone.
+    let cards = roots.map(|folder| folder.join("csca")).filter(|folder| folder.is_dir());
+    let cards = cards.as_deref().map(crate::chip::Trust::load).transpose()?;
     let log_keys = match own("anchors/log") {
         Some(folder) if args.log_keys.is_empty() => vec![folder.to_string_lossy().into_owned()],
         _ => args.log_keys.clone(),
@@ -129,7 +132,8 @@ fn judge_all(args: &Args, station: Option<&Path>, handle: tokio::runtime::Handle
     for file in &files {
         let name = shown_name(file, &paths);
         if bundle::is_one(file) {
-            let trust = Trust { seals: question, logs: &keys, receivers: &receipt_keys };
+            let trust =
+                Trust { seals: question, logs: &keys, receivers: &receipt_keys, cards: cards.as_ref() };
             run.bundle(file, &name, bundle::judge(file, &trust));
         } else if file.extension().is_some_and(|e| e == delivery::EXTENSION) {
             run.receipt(file, &name, delivery::judge(file, &receipt_keys));

@@ -9,10 +9,12 @@
 //! `claims/` is never trusted: its keys and certificates are held against the manifest's digests and against nothing else.
 
 use super::archive::{self, Archive};
+use super::card::{Again, Told};
 use super::journal::{self, Line};
 use super::manifest::{
     self, Chain, Delivery, Document, MANIFEST, MAX_MANIFEST, Manifest, NOTE, Named, Run, SUMS, What, sums,
 };
+use crate::chip;
 use crate::deliver::portal::SyncReceipt;
 use crate::deliver::receipt::{self, open_receipt};
 use crate::deliver::wire_key::VerifyingKey;
@@ -36,6 +38,8 @@ pub struct Trust<'a> {
     pub logs: &'a [VerifierKey],
     /// Keys of receivers.
     pub receivers: &'a [VerifyingKey],
+    /// Issuers of cards, where there are any to judge by.
+    pub cards: Option<&'a chip::Trust>,
 }
 
 /// A judged bundle, as `hoso verify --json` prints it.
@@ -221,6 +225,11 @@ impl Judge<'_> {
             {
                 self.say(Verdict::Invalid, run.chain.journal.as_deref(), &CONTRADICTS);
             }
+            if run.state != DONE {
+                self.say(Verdict::Indeterminate, Some(&run.chain.run.short()), &INCOMPLETE);
+            }
+            self.card(run, &small);
+            self.unlisted(run, lines.as_deref().unwrap_or_default());
             for document in &run.documents {
                 let listed = manifest.entry(&document.entry);
                 let bytes = match (there.get(&document.entry), listed) {
@@ -246,7 +255,11 @@ impl Judge<'_> {
             Signed::By => self.report.manifest = Verdict::Valid,
             Signed::Bad => {
                 self.report.manifest = Verdict::Invalid;
-                self.say(Verdict::Invalid, Some(NOTE), &FORGED);
+                self.found(
+                    Verdict::Invalid,
+                    Some(NOTE),
+                    &Fault::new(&manifest::OTHER_MANIFEST).detail("bad signature"),
+                );
             }
             Signed::UnknownKey => self.say(Verdict::Indeterminate, Some(NOTE), &STATION_UNKNOWN),
         }
@@ -309,6 +322,9 @@ impl Judge<'_> {
             log: None,
             logged: None,
         };
+        if document.log_receipt.is_none() {
+            self.say(Verdict::Indeterminate, Some(&document.entry), &INCOMPLETE);
+        }
         if let Some(bytes) = bytes {
             if Digests::of(bytes) != document.digests {
                 self.say(Verdict::Invalid, Some(&document.entry), &CONTRADICTS);
@@ -336,7 +352,7 @@ impl Judge<'_> {
         if let Some((name, text)) = receipt {
             let verdict =
                 log_receipt::verify(&String::from_utf8_lossy(text), &document.digests, self.trust.logs);
-            self.report.not_checked.extend(verdict.not_checked.iter().map(|gap| (*gap).to_owned()));
+            self.report.not_checked.extend(verdict.not_checked.iter().map(ToString::to_string));
             let weight = log_weight(verdict.outcome);
             if weight != Verdict::Valid {
                 let code = if weight == Verdict::Invalid { &RECEIPT_REFUTED } else { &RECEIPT_OPEN };
@@ -371,6 +387,10 @@ impl Judge<'_> {
             receipt: None,
             received_at: None,
         };
+        let kept_back = |m: &manifest::Missing| m.of == Some(delivery.id) && !m.due && delivery.by == PORTAL;
+        if delivery.receipt.is_none() && !manifest.missing.iter().any(kept_back) {
+            self.say(Verdict::Indeterminate, Some(&format!("delivery {}", delivery.recipient)), &INCOMPLETE);
+        }
         let receipt = delivery.receipt.as_deref().and_then(|n| Some((n, small.get(n)?)));
         if let Some((name, bytes)) = receipt {
             if let Some(lines) = lines
@@ -385,6 +405,41 @@ impl Judge<'_> {
             }
         }
         self.report.deliveries.push(judged);
+    }
+
+    /// What the journal says was receipted, and the manifest does not know.
+    fn unlisted(&mut self, run: &Run, lines: &[Line]) {
+        for line in lines.iter().filter(|line| line.kind == "receipted") {
+            if !run.deliveries.iter().any(|delivery| delivery.id.0 == line.input.0) {
+                self.say(Verdict::Invalid, Some(&format!("delivery {}", line.input.short())), &CONTRADICTS);
+            }
+        }
+    }
+
+    /// The verdict on a card, followed as far as it can be without what was on it.
+    fn card(&mut self, run: &Run, small: &BTreeMap<&str, Vec<u8>>) {
+        let Some((name, bytes)) = run.identity.as_deref().and_then(|n| Some((n, small.get(n)?))) else {
+            return;
+        };
+        let sod = |name: &str| small.get(name).map(Vec::as_slice);
+        let again = Told::parse(bytes).map_or(Again::Differs, |told| told.again(sod, self.trust.cards));
+        match again {
+            Again::Same => {}
+            Again::Differs => self.say(Verdict::Invalid, Some(name), &CONTRADICTS),
+            Again::Untrusted => self.say(Verdict::Indeterminate, Some(name), &CARD_OPEN),
+            Again::NoAnchors => self.not_checked(
+                "cơ quan cấp thẻ có đáng tin không (không có chứng thư gốc của thẻ, csca/)",
+                "whether the card's issuer is to be trusted (no roots for cards were given, csca/)",
+            ),
+            Again::Nothing => self.not_checked(
+                "kết luận về thẻ: không có EF.SOD để kiểm lại",
+                "the verdict on the card: there is no EF.SOD to judge it again by",
+            ),
+        }
+        self.not_checked(
+            "nội dung chip có đúng người đó không: dữ liệu đã được xóa, chỉ còn giá trị băm",
+            "what the chip says of its holder: it is gone, its hashes are here",
+        );
     }
 
     fn portal(&mut self, manifest: &Manifest, run: &Run, name: &str, bytes: &[u8]) {
@@ -438,7 +493,15 @@ impl Judge<'_> {
             self.say(Verdict::Indeterminate, Some(name), &CONTRADICTS);
             return Verdict::Indeterminate;
         };
-        let about = receipt.sha256 == document.digests.sha256 && receipt.size == document.digests.size;
+        let plain = receipt.sha256 == document.digests.sha256 && receipt.size == document.digests.size;
+        let inside = document_inside(bytes) == Some(document.digests.sha256);
+        if inside && !plain {
+            self.not_checked(
+                "bản gửi được mã hóa: nơi nhận ký trên bản mã và nhắc lại giá trị băm của tài liệu",
+                "it was sent encrypted: the receiver signed for what came and repeats the document's digest as told",
+            );
+        }
+        let about = plain || inside;
         if receipt.delivery_id != delivery.id || !about {
             self.say(Verdict::Invalid, Some(name), &CONTRADICTS);
             return Verdict::Invalid;
@@ -483,12 +546,6 @@ impl Judge<'_> {
                 self.not_checked(&missing.vi, &missing.en);
             }
         }
-        if manifest.runs.iter().any(|run| run.identity.is_some()) {
-            self.not_checked(
-                "kết luận về thẻ: chữ ký trên EF.SOD không được kiểm lại ở đây",
-                "the verdict on the card: the signature on EF.SOD is not judged again here",
-            );
-        }
     }
 
     fn not_checked(&mut self, vi: &str, en: &str) {
@@ -514,6 +571,22 @@ impl Judge<'_> {
     }
 }
 
+/// The digest of the document inside, where what was sent is encrypted. Only of receipts whose signature holds.
+fn document_inside(receipt: &[u8]) -> Option<Sha256> {
+    use base64::Engine as _;
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        payload: String,
+    }
+    #[derive(serde::Deserialize)]
+    struct Payload {
+        document_sha256: Option<Sha256>,
+    }
+    let envelope: Envelope = serde_json::from_slice(receipt).ok()?;
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(envelope.payload).ok()?;
+    serde_json::from_slice::<Payload>(&payload).ok()?.document_sha256
+}
+
 /// What an outcome of a log receipt weighs.
 fn log_weight(outcome: ReceiptOutcome) -> Verdict {
     match outcome {
@@ -534,6 +607,7 @@ fn limit(what: What) -> u64 {
 }
 
 const PORTAL: &str = "portal";
+const DONE: &str = "done";
 const MAX_REASONS: usize = 256;
 
 /// A code of this file: about the bundle, with one remedy.
@@ -562,12 +636,6 @@ pub const ADDED: Code = spoilt(
     "EVID-023",
     "Mục này được thêm vào gói, bản kê không có",
     "this entry was put into the bundle; the manifest does not list it",
-);
-/// A forged signature over the manifest.
-pub const FORGED: Code = spoilt(
-    "EVID-024",
-    "Chữ ký của trạm trên bản kê không đúng",
-    "the station's signature over the manifest is not good",
 );
 /// Two things in the bundle that contradict one another.
 pub const CONTRADICTS: Code = spoilt(
@@ -599,6 +667,12 @@ pub const RECEIPT_OPEN: Code = open(
     "Chưa kiểm tra được biên nhận: không có khóa tin cậy của nơi ký",
     "the receipt could not be checked: no trusted key of whoever signed it was given",
 );
+/// The verdict on a card that cannot be followed.
+pub const CARD_OPEN: Code = open(
+    "EVID-024",
+    "Cơ quan cấp thẻ không nằm trong các chứng thư gốc được tin cậy đã cho",
+    "the card's issuer does not lead to one of the roots for cards that were given",
+);
 /// The station says that something is missing.
 pub const INCOMPLETE: Code = open("EVID-029", "Chứng cứ chưa đủ", "the evidence is not complete");
 /// Every code of this file.
@@ -606,7 +680,7 @@ pub const CODES: &[&Code] = &[
     &ALTERED,
     &TAKEN_OUT,
     &ADDED,
-    &FORGED,
+    &CARD_OPEN,
     &CONTRADICTS,
     &RECEIPT_REFUTED,
     &STATION_UNKNOWN,

@@ -159,7 +159,7 @@ impl Work<'_> {
         } else {
             self.miss("station", view.id, None, false, FOR_THE_RECIPIENT);
         }
-        let documents = self.documents(&folder, view.id, record, done);
+        let documents = self.documents(&folder, view.id, record, done)?;
         let deliveries = view.parcels.iter().map(|p| self.delivery(&folder, extract, record, p));
         let deliveries: Vec<Option<Delivery>> = deliveries.collect::<Outcome<_>>()?;
         Ok(Run {
@@ -256,13 +256,19 @@ impl Work<'_> {
         }
     }
 
-    fn documents(&mut self, folder: &str, run: Blake3, record: &Dossier, done: bool) -> Vec<Document> {
+    fn documents(
+        &mut self,
+        folder: &str,
+        run: Blake3,
+        record: &Dossier,
+        done: bool,
+    ) -> Outcome<Vec<Document>> {
         let kind = if record.slip.is_some() { "ket-qua" } else { "giay-to" };
         let mut documents = Vec::new();
         for (index, paper, digests) in record.outgoing() {
             let stem = format!("{folder}/{kind}-{:02}-{}", index + 1, &digests.sha256.to_string()[..8]);
             let entry = self.put(&format!("{stem}.pdf"), Source::Blob(*digests));
-            let receipt = paper.receipt.and_then(|receipt| self.blobs.get(&receipt).ok());
+            let receipt = paper.receipt.map(|receipt| self.blobs.get(&receipt)).transpose()?;
             let log_receipt =
                 receipt.map(|text| self.put(&format!("{stem}.tlog-proof"), Source::Bytes(text)));
             if paper.sealed.is_none() {
@@ -271,8 +277,7 @@ impl Work<'_> {
                 self.miss("time-stamp", run, Some(digests.sha256), true, NOT_STAMPED);
             }
             if log_receipt.is_none() {
-                let due = !done || paper.receipt.is_some();
-                self.miss("log-receipt", run, Some(digests.sha256), due, NOT_LOGGED);
+                self.miss("log-receipt", run, Some(digests.sha256), true, NOT_LOGGED);
             }
             documents.push(Document {
                 entry,
@@ -284,7 +289,7 @@ impl Work<'_> {
         if documents.is_empty() {
             self.miss("documents", run, None, true, NO_DOCUMENT);
         }
-        documents
+        Ok(documents)
     }
 
     fn delivery(

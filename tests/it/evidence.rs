@@ -182,9 +182,10 @@ fn judge(bytes: &[u8], anchors: &Path) -> Report {
         .iter()
         .map(|f| VerifyingKey::from_pem(&fs::read(f).unwrap()).unwrap())
         .collect();
+    let cards = hoso::chip::Trust::load(&anchors.join("csca")).unwrap();
     let at = jiff::Timestamp::now();
     let seals = Question { anchors: &roots, at, as_of: false, online: None };
-    let trust = Trust { seals, logs: &logs, receivers: &receivers };
+    let trust = Trust { seals, logs: &logs, receivers: &receivers, cards: Some(&cards) };
     check(Cursor::new(bytes), &trust).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
@@ -338,7 +339,7 @@ fn no_flipped_bit_of_the_file_is_valid() {
         let path = world.path("flipped.zip");
         let roots = Anchors::default();
         let seals = Question { anchors: &roots, at: jiff::Timestamp::now(), as_of: false, online: None };
-        match check(Cursor::new(&flipped), &Trust { seals, logs: &[], receivers: &[] }) {
+        match check(Cursor::new(&flipped), &Trust { seals, logs: &[], receivers: &[], cards: None }) {
             // Refused by its structure or its sums before anything is judged.
             Ok(report) => assert_eq!(report.verdict, Verdict::Invalid, "byte {at}"),
             Err(fault) => assert_eq!(fault.code.id, "EVID-001", "byte {at}"),
