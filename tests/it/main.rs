@@ -24,6 +24,7 @@ mod kill;
 mod ledger;
 mod levels;
 mod looks;
+mod offer;
 mod playground;
 mod privacy;
 mod sandbox;
