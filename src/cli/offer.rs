@@ -1,34 +1,61 @@
-//! `hoso offer`, `hoso revoke`, `hoso supersede`: credentials for wallets, from the counter. They work beside a running `hoso serve`.
+//! `hoso offer`: a credential for a wallet, from the counter. It works beside a running `hoso serve`.
+
+pub mod end;
+pub mod slip;
+pub mod subject;
+
+pub use end::{Revoke, Supersede, revoke, supersede};
 
 use super::serve::{configured, register};
+use super::table::Table;
 use crate::clock::{Clock, vietnam_time};
 use crate::deliver::credential::issuance::Issuance;
 use crate::deliver::credential::issuer::CONFIGURATION;
 use crate::deliver::credential::jose::{self, Jwk, Object};
+use crate::deliver::credential::name;
 use crate::deliver::credential::offer::{self, Wish};
-use crate::deliver::credential::register::{Handle, Register, UNKNOWN};
+use crate::deliver::credential::register::{Register, UNKNOWN};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::serve::issuer::PublicUrl;
+use crate::serve::issuer::store::Store;
 use crate::station::Station;
 use openssl::pkey::PKey;
 use serde_json::json;
+use slip::{Paper, Slip};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// `hoso offer FILE.pdf`
+/// `hoso offer (DOSSIER | FILE.pdf)`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  hoso offer ket-qua.pdf --fields ket-qua.json --json")]
+#[command(
+    after_help = "Examples:\n  hoso offer H40.17.5-261121-0006 --slip phieu.pdf\n  hoso offer ket-qua.pdf --fields ket-qua.json --json\n  \
+    hoso offer --list"
+)]
 pub struct Args {
-    /// The signed result.
-    file: PathBuf,
+    /// Code of a dossier whose result was sealed here, or the signed result as a PDF file.
+    #[arg(value_name = "DOSSIER|FILE.pdf", required_unless_present = "list")]
+    what: Option<String>,
+    /// Of several results of the dossier only this one, from 1; otherwise each gets an offer of its own.
+    #[arg(long, value_name = "N")]
+    document: Option<usize>,
     /// The PIN that the citizen is told apart from the link, 4 to 10 digits; otherwise six random ones.
     #[arg(long, value_name = "NNNNNN")]
     pin: Option<String>,
     /// The only key that may have it: a JWK file, a PEM public key, or an RFC 7638 thumbprint.
     #[arg(long, value_name = "KEY")]
     holder: Option<String>,
-    /// Fields of the result that the holder shows one by one: a JSON file with one object.
+    /// Print it: a sheet for the citizen with QR, link and last day, PDF/A; one page an offer.
+    #[arg(long, value_name = "OUT.pdf")]
+    slip: Option<PathBuf>,
+    /// Print the PIN on the sheet, on a part that is torn off; otherwise it is only told here.
+    #[arg(long, requires = "slip")]
+    pin_on_slip: bool,
+    /// The sheet's size.
+    #[arg(long, value_enum, default_value_t = Paper::A5, requires = "slip")]
+    paper: Paper,
+    /// Fields of the result that the holder shows one by one: a JSON file with one object. Otherwise those that the dossier's slip
+    /// gives.
     #[arg(long, value_name = "FILE.json")]
     fields: Option<PathBuf>,
     /// Give the credential out from this moment on only (RFC 3339); wallets are told to come back.
@@ -43,151 +70,169 @@ pub struct Args {
     /// How long the document can be fetched, seconds.
     #[arg(long, value_name = "S", default_value_t = 90 * 24 * 3600)]
     document_lasts: i64,
-    /// The credential that this one is to replace; it is named in the new one, and ends with `hoso supersede`.
+    /// The credential that this one is to replace (its id, the link of its offer, or itself); it is named in the new one, and ends with
+    /// `hoso supersede`.
     #[arg(long, value_name = "CREDENTIAL")]
     supersedes: Option<String>,
     /// The address of the issuer, where it never ran here.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Nothing new: the offers and credentials that there are, the newest first.
+    #[arg(long, conflicts_with_all = ["what", "slip", "supersedes"])]
+    list: bool,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
 }
 
-/// `hoso revoke CREDENTIAL`
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  hoso revoke 5f0c0d6c3f5e4bb09d1a2b3c4d5e6f70")]
-pub struct Revoke {
-    /// The id that `hoso offer` printed.
-    credential: String,
-    /// One JSON object a line.
-    #[arg(long)]
-    json: bool,
-}
-
-/// `hoso supersede OLD NEW`
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  hoso offer sua-lai.pdf --supersedes OLD --json\n  hoso supersede OLD NEW"
-)]
-pub struct Supersede {
-    /// The credential that ends.
-    old: String,
-    /// The one that takes its place.
-    new: String,
-    /// One JSON object a line.
-    #[arg(long)]
-    json: bool,
-}
-
-/// Makes an offer and prints its link and its PIN, each of them once.
+/// Makes an offer for each document and prints its link and its PIN, each of them once.
 ///
 /// # Errors
-/// A file that is no PDF, fields or a key that cannot be used, a register that cannot be written.
+/// A file that is no PDF, a dossier without a sealed result, fields or a key that cannot be used, a register that cannot be written.
 pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     let station = Station::find(station)?;
     let store = register(&station)?;
+    let Some(what) = &args.what else { return list(&store, args.json).await };
     let url = match args.public_url.clone().or_else(|| configured(&station)) {
         Some(url) => url,
         None => store.public_url().await?.ok_or(&NO_ADDRESS)?,
     };
     let at = PublicUrl::parse(&url)?;
     let blobs = station.blobs()?;
-    let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind()).at(args.file.display());
-    let mut file = std::fs::File::open(&args.file).map_err(unreadable)?;
-    let mut head = [0u8; 5];
-    file.read_exact(&mut head).map_err(|_| Fault::new(&NOT_A_PDF).at(args.file.display()))?;
-    if &head != b"%PDF-" {
-        return Err(Fault::new(&NOT_A_PDF).at(args.file.display()));
-    }
-    let digests =
-        blobs.put_reader(head.as_slice().chain(file), LARGEST_PDF).map_err(|f| f.at(args.file.display()))?;
+    let subjects = subject::find(what, args.document, &station, &blobs, &store).await?;
     let supersedes = match &args.supersedes {
         None => None,
         Some(old) => {
-            let found =
-                store.look(Handle::Id(old.clone())).await?.ok_or_else(|| Fault::new(&UNKNOWN).at(old))?;
+            let found = store.look(name::handle(old)).await?.ok_or_else(|| Fault::new(&UNKNOWN))?;
             Some((found.id, found.document.digests.sha256))
         }
     };
-    let now_ms = Clock::System.now_ms();
-    let wish = Wish {
-        digests,
-        fields: args.fields.as_deref().map(fields).transpose()?.unwrap_or_default(),
-        pin: args.pin.map(Zeroizing::new),
-        holder: args.holder.as_deref().map(holder).transpose()?,
-        ready_at: args.ready_at.map_or(0, jiff::Timestamp::as_second),
-        lasts: args.lasts,
-        valid: args.valid,
-        document_lasts: args.document_lasts,
-        supersedes,
-    };
-    let made = offer::make(wish, now_ms.div_euclid(1000))?;
-    let issuance = store.add(made.issuance).await?;
-    let uri = offer::uri(&at.issuer(), &made.link);
-    let expires_at = vietnam_time(issuance.offer_until.saturating_mul(1000));
-    if args.json {
-        let line = json!({
-            "offer_uri": uri, "pin": made.pin.as_str(), "expires_at": expires_at,
-            "credential_configuration_id": CONFIGURATION, "credential": issuance.id,
-            "sha256": issuance.document.digests.sha256,
-        });
-        println!("{line}");
-    } else {
-        println!("chứng nhận / credential   {}", issuance.id);
-        println!("đường dẫn / link          {uri}");
-        println!("mã PIN / PIN              {}", made.pin.as_str());
-        println!("dùng trước / use before   {expires_at}");
+    let now = Clock::System.now_ms().div_euclid(1000);
+    let said = args.fields.as_deref().map(fields).transpose()?;
+    let holder = args.holder.as_deref().map(holder).transpose()?;
+    // One PIN for all that one citizen gets in one go.
+    let mut pin = args.pin.clone().map(Zeroizing::new);
+    let (mut all, mut leaves) = (Vec::new(), Vec::new());
+    for subject in subjects {
+        let wish = Wish {
+            digests: subject.digests,
+            fields: said.clone().unwrap_or(subject.fields),
+            pin: pin.clone(),
+            holder: holder.clone(),
+            ready_at: args.ready_at.map_or(0, jiff::Timestamp::as_second),
+            lasts: args.lasts,
+            valid: args.valid,
+            document_lasts: args.document_lasts,
+            supersedes: supersedes.clone(),
+        };
+        let made = offer::make(wish, now)?;
+        let told = Told {
+            uri: offer::uri(&at.issuer(), &made.link),
+            pin: made.pin.clone(),
+            title: subject.title,
+            dossier: subject.dossier,
+            issuance: made.issuance,
+        };
+        pin = Some(made.pin);
+        if args.slip.is_some() {
+            let shown = told.slip(&station.config.name, args.pin_on_slip);
+            leaves.push(slip::draw(&shown, args.paper)?);
+        }
+        all.push(told);
     }
+    for told in &mut all {
+        told.issuance = store.add(told.issuance.clone()).await?;
+    }
+    if let Some(path) = &args.slip
+        && let Err(fault) = slip::write(&leaves, path)
+    {
+        // Nobody will ever see their links.
+        for told in &all {
+            store.change(name::handle(&told.issuance.id), None, withdraw(now)).await?;
+        }
+        return Err(fault);
+    }
+    for told in &all {
+        told.print(args.json);
+    }
+    // A counter without a server lets go of what has had its time, too.
+    store.let_go(now).await?;
     Ok(0)
 }
 
-/// Ends a credential or an offer.
-///
-/// # Errors
-/// `SEND-076` for an id that is not known; `SEND-071` where it was superseded before.
-pub async fn revoke(args: Revoke, station: Option<&Path>) -> Outcome<u8> {
-    end(&args.credential, None, args.json, station).await
-}
-
-/// Ends a credential in favour of another.
-///
-/// # Errors
-/// As [`revoke`]; [`NOT_A_SUCCESSOR`].
-pub async fn supersede(args: Supersede, station: Option<&Path>) -> Outcome<u8> {
-    let store = register(&Station::find(station)?)?;
-    let new =
-        store.look(Handle::Id(args.new.clone())).await?.ok_or_else(|| Fault::new(&UNKNOWN).at(&args.new))?;
-    if new.id == args.old || new.revoked.is_some() {
-        return Err(Fault::new(&NOT_A_SUCCESSOR).at(&args.new));
+fn withdraw(now: i64) -> impl FnOnce(Option<&mut Issuance>, bool) {
+    move |issuance, _| {
+        if let Some(issuance) = issuance {
+            let _ = issuance.revoke(None, now);
+        }
     }
-    end(&args.old, Some(new.id), args.json, station).await
 }
 
-async fn end(id: &str, by: Option<String>, json: bool, station: Option<&Path>) -> Outcome<u8> {
-    let store = register(&Station::find(station)?)?;
+/// An offer as it is told, once.
+struct Told {
+    uri: String,
+    pin: Zeroizing<String>,
+    title: Option<String>,
+    dossier: Option<String>,
+    issuance: Issuance,
+}
+
+impl Told {
+    fn slip<'a>(&'a self, office: &'a str, with_pin: bool) -> Slip<'a> {
+        Slip {
+            office,
+            title: self.title.as_deref(),
+            dossier: self.dossier.as_deref(),
+            uri: &self.uri,
+            until: self.issuance.offer_until,
+            digits: self.pin.len(),
+            pin: with_pin.then_some(&*self.pin),
+        }
+    }
+
+    fn print(&self, json: bool) {
+        let expires_at = vietnam_time(self.issuance.offer_until.saturating_mul(1000));
+        if json {
+            let line = json!({
+                "offer_uri": self.uri, "pin": self.pin.as_str(), "expires_at": expires_at,
+                "credential_configuration_id": CONFIGURATION,
+            });
+            println!("{line}");
+            return;
+        }
+        if let Some(title) = &self.title {
+            println!("kết quả / result          {title}");
+        }
+        println!("chứng nhận / credential   {}", self.issuance.id);
+        println!("đường dẫn / link          {}", self.uri);
+        println!("mã PIN / PIN              {}", self.pin.as_str());
+        println!("dùng trước / use before   {expires_at}");
+    }
+}
+
+/// `hoso offer --list`
+async fn list(store: &Store, json: bool) -> Outcome<u8> {
     let now = Clock::System.now_ms().div_euclid(1000);
-    let changed = store
-        .change(Handle::Id(id.to_owned()), None, move |issuance: Option<&mut Issuance>, _| {
-            let issuance = issuance.ok_or_else(|| Fault::new(&UNKNOWN))?;
-            issuance.revoke(by, now).map(|()| issuance.clone())
-        })
-        .await?
-        .map_err(|fault| fault.at(id))?;
-    let successor = changed.revoked.as_ref().and_then(|revoked| revoked.superseded_by.as_deref());
-    if json {
-        let line = json!({
-            "credential": changed.id, "state": changed.state(now), "superseded_by": successor,
-            "status_list": { "list": changed.place.list, "idx": changed.place.index },
-        });
-        println!("{line}");
-    } else {
-        let (vi, en) = if successor.is_some() {
-            ("đã thay thế", "superseded")
+    store.let_go(now).await?;
+    let mut table =
+        Table::new(&["chứng nhận / credential", "tình trạng / state", "lập lúc / made", "SHA-256"]);
+    for issuance in store.list(MOST_LISTED).await? {
+        let (state, made) = (issuance.state(now), vietnam_time(issuance.made_at.saturating_mul(1000)));
+        let (sha256, place) = (issuance.document.digests.sha256, issuance.place);
+        if json {
+            let line = json!({
+                "credential": issuance.id, "state": state, "made_at": made, "sha256": sha256,
+                "expires_at": vietnam_time(issuance.offer_until.saturating_mul(1000)),
+                "superseded_by": issuance.revoked.and_then(|revoked| revoked.superseded_by),
+                "status_list": { "list": place.list, "idx": place.index },
+            });
+            println!("{line}");
         } else {
-            ("đã thu hồi", "revoked")
-        };
-        println!("{}: {vi} / {en}", changed.id);
+            table.row(vec![issuance.id, state.to_owned(), made, sha256.to_string()[..16].to_owned()]);
+        }
+    }
+    if !json {
+        print!("{}", table.render());
     }
     Ok(0)
 }
@@ -223,8 +268,8 @@ fn read_some(path: &Path) -> Outcome<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Bytes of the largest PDF that is offered.
-const LARGEST_PDF: u64 = 256 << 20;
+/// Issuances that are listed.
+const MOST_LISTED: u32 = 1000;
 
 /// A file that is no PDF.
 pub const NOT_A_PDF: Code = Code {
@@ -256,15 +301,6 @@ pub const NO_ADDRESS: Code = Code {
     remedy_en: "run `hoso serve --public-url URL` once, or name it with --public-url",
 };
 
-/// A successor that cannot be one.
-pub const NOT_A_SUCCESSOR: Code = Code {
-    id: "HTTP-010",
-    class: Class::Input,
-    vi: "Chứng nhận mới không thể thay thế chứng nhận cũ",
-    en: "the new credential cannot take the old one's place",
-    remedy_vi: "Nêu một chứng nhận khác, còn hiệu lực",
-    remedy_en: "name another one that was not revoked",
-};
-
-/// Every code of this file.
-pub const CODES: &[&Code] = &[&NOT_A_PDF, &UNREADABLE, &NO_ADDRESS, &NOT_A_SUCCESSOR];
+/// Every code of this file and those below it.
+pub const CODES: &[&[&Code]] =
+    &[&[&NOT_A_PDF, &UNREADABLE, &NO_ADDRESS], end::CODES, slip::CODES, subject::CODES];

@@ -7,6 +7,7 @@ pub mod issuer;
 pub mod jose;
 pub mod jwe;
 pub mod metadata;
+pub mod name;
 pub mod offer;
 pub mod proof;
 pub mod refusal;

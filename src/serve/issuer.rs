@@ -7,7 +7,7 @@ pub mod openapi;
 pub mod store;
 
 use crate::blobs::Blobs;
-use crate::deliver::credential::issuer::{Body as Said, Fetched, Issuer, Request as Asked};
+use crate::deliver::credential::issuer::{Body as Said, Fetched, Form, Issuer, Request as Asked};
 use crate::deliver::credential::metadata::{CREDENTIAL, DEFERRED, NONCE, NOTIFICATION, TOKEN};
 use crate::deliver::credential::refusal::Refusal;
 use crate::deliver::credential::register::Register;
@@ -201,18 +201,32 @@ async fn send(app: &Arc<Shared>, fetched: Fetched) -> Outcome<Response> {
     Ok(([(header::CONTENT_TYPE, "application/jose")], text).into_response())
 }
 
-async fn status(State(app): App, Path(list): Path<String>) -> Response {
+async fn status(State(app): App, Path(list): Path<String>, headers: HeaderMap) -> Response {
     // One spelling a list: the address is signed into it.
     let Some(list) = list.parse::<u32>().ok().filter(|number| number.to_string() == list) else {
         return refuse(&Refusal { status: 404, error: "not_found", why: "there is no such status list" });
     };
-    match app.issuer.status(list).await {
+    let (form, kind) = match wants_cwt(&headers) {
+        true => (Form::Cwt, "application/statuslist+cwt"),
+        false => (Form::Jwt, "application/statuslist+jwt"),
+    };
+    match app.issuer.status(list, form).await {
         Ok(token) => {
-            let kind = (header::CONTENT_TYPE, "application/statuslist+jwt");
-            ([kind, (header::CACHE_CONTROL, "max-age=60")], token.to_string()).into_response()
+            let kind = (header::CONTENT_TYPE, kind);
+            let told = [kind, (header::CACHE_CONTROL, "max-age=60"), (header::VARY, "accept")];
+            (told, token.to_vec()).into_response()
         }
         Err(refusal) => refuse(&refusal),
     }
+}
+
+/// Whether a status list is asked for as CWT and not as JWT; who names neither gets the latter.
+fn wants_cwt(headers: &HeaderMap) -> bool {
+    let asked = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut kinds = asked
+        .flat_map(|value| value.split(','))
+        .map(|kind| kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase());
+    kinds.find(|kind| kind.starts_with("application/statuslist+")).is_some_and(|kind| kind.ends_with("+cwt"))
 }
 
 async fn readyz(State(app): App) -> Response {

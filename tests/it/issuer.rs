@@ -83,6 +83,16 @@ impl Served {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    fn lines(&self, args: &[&str]) -> Vec<Value> {
+        let output = self.output(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
     fn output(&self, args: &[&str]) -> Output {
         self.hoso(args).output().unwrap()
     }
@@ -95,12 +105,17 @@ impl Served {
 
     /// What the npm wallet says of its way; nothing where it is not installed.
     fn wallet(&self, offer: &Value, pins: &[&str], more: &Value) -> Option<Value> {
+        let ask = json!({ "offer_uri": offer["offer_uri"], "pins": pins });
+        self.node(ask, more)
+    }
+
+    fn node(&self, mut ask: Value, more: &Value) -> Option<Value> {
         let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wallet");
         if !place.join("node_modules/@openid4vc/openid4vci").is_dir() {
             eprintln!("skipped: `npm ci` was not run in tests/wallet");
             return None;
         }
-        let mut ask = json!({ "offer_uri": offer["offer_uri"], "pins": pins, "plain": self.tls.is_none() });
+        ask["plain"] = self.tls.is_none().into();
         ask.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let mut command = Command::new("node");
         command.arg("flow.mjs").current_dir(&place);
@@ -204,12 +219,43 @@ fn another_houses_wallet_is_told_of_wrong_pins_and_used_codes() {
     assert!(said["credential"].is_null());
 }
 
+/// `HOSO_WALLETS` says how many there are, 200 where the figure is wanted; each has a key and an offer of its own.
+#[test]
+fn another_houses_wallet_gets_its_credential_every_single_time() {
+    let count: usize = std::env::var("HOSO_WALLETS").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
+    let served = Served::new("/h/quangninh", false);
+    let offers: Vec<Value> = (0..count).map(|_| served.offer(&[])["offer_uri"].clone()).collect();
+    let Some(said) = served.node(json!({ "offer_uris": offers, "pins": [PIN] }), &json!({})) else { return };
+    let ok = said["ok"].as_u64().unwrap();
+    eprintln!("{ok} of {count} wallets got what was offered, in {} s", said["seconds"]);
+    assert_eq!(ok, count as u64, "{}", said["failures"]);
+    let states = served.lines(&["offer", "--list", "--json"]);
+    assert_eq!(states.iter().filter(|line| line["state"] == "accepted").count(), count);
+    served.agree(&said["last"]);
+}
+
+#[test]
+fn an_offer_says_four_things_and_no_more() {
+    let served = Served::new("/h/mau", false);
+    let offer = served.offer(&[]);
+    let mut names: Vec<&String> = offer.as_object().unwrap().keys().collect();
+    names.sort();
+    assert_eq!(names, ["credential_configuration_id", "expires_at", "offer_uri", "pin"]);
+    assert_eq!((&offer["pin"], &offer["credential_configuration_id"]), (&json!(PIN), &json!(CONFIGURATION)));
+    assert!(
+        offer["offer_uri"].as_str().unwrap().starts_with("openid-credential-offer://?credential_offer_uri=")
+    );
+    let expires: jiff::Timestamp = offer["expires_at"].as_str().unwrap().parse().unwrap();
+    assert!(expires > jiff::Timestamp::now());
+}
+
 #[test]
 fn a_credential_is_revoked_and_superseded_from_the_counter_while_wallets_are_served() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let served = Served::new("/h/mau", false);
     let (old, new) = (served.offer(&[]), served.offer(&[]));
-    let id = |offer: &Value| offer["credential"].as_str().unwrap().to_owned();
+    // The link of its offer names a credential as well as its id does.
+    let id = |offer: &Value| offer["offer_uri"].as_str().unwrap().to_owned();
     let revoked = served.say(&["revoke", &id(&new), "--json"]);
     assert_eq!(revoked["state"], "revoked");
     // What was revoked succeeds nothing, nor does a credential itself; an id that is not known is the caller's mistake.
@@ -222,8 +268,17 @@ fn a_credential_is_revoked_and_superseded_from_the_counter_while_wallets_are_ser
     }
     let next = served.offer(&["--supersedes", &id(&old)]);
     let ended = served.say(&["supersede", &id(&old), &id(&next), "--json"]);
-    assert_eq!((&ended["state"], &ended["superseded_by"]), (&json!("superseded"), &next["credential"]));
-    assert_eq!(served.output(&["revoke", &id(&old)]).status.code(), Some(3));
+    let listed = served.lines(&["offer", "--list", "--json"]);
+    assert_eq!(listed.len(), 3);
+    // The newest first.
+    assert_eq!((&ended["state"], &ended["superseded_by"]), (&json!("superseded"), &listed[0]["credential"]));
+    assert_eq!(listed[2]["state"], "superseded");
+    let by_id = ended["credential"].as_str().unwrap();
+    for named in [&id(&old), by_id] {
+        let refused = served.output(&["revoke", named]);
+        assert_eq!(refused.status.code(), Some(3));
+        assert!(!String::from_utf8_lossy(&refused.stderr).contains("/offers/"), "a link is a secret");
+    }
     let list = runtime.block_on(async {
         let token =
             http().get(format!("{}/status/0", served.url)).send().await.unwrap().text().await.unwrap();

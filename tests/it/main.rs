@@ -27,6 +27,7 @@ mod ledger;
 mod levels;
 mod looks;
 mod outbox;
+mod offer;
 mod playground;
 mod privacy;
 mod proxy;

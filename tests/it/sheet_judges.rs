@@ -75,7 +75,7 @@ fn print(words: &str, to: &Path) -> Output {
     command.arg("sheet").args(words.split(' ')).arg("--json").arg("-o").arg(to).output().unwrap()
 }
 
-fn the_file_is_sound(pdf: &Path, pages: u64) {
+pub(crate) fn the_file_is_sound(pdf: &Path, pages: u64) {
     match tool("qpdf") {
         Some(qpdf) => {
             let out = Command::new(&qpdf).arg("--check").arg(pdf).output().unwrap();
@@ -95,7 +95,7 @@ fn the_file_is_sound(pdf: &Path, pages: u64) {
 }
 
 /// What a scanner could make of the first page at 200 dpi; each file is named after what was done to it.
-fn scanned(pdf: &Path) -> Option<Vec<PathBuf>> {
+pub(crate) fn scanned(pdf: &Path) -> Option<Vec<PathBuf>> {
     let (Some(mutool), Some(python)) = (tool("mutool"), python("zxingcpp, PIL")) else {
         eprintln!("skipped: no mutool, or no python with zxing-cpp and pillow");
         return None;
@@ -118,7 +118,7 @@ fn scanned(pdf: &Path) -> Option<Vec<PathBuf>> {
     Some(scans)
 }
 
-fn others_read(scan: &Path) -> BTreeSet<(String, String)> {
+pub(crate) fn others_read(scan: &Path) -> BTreeSet<(String, String)> {
     let out = Command::new(python("zxingcpp, PIL").unwrap()).args(["-c", READ]).arg(scan).output().unwrap();
     assert!(out.status.success(), "{}", text(&out));
     serde_json::from_slice(&out.stdout).unwrap()
@@ -142,7 +142,7 @@ fn python(modules: &str) -> Option<PathBuf> {
     ["python", "python3"].into_iter().filter_map(tool).find(runs)
 }
 
-fn tool(name: &str) -> Option<PathBuf> {
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let venv = std::env::var_os("HOSO_VENV").map(|v| PathBuf::from(v).join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     venv.into_iter().chain(std::env::split_paths(&path)).map(|dir| dir.join(name)).find(|file| file.is_file())

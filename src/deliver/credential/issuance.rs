@@ -3,17 +3,26 @@
 //! ```text
 //! offered ──PIN──► granted ──proof──► issued ──► notified, revoked, superseded
 //!    │                └──proof──► pending ──┘ (the result is not there yet)
-//!    └─ five wrong PINs, withdrawn ─► dead
+//!    └─ five wrong PINs, withdrawn, expired ─► dead            accepted ─► closed
 //! ```
 //! Everything here is a value and a rule. A [`super::register::Register`] runs each change in one transaction, so that what
 //! is decided here is decided once.
+
+mod claim;
+mod end;
+mod pin;
+mod redeem;
+
+pub use claim::{Answer, Candidate};
+pub use end::ALREADY_REVOKED;
+pub use pin::{BAD_PIN, StoredPin};
+pub use redeem::{TOKEN_LIFE, TRIES};
 
 use super::jose::{Jwk, Object};
 use super::jwe::Recipient;
 use super::refusal::Refusal;
 use super::secret;
 use crate::digest::{Digests, Sha256};
-use crate::fault::{Class, Code, Fault, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// An offer and all that became of it.
@@ -23,7 +32,7 @@ pub struct Issuance {
     pub id: String,
     /// The document that it binds.
     pub document: Document,
-    /// Claims that the holder shows one by one.
+    /// Claims that the holder shows one by one; none any more once they are in the credential.
     pub fields: Object,
     /// Seconds since 1970; so are all moments here.
     pub made_at: i64,
@@ -39,7 +48,7 @@ pub struct Issuance {
     pub link: Sha256,
     /// See `link`.
     pub code: Sha256,
-    /// The transaction code, where one is asked for.
+    /// The transaction code, where one is asked for, until it was told.
     pub pin: Option<StoredPin>,
     /// Where it stands on the status list; given by the register.
     pub place: Place,
@@ -61,7 +70,7 @@ pub struct Document {
     pub digests: Digests,
     /// `application/pdf`.
     pub media_type: String,
-    /// Random part of its address.
+    /// Random part of its address; empty once it stands in a credential that its wallet has.
     pub link: String,
     /// When the address ends.
     pub until: i64,
@@ -78,41 +87,6 @@ pub struct Place {
     pub index: u32,
 }
 
-/// A transaction code as it is stored: keyed with the pre-authorized code, which is stored nowhere, so that whoever steals
-/// the store cannot try all numbers.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StoredPin {
-    salt: Sha256,
-    code: Sha256,
-    /// How many digits.
-    pub digits: u8,
-}
-
-impl StoredPin {
-    /// Hashes a PIN.
-    ///
-    /// # Errors
-    /// [`BAD_PIN`] unless it is 4 to 10 digits.
-    pub fn new(pin: &str, pre_authorized_code: &str) -> Outcome<Self> {
-        let digits = u8::try_from(pin.len()).unwrap_or(0);
-        if !(4..=10).contains(&digits) || !pin.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(Fault::new(&BAD_PIN));
-        }
-        let salt = secret::stored("salt", &secret::mint()?);
-        Ok(StoredPin { salt, code: Self::hash(&salt, pin, pre_authorized_code)?, digits })
-    }
-
-    fn hash(salt: &Sha256, pin: &str, pre_authorized_code: &str) -> Outcome<Sha256> {
-        let message = [&salt.0[..], pin.as_bytes()].concat();
-        secret::mac(pre_authorized_code.as_bytes(), &message).map(Sha256)
-    }
-
-    fn is(&self, pin: &str, pre_authorized_code: &str) -> bool {
-        Self::hash(&self.salt, pin, pre_authorized_code)
-            .is_ok_and(|code| openssl::memcmp::eq(&code.0, &self.code.0))
-    }
-}
-
 /// How far an issuance got.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "lowercase")]
@@ -122,8 +96,12 @@ pub enum Stage {
         /// Wrong PINs that are still forgiven, and one more.
         tries_left: u8,
     },
-    /// Too many wrong PINs, or withdrawn.
-    Dead,
+    /// Too many wrong PINs, withdrawn, or never made use of.
+    Dead {
+        /// Its time ran out.
+        #[serde(default)]
+        expired: bool,
+    },
     /// Redeemed; one wallet has the token.
     Granted(Token),
     /// A wallet has proven its key; the result is not there yet.
@@ -149,6 +127,19 @@ pub enum Stage {
         notification: String,
         /// What it told us.
         told: Option<Told>,
+    },
+    /// Issued, and out of our hands: only what revocation and audit need is left.
+    Closed {
+        /// The wallet's token: it may say the same again.
+        token: Token,
+        /// RFC 7638 thumbprint of the key that it is bound to.
+        key: String,
+        /// SHA-256 of what the wallet tells us of it with.
+        notification: Sha256,
+        /// What it told us.
+        told: Option<Told>,
+        /// What the wallet wants the document encrypted with, until its address ends.
+        encrypt: Option<Recipient>,
     },
 }
 
@@ -203,69 +194,8 @@ pub struct Event {
     pub error: Option<String>,
 }
 
-/// What a wallet that asks for a credential gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// The credential and the id to notify with.
-    Issued {
-        /// `dc+sd-jwt`.
-        credential: String,
-        /// See [`Stage::Issued`].
-        notification: String,
-    },
-    /// Later, under this id.
-    Pending {
-        /// See [`Stage::Pending`].
-        transaction: String,
-    },
-}
-
 impl Issuance {
-    /// Redeems the offer for a token. The PIN is looked at before anything is used up; five wrong ones end the offer.
-    ///
-    /// # Errors
-    /// `invalid_grant` for a wrong PIN and for an offer that is used, dead or expired; `invalid_request` where a PIN is
-    /// missing or not asked for.
-    pub fn redeem(&mut self, code: &str, pin: Option<&str>, token: &str, now: i64) -> Result<(), Refusal> {
-        let result = self.try_redeem(code, pin, token, now);
-        self.event(now, "token", result.as_ref().err());
-        result
-    }
-
-    fn try_redeem(&mut self, code: &str, pin: Option<&str>, token: &str, now: i64) -> Result<(), Refusal> {
-        let Stage::Offered { tries_left } = &mut self.stage else {
-            return Err(Refusal::bad(
-                "invalid_grant",
-                "the pre-authorized code was used or is no longer good",
-            ));
-        };
-        if now >= self.offer_until || self.revoked.is_some() {
-            return Err(Refusal::bad("invalid_grant", "the pre-authorized code has expired"));
-        }
-        match (&self.pin, pin) {
-            (None, None) => {}
-            (None, Some(_)) => {
-                return Err(Refusal::bad("invalid_request", "no transaction code is expected"));
-            }
-            (Some(_), None) => {
-                return Err(Refusal::bad("invalid_request", "the transaction code is missing"));
-            }
-            (Some(stored), Some(pin)) => {
-                if !stored.is(pin, code) {
-                    *tries_left = tries_left.saturating_sub(1);
-                    if *tries_left == 0 {
-                        self.stage = Stage::Dead;
-                    }
-                    return Err(Refusal::bad("invalid_grant", "the transaction code is wrong"));
-                }
-            }
-        }
-        let token = Token { digest: secret::stored("token", token), until: now.saturating_add(TOKEN_LIFE) };
-        self.stage = Stage::Granted(token);
-        Ok(())
-    }
-
-    /// The digest under which its document's address is found.
+    /// The digest under which its document's address is found, while that is known.
     pub fn document_digest(&self) -> Sha256 {
         secret::stored("document", &self.document.link)
     }
@@ -273,182 +203,21 @@ impl Issuance {
     /// The token that is out, if any.
     pub fn token(&self) -> Option<&Token> {
         match &self.stage {
-            Stage::Granted(token) | Stage::Pending { token, .. } | Stage::Issued { token, .. } => Some(token),
-            Stage::Offered { .. } | Stage::Dead => None,
+            Stage::Granted(token)
+            | Stage::Pending { token, .. }
+            | Stage::Issued { token, .. }
+            | Stage::Closed { token, .. } => Some(token),
+            Stage::Offered { .. } | Stage::Dead { .. } => None,
         }
     }
 
-    /// The credential that was issued to this key already.
-    pub fn issued_to(&self, key: &Jwk) -> bool {
-        matches!(&self.stage, Stage::Issued { bound, .. } if bound.key == *key)
-    }
-
-    /// Binds the credential to a key. `candidate` is the credential signed for this key, needed where it is ready.
-    /// The same key gets the same answer again, another key none.
-    ///
-    /// # Errors
-    /// 401 for a token that has ended; `credential_request_denied` for another key, and after a revocation.
-    pub fn claim(&mut self, bound: Bound, candidate: Candidate, now: i64) -> Result<Answer, Refusal> {
-        let result = self.try_claim(bound, candidate, now);
-        self.event(now, "credential", result.as_ref().err());
-        result
-    }
-
-    fn try_claim(&mut self, bound: Bound, candidate: Candidate, now: i64) -> Result<Answer, Refusal> {
-        let denied = |why| Err(Refusal::bad("credential_request_denied", why));
-        if self.token().is_none_or(|token| now >= token.until) {
-            return Err(Refusal::token("the token has expired"));
-        }
-        if self.revoked.is_some() {
-            return denied("it was revoked");
-        }
-        if self.holder.as_ref().is_some_and(|holder| *holder != bound.key.thumbprint()) {
-            return denied("it is meant for another key");
-        }
-        match &mut self.stage {
-            Stage::Issued { bound: first, .. } | Stage::Pending { bound: first, .. }
-                if first.key != bound.key =>
-            {
-                denied("it is bound to another key")
-            }
-            Stage::Issued { bound: first, credential, notification, .. } => {
-                first.encrypt = bound.encrypt;
-                Ok(Answer::Issued { credential: credential.clone(), notification: notification.clone() })
-            }
-            Stage::Pending { bound: first, .. } => {
-                first.encrypt = bound.encrypt;
-                self.settle(candidate, now)
-            }
-            Stage::Granted(token) => {
-                let stage = Stage::Pending {
-                    token: token.clone(),
-                    bound,
-                    transaction: candidate.transaction.clone(),
-                };
-                self.stage = stage;
-                self.settle(candidate, now)
-            }
-            Stage::Offered { .. } | Stage::Dead => Err(Refusal::token("the token is not known")),
-        }
-    }
-
-    /// What became of a deferred credential. The token stays good for this as long as the document can be had.
-    ///
-    /// # Errors
-    /// `invalid_transaction_id`; 401 for a token that has ended; `credential_request_denied` after a revocation.
-    pub fn collect(
-        &mut self,
-        transaction: &str,
-        encrypt: Option<Recipient>,
-        candidate: Candidate,
-        now: i64,
-    ) -> Result<Answer, Refusal> {
-        let result = self.try_collect(transaction, encrypt, candidate, now);
-        self.event(now, "deferred", result.as_ref().err());
-        result
-    }
-
-    fn try_collect(
-        &mut self,
-        transaction: &str,
-        encrypt: Option<Recipient>,
-        candidate: Candidate,
-        now: i64,
-    ) -> Result<Answer, Refusal> {
-        self.afterwards(now)?;
-        let known = match &mut self.stage {
-            Stage::Pending { transaction, bound, .. } => Some((transaction, bound)),
-            Stage::Issued { transaction: Some(transaction), bound, .. } => Some((transaction, bound)),
-            _ => None,
-        };
-        let Some((_, bound)) = known.filter(|(t, _)| {
-            openssl::memcmp::eq(&Sha256::of(t.as_bytes()).0, &Sha256::of(transaction.as_bytes()).0)
-        }) else {
-            return Err(Refusal::bad("invalid_transaction_id", "the transaction is not known"));
-        };
-        if encrypt.is_some() {
-            bound.encrypt = encrypt;
-        }
-        if self.revoked.is_some() {
-            return Err(Refusal::bad("credential_request_denied", "it was revoked"));
-        }
-        self.settle(candidate, now)
-    }
-
-    /// Turns pending into issued where the time has come.
-    fn settle(&mut self, candidate: Candidate, now: i64) -> Result<Answer, Refusal> {
+    /// Whether it was issued, and what its document is encrypted with then.
+    pub fn reader(&self) -> (bool, Option<&Recipient>) {
         match &self.stage {
-            Stage::Issued { credential, notification, .. } => {
-                Ok(Answer::Issued { credential: credential.clone(), notification: notification.clone() })
-            }
-            Stage::Pending { token, bound, transaction } => {
-                let Some(credential) = candidate.credential.filter(|_| now >= self.ready_at) else {
-                    return Ok(Answer::Pending { transaction: transaction.clone() });
-                };
-                let (notification, deferred) =
-                    (candidate.notification, *transaction != candidate.transaction);
-                let issued = Stage::Issued {
-                    token: token.clone(),
-                    bound: bound.clone(),
-                    transaction: deferred.then(|| transaction.clone()),
-                    credential: credential.clone(),
-                    notification: notification.clone(),
-                    told: None,
-                };
-                self.stage = issued;
-                Ok(Answer::Issued { credential, notification })
-            }
-            _ => Err(Refusal::token("the token is not known")),
+            Stage::Issued { bound, .. } => (true, bound.encrypt.as_ref()),
+            Stage::Closed { encrypt, .. } => (true, encrypt.as_ref()),
+            _ => (false, None),
         }
-    }
-
-    /// Takes what the wallet says became of the credential; the same again changes nothing.
-    ///
-    /// # Errors
-    /// `invalid_notification_id`; 401 for a token that has ended.
-    pub fn notify(&mut self, id: &str, told: Told, now: i64) -> Result<(), Refusal> {
-        self.afterwards(now)?;
-        let Stage::Issued { notification, told: said, .. } = &mut self.stage else {
-            return Err(Refusal::bad("invalid_notification_id", "the notification id is not known"));
-        };
-        if !openssl::memcmp::eq(&Sha256::of(notification.as_bytes()).0, &Sha256::of(id.as_bytes()).0) {
-            return Err(Refusal::bad("invalid_notification_id", "the notification id is not known"));
-        }
-        if *said != Some(told) {
-            *said = Some(told);
-            self.event(now, "notification", None);
-        }
-        Ok(())
-    }
-
-    /// Until when a token is good for what comes after the credential request: a citizen may be told to come back tomorrow.
-    fn afterwards(&self, now: i64) -> Result<(), Refusal> {
-        let until = self.document.until.max(self.ready_at.saturating_add(AFTERWARDS));
-        if self.token().is_none() || now >= until {
-            return Err(Refusal::token("the token has expired"));
-        }
-        Ok(())
-    }
-
-    /// Ends it: an offer can no longer be redeemed, a credential no longer holds.
-    ///
-    /// # Errors
-    /// [`ALREADY_REVOKED`].
-    pub fn revoke(&mut self, superseded_by: Option<String>, now: i64) -> Outcome<()> {
-        // The same again is no mistake; turning one reason into another is.
-        if let Some(revoked) = &self.revoked {
-            return if revoked.superseded_by == superseded_by {
-                Ok(())
-            } else {
-                Err(Fault::new(&ALREADY_REVOKED))
-            };
-        }
-        if matches!(self.stage, Stage::Offered { .. }) {
-            self.stage = Stage::Dead;
-        }
-        self.event(now, if superseded_by.is_some() { "superseded" } else { "revoked" }, None);
-        self.revoked = Some(Revoked { at: now, superseded_by });
-        Ok(())
     }
 
     /// What it is called in listings.
@@ -458,11 +227,15 @@ impl Issuance {
             (Some(_), _) => "revoked",
             (None, Stage::Offered { .. }) if now >= self.offer_until => "expired",
             (None, Stage::Offered { .. }) => "offered",
-            (None, Stage::Dead) => "dead",
+            (None, Stage::Dead { expired: true }) => "expired",
+            (None, Stage::Dead { expired: false }) => "dead",
             (None, Stage::Granted(_)) => "granted",
             (None, Stage::Pending { .. }) => "pending",
-            (None, Stage::Issued { told: Some(Told::CredentialAccepted), .. }) => "accepted",
-            (None, Stage::Issued { .. }) => "issued",
+            (None, Stage::Issued { told, .. } | Stage::Closed { told, .. }) => match told {
+                Some(Told::CredentialAccepted) => "accepted",
+                Some(Told::CredentialDeleted) => "declined",
+                Some(Told::CredentialFailure) | None => "issued",
+            },
         }
     }
 
@@ -482,44 +255,7 @@ impl Issuance {
     }
 }
 
-/// What is prepared before a claim is decided.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    /// The credential signed for the key; none where it is not ready or was issued already.
-    pub credential: Option<String>,
-    /// A new handle, used where the issuance has none yet.
-    pub transaction: String,
-    /// A new handle, used where the credential is issued now.
-    pub notification: String,
-}
-
-/// Wrong PINs until an offer is dead.
-pub const TRIES: u8 = 5;
-/// How long a token is good for asking for a credential, seconds.
-pub const TOKEN_LIFE: i64 = 600;
-/// How long after it became ready a deferred credential waits, at the least, seconds.
-const AFTERWARDS: i64 = 30 * 24 * 3600;
 const MOST_EVENTS: usize = 40;
-
-/// A transaction code that is none.
-pub const BAD_PIN: Code = Code {
-    id: "SEND-070",
-    class: Class::Input,
-    vi: "Mã PIN không hợp lệ",
-    en: "the PIN is not valid",
-    remedy_vi: "Dùng 4 đến 10 chữ số, hoặc bỏ trống để hệ thống tự đặt",
-    remedy_en: "use 4 to 10 digits, or leave it out to have one made",
-};
-
-/// A credential that was revoked or superseded before.
-pub const ALREADY_REVOKED: Code = Code {
-    id: "SEND-071",
-    class: Class::Input,
-    vi: "Chứng nhận này đã bị thu hồi hoặc thay thế trước đó",
-    en: "this credential was revoked or superseded before",
-    remedy_vi: "Xem lại mã chứng nhận",
-    remedy_en: "look at the credential's id again",
-};
 
 #[cfg(test)]
 mod tests;

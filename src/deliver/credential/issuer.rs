@@ -1,13 +1,18 @@
 //! The issuer: what each endpoint does with what a wallet says. No HTTP here, no SQL; one method an endpoint.
 
-use super::issuance::{Answer, Bound, Candidate, Issuance, Stage, Told};
+mod credential;
+mod status;
+
+pub use credential::{Body, Request};
+pub use status::Form;
+
+use super::issuance::{Issuance, Stage, Told};
 use super::jose::{self, Jwk, Object};
-use super::jwe::{self, Recipient};
+use super::jwe::Recipient;
 use super::proof::{self, Nonces};
 use super::refusal::Refusal;
 use super::register::{Handle, Register, Secrets};
-use super::status_list::StatusList;
-use super::{offer, sd_jwt, secret};
+use super::{offer, secret};
 use crate::clock::Clock;
 use crate::deliver::wire_key::SigningKey;
 use crate::fault::{Fault, Outcome};
@@ -47,25 +52,7 @@ pub struct Issuer<R> {
     register: Arc<R>,
     clock: Clock,
     /// Signed status lists by number.
-    lists: tokio::sync::Mutex<HashMap<u32, SignedList>>,
-}
-
-/// A status list that is given out again while nothing changes.
-struct SignedList {
-    /// How many revocations it shows.
-    count: u64,
-    /// When it was signed.
-    at: i64,
-    token: Arc<str>,
-}
-
-/// What a wallet is answered: JSON, or the same encrypted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
-    /// `application/json`
-    Json(Value),
-    /// `application/jwt`: a JWE.
-    Encrypted(String),
+    lists: tokio::sync::Mutex<HashMap<u32, status::Signed>>,
 }
 
 /// A document on its way to the holder.
@@ -174,76 +161,6 @@ impl<R: Register> Issuer<R> {
         Ok(json!({ "c_nonce": nonce }))
     }
 
-    /// `POST /credential`. The status is 202 where the answer is deferred.
-    ///
-    /// # Errors
-    /// 401, and the errors of OpenID4VCI 1.0, 8.3.1.2.
-    pub async fn credential(&self, token: &str, request: &Request) -> Result<(u16, Body), Refusal> {
-        let by = Handle::Token(secret::stored("token", token));
-        let issuance = self.look(by.clone()).await?.ok_or(Refusal::token("the token is not known"))?;
-        let now = self.now();
-        let (bound, mark) = match self.proven(request, now) {
-            Ok(proven) => proven,
-            Err(refusal) => {
-                self.note(by, refusal.clone(), now).await?;
-                return Err(refusal);
-            }
-        };
-        let candidate = self.candidate(&issuance, &bound.key, now).map_err(|fault| Refusal::later(&fault))?;
-        let encrypt = bound.encrypt.clone();
-        let answer = self
-            .change(by, Some(mark), move |issuance, fresh| match issuance {
-                Some(issuance) if !fresh => Err(issuance.refused("credential", STALE, now)),
-                Some(issuance) => issuance.claim(bound, candidate, now),
-                None => Err(Refusal::token("the token is not known")),
-            })
-            .await?;
-        self.answer(answer, encrypt.as_ref(), true)
-    }
-
-    /// Whom a request proves it comes from, and the nonce that it uses up.
-    fn proven(&self, request: &Request, now: i64) -> Result<(Bound, proof::Mark), Refusal> {
-        let asked = Asked::read(&self.read(request)?)?;
-        let proof = proof::check(&asked.jwt, &self.profile.issuer, now)?;
-        let mark = self.nonces.mark(&proof.nonce, now).ok_or(STALE)?;
-        Ok((Bound { key: proof.key, encrypt: asked.encrypt }, mark))
-    }
-
-    /// `POST /deferred_credential`.
-    ///
-    /// # Errors
-    /// 401, `invalid_transaction_id`, `invalid_credential_request`, `credential_request_denied`.
-    pub async fn deferred(&self, token: &str, request: &Request) -> Result<(u16, Body), Refusal> {
-        let by = Handle::Token(secret::stored("token", token));
-        let issuance = self.look(by.clone()).await?.ok_or(Refusal::token("the token is not known"))?;
-        let object = self.read(request)?;
-        let wrong = |why| Refusal::bad("invalid_credential_request", why);
-        let transaction = match object.get("transaction_id") {
-            Some(Value::String(id)) if !id.is_empty() => id.clone(),
-            _ => return Err(wrong("transaction_id is missing")),
-        };
-        let encrypt = wish(&object)?;
-        let now = self.now();
-        let (candidate, remembered) = match &issuance.stage {
-            Stage::Pending { bound, .. } | Stage::Issued { bound, .. } => {
-                let candidate =
-                    self.candidate(&issuance, &bound.key, now).map_err(|fault| Refusal::later(&fault))?;
-                (candidate, bound.encrypt.clone())
-            }
-            _ => return Err(Refusal::bad("invalid_transaction_id", "the transaction is not known")),
-        };
-        // A wallet that asked for encryption once does not get the credential in the clear because it forgot to ask again.
-        let recipient = encrypt.clone().or(remembered);
-        let answer = self
-            .change(by, None, move |issuance, _| match issuance {
-                Some(issuance) => issuance.collect(&transaction, encrypt, candidate, now),
-                None => Err(Refusal::token("the token is not known")),
-            })
-            .await?;
-        // No notification id: the client library that most wallets use refuses a deferred answer that has one.
-        self.answer(answer, recipient.as_ref(), false)
-    }
-
     /// `POST /notification`.
     ///
     /// # Errors
@@ -284,7 +201,7 @@ impl<R: Register> Issuer<R> {
         let unknown = Refusal { status: 404, error: "not_found", why: "there is no such document" };
         let issuance =
             self.look(Handle::Document(secret::stored("document", link))).await?.ok_or(unknown.clone())?;
-        let Stage::Issued { bound, .. } = issuance.stage else { return Err(unknown) };
+        let (true, encrypt) = issuance.reader() else { return Err(unknown) };
         if issuance.revoked.is_some() || self.now() >= issuance.document.until {
             return Err(Refusal {
                 status: 410,
@@ -292,127 +209,7 @@ impl<R: Register> Issuer<R> {
                 why: "the address has expired or was withdrawn",
             });
         }
-        Ok(Fetched { document: issuance.document, encrypt: bound.encrypt })
-    }
-
-    /// `GET /status/{list}`: a signed status list.
-    ///
-    /// # Errors
-    /// 404 for a list that does not exist.
-    pub async fn status(&self, list: u32) -> Result<Arc<str>, Refusal> {
-        let later = |fault: Fault| Refusal::later(&fault);
-        let now = self.now();
-        // Held while a list is signed: who comes meanwhile waits for that one and does not sign another.
-        let mut lists = self.lists.lock().await;
-        let count = self.register.revocations(list).await.map_err(later)?;
-        if let Some(signed) = lists.get(&list)
-            && signed.count == count
-            && now.saturating_sub(signed.at) < super::status_list::TTL
-        {
-            return Ok(Arc::clone(&signed.token));
-        }
-        let unknown = Refusal { status: 404, error: "not_found", why: "there is no such status list" };
-        let (count, places) = self.register.revoked(list).await.map_err(later)?.ok_or(unknown)?;
-        let (uri, header, key) = (self.status_uri(list), self.header.clone(), self.key.clone());
-        // Packing a million bits takes long enough to keep other wallets waiting.
-        let signing = move || StatusList::with_revoked(places).token(&uri, now, header, &key);
-        let signed = tokio::task::spawn_blocking(signing).await;
-        let failed = |_| later(Fault::new(&crate::deliver::wire_key::SIGNING_FAILED));
-        let token: Arc<str> = signed.map_err(failed)?.map_err(later)?.into();
-        lists.insert(list, SignedList { count, at: now, token: Arc::clone(&token) });
-        Ok(token)
-    }
-
-    fn status_uri(&self, list: u32) -> String {
-        format!("{}/status/{list}", self.profile.issuer)
-    }
-
-    /// The credential for a key, where there is none yet and its time has come.
-    fn candidate(&self, issuance: &Issuance, key: &Jwk, now: i64) -> Outcome<Candidate> {
-        let due = now >= issuance.ready_at && !matches!(issuance.stage, Stage::Issued { .. });
-        let credential = if due { Some(self.sign(issuance, key, now)?) } else { None };
-        Ok(Candidate {
-            credential,
-            transaction: secret::mint()?.to_string(),
-            notification: secret::mint()?.to_string(),
-        })
-    }
-
-    fn sign(&self, issuance: &Issuance, key: &Jwk, now: i64) -> Outcome<String> {
-        let document = &issuance.document;
-        let mut doc = json!({
-            "sha256": document.digests.sha256, "blake3": document.digests.blake3, "size": document.digests.size,
-            "media_type": document.media_type, "uri": format!("{}/documents/{}", self.profile.issuer, document.link),
-        });
-        if let Some(old) = &document.supersedes {
-            doc["supersedes"] = json!(old);
-        }
-        let place = issuance.place;
-        let claims = json!({
-            "iss": self.profile.issuer, "vct": VCT, "iat": now,
-            "cnf": { "jwk": key }, "doc": doc,
-            "office": self.profile.office, "office_name": self.profile.office_name,
-            "status": { "status_list": { "idx": place.index, "uri": self.status_uri(place.list) } },
-        });
-        let Value::Object(mut claims) = claims else {
-            return Err(Fault::new(&crate::deliver::wire_key::SIGNING_FAILED));
-        };
-        if let Some(lasts) = issuance.lasts {
-            claims.insert("exp".into(), now.saturating_add(lasts).into());
-        }
-        sd_jwt::issue(claims, &issuance.fields, self.header.clone(), &self.key)
-    }
-
-    /// The object that a wallet sent, decrypted where it is encrypted.
-    fn read(&self, request: &Request) -> Result<Object, Refusal> {
-        let object = match request {
-            Request::Json(bytes) => jose::object(bytes),
-            Request::Encrypted(text) => match jwe::decrypt(text, &self.requests) {
-                Ok((_, plain)) => jose::object(&plain),
-                Err(_) => {
-                    return Err(Refusal::bad(
-                        "invalid_encryption_parameters",
-                        "the request cannot be decrypted",
-                    ));
-                }
-            },
-        };
-        object.ok_or(Refusal::bad("invalid_credential_request", "the request is no JSON object"))
-    }
-
-    fn answer(&self, answer: Answer, to: Option<&Recipient>, notify: bool) -> Result<(u16, Body), Refusal> {
-        let (status, value) = match answer {
-            Answer::Issued { credential, notification } => {
-                let mut value = json!({ "credentials": [{ "credential": credential }] });
-                if notify {
-                    value["notification_id"] = notification.into();
-                }
-                (200, value)
-            }
-            Answer::Pending { transaction } => {
-                (202, json!({ "transaction_id": transaction, "interval": INTERVAL }))
-            }
-        };
-        match to {
-            None => Ok((status, Body::Json(value))),
-            Some(recipient) => {
-                let text = recipient
-                    .encrypt(Some("json"), value.to_string().as_bytes())
-                    .map_err(|fault| Refusal::later(&fault))?;
-                Ok((status, Body::Encrypted(text)))
-            }
-        }
-    }
-
-    /// Leaves a refusal among the issuance's events, so that a failure is found where its citizen is.
-    async fn note(&self, by: Handle, refusal: Refusal, now: i64) -> Result<(), Refusal> {
-        let note = move |issuance: Option<&mut Issuance>, _: bool| -> Result<(), Refusal> {
-            if let Some(issuance) = issuance {
-                issuance.refused("credential", refusal, now);
-            }
-            Ok(())
-        };
-        self.change(by, None, note).await
+        Ok(Fetched { encrypt: encrypt.cloned(), document: issuance.document })
     }
 
     async fn look(&self, by: Handle) -> Result<Option<Issuance>, Refusal> {
@@ -427,60 +224,4 @@ impl<R: Register> Issuer<R> {
     ) -> Result<T, Refusal> {
         self.register.change(by, mark, change).await.map_err(|fault| Refusal::later(&fault))?
     }
-}
-
-const STALE: Refusal = Refusal::bad("invalid_nonce", "the nonce was used, has expired or is not ours");
-
-/// The body of a request for a credential.
-#[derive(Debug, Clone)]
-pub enum Request {
-    /// JSON.
-    Json(Vec<u8>),
-    /// A compact JWE for the key in the metadata.
-    Encrypted(String),
-}
-
-/// What a credential request asks for (OpenID4VCI 1.0, 8.2).
-struct Asked {
-    jwt: String,
-    encrypt: Option<Recipient>,
-}
-
-impl Asked {
-    fn read(object: &Object) -> Result<Self, Refusal> {
-        let wrong = |why| Refusal::bad("invalid_credential_request", why);
-        match (object.get("credential_configuration_id"), object.get("credential_identifier")) {
-            (Some(_), Some(_)) => return Err(wrong("one of configuration and identifier, not both")),
-            (None, Some(_)) => {
-                return Err(Refusal::bad(
-                    "unknown_credential_identifier",
-                    "no identifiers are given out here",
-                ));
-            }
-            (None, None) => return Err(wrong("credential_configuration_id is missing")),
-            (Some(Value::String(id)), None) if id == CONFIGURATION => {}
-            (Some(Value::String(_)), None) => {
-                return Err(Refusal::bad("unknown_credential_configuration", "see the metadata"));
-            }
-            (Some(_), None) => return Err(wrong("credential_configuration_id is no text")),
-        }
-        let proof = |why| Refusal::bad("invalid_proof", why);
-        let proofs = object.get("proofs").ok_or_else(|| proof("proofs is missing"))?;
-        let proofs = proofs.as_object().ok_or_else(|| proof("proofs is no object"))?;
-        let (Some(Value::Array(jwts)), 1) = (proofs.get("jwt"), proofs.len()) else {
-            return Err(proof("proofs must hold jwt and nothing else"));
-        };
-        let [Value::String(jwt)] = jwts.as_slice() else {
-            return Err(proof("exactly one proof is taken: one credential is bound to one key"));
-        };
-        Ok(Asked { jwt: jwt.clone(), encrypt: wish(object)? })
-    }
-}
-
-fn wish(object: &Object) -> Result<Option<Recipient>, Refusal> {
-    let Some(wish) = object.get("credential_response_encryption") else { return Ok(None) };
-    let refuse = |_| {
-        Refusal::bad("invalid_encryption_parameters", "see credential_response_encryption of the metadata")
-    };
-    jwe::recipient(wish).map(Some).map_err(refuse)
 }

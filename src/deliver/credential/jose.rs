@@ -9,7 +9,7 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openssl::bn::{BigNum, BigNumContext};
-use openssl::ec::{EcGroup, EcKey};
+use openssl::ec::{EcGroup, EcGroupRef, EcKey, EcPoint};
 use openssl::ecdsa::EcdsaSig;
 use openssl::nid::Nid;
 use openssl::pkey::{HasPublic, PKey, PKeyRef, Public};
@@ -17,6 +17,7 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::fmt;
+use std::sync::OnceLock;
 
 /// A JSON object.
 pub type Object = Map<String, Value>;
@@ -97,12 +98,12 @@ impl Jwk {
     }
 
     pub(super) fn ec_key(&self) -> Result<EcKey<Public>, openssl::error::ErrorStack> {
-        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-        EcKey::from_public_key_affine_coordinates(
-            &group,
-            &*BigNum::from_slice(&self.x)?,
-            &*BigNum::from_slice(&self.y)?,
-        )
+        // As a point and not as coordinates: both look whether it lies on the curve, which is all there is to look at where the
+        // cofactor is 1; the latter also multiplies it by the group's order, which costs as much as a verification.
+        let group = p256()?;
+        let uncompressed = [&[4][..], &self.x, &self.y].concat();
+        let point = EcPoint::from_bytes(group, &uncompressed, &mut *BigNumContext::new()?)?;
+        EcKey::from_public_key(group, &point)
     }
 
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -114,6 +115,16 @@ impl Jwk {
         };
         signature.len() == 64 && matches!(judge(), Ok(true))
     }
+}
+
+/// The group, built once.
+fn p256() -> Result<&'static EcGroupRef, openssl::error::ErrorStack> {
+    static GROUP: OnceLock<EcGroup> = OnceLock::new();
+    if let Some(group) = GROUP.get() {
+        return Ok(group);
+    }
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+    Ok(GROUP.get_or_init(|| group))
 }
 
 impl fmt::Debug for Jwk {

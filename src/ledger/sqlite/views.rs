@@ -16,6 +16,17 @@ impl SqliteLedger {
         self.writer.run(|db| select(db, "1=1", -1)).await
     }
 
+    /// The runs of one dossier code, in the order of admission.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub async fn runs_of(&self, code: String) -> Outcome<Vec<RunView>> {
+        let plain = code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-');
+        // Into the text of the statement goes nothing but letters, digits, dots and dashes.
+        let condition = if plain { format!("code = '{code}'") } else { "1=0".to_owned() };
+        self.writer.run(move |db| select(db, &condition, -1)).await
+    }
+
     /// Forgets that finished runs are in `out/`, so that they are laid there again; gives how many.
     ///
     /// # Errors

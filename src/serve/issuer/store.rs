@@ -1,13 +1,20 @@
 //! The register of issuances in one SQLite file: WAL, `synchronous=FULL`. Changes that wait while a commit flushes go into
 //! the next commit together; looking needs no commit and has its own connections. Several processes may have it open: `hoso serve`
 //! answers wallets while `hoso offer` at the counter adds to it.
+//!
+//! What was let go of is gone from the file and its log: freed bytes are overwritten (`secure_delete`), and the log is emptied
+//! within a minute ([`tidy`]). What the file system, a snapshot or a backup keeps of overwritten blocks is theirs to forget.
 
 mod commits;
+mod schema;
+mod tidy;
 
+use crate::clock::Clock;
 use crate::deliver::credential::issuance::{Issuance, Place};
 use crate::deliver::credential::proof::Mark;
 use crate::deliver::credential::register::{Handle, Register, Secrets, UNAVAILABLE};
 use crate::deliver::credential::status_list::{self, PLACES};
+use crate::digest::Sha256;
 use crate::fault::{Fault, Outcome};
 use commits::Commits;
 use openssl::ec::{EcGroup, EcKey};
@@ -32,7 +39,15 @@ impl Store {
     /// # Errors
     /// `SEND-074` where it cannot be opened, `SEND-075` where another version made it.
     pub fn open(path: &Path) -> Outcome<Self> {
-        let commits = Commits::start(path)?;
+        Self::open_at(path, Clock::System)
+    }
+
+    /// As [`Store::open`]; what has had its time by this clock is let go of.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_at(path: &Path, clock: Clock) -> Outcome<Self> {
+        let commits = Commits::start(path, clock)?;
         Ok(Store { commits, path: path.to_owned(), readers: Arc::default() })
     }
 
@@ -97,6 +112,36 @@ impl Store {
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
+    /// Lets go of everything personal whose time is over; gives how many issuances that touched. `hoso serve` does it every
+    /// minute by itself.
+    ///
+    /// # Errors
+    /// `SEND-074`.
+    pub async fn let_go(&self, now: i64) -> Outcome<usize> {
+        let mut count = 0;
+        loop {
+            match self.commits.run(move |db| tidy::let_go(db, now)).await? {
+                0 => break,
+                some => count += some,
+            }
+        }
+        self.commits.empty_log().await?;
+        Ok(count)
+    }
+
+    /// The issuances of one document, the oldest first.
+    ///
+    /// # Errors
+    /// `SEND-074`.
+    pub async fn of_document(&self, sha256: Sha256) -> Outcome<Vec<Issuance>> {
+        self.read(move |db| {
+            let mut rows =
+                db.prepare_cached("SELECT record FROM issuance WHERE sha256 = ?1 ORDER BY rowid")?;
+            rows.query_map([&sha256.0[..]], record)?.collect()
+        })
+        .await
+    }
+
     /// All issuances, the newest first.
     ///
     /// # Errors
@@ -140,16 +185,18 @@ impl Register for Store {
         self.commits
             .run(move |db| {
                 issuance.place = place(db, &draws)?;
-                let record = serde_json::to_vec(&issuance).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
                 db.prepare_cached(
-                    "INSERT INTO issuance (id, link, code, token, document, record) VALUES (?1, ?2, ?3, NULL, ?4, ?5)",
+                    "INSERT INTO issuance (id, link, code, token, document, record, sha256, let_go)
+                     VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7)",
                 )?
                 .execute(params![
                     issuance.id,
                     &issuance.link.0[..],
                     &issuance.code.0[..],
-                    &document_digest(&issuance)[..],
-                    record
+                    &issuance.document_digest().0[..],
+                    bytes(&issuance)?,
+                    &issuance.document.digests.sha256.0[..],
+                    issuance.let_go_at(),
                 ])?;
                 Ok(issuance)
             })
@@ -157,7 +204,7 @@ impl Register for Store {
     }
 
     async fn look(&self, by: Handle) -> Outcome<Option<Issuance>> {
-        self.read(move |db| find(db, &by).map(|found| found.map(|(_, issuance)| issuance))).await
+        self.read(move |db| find(db, &by)?.map(|(_, record)| read(&record)).transpose()).await
     }
 
     async fn change<T: Send + 'static>(
@@ -176,17 +223,11 @@ impl Register for Store {
                             == 1
                     }
                 };
-                let Some((row, mut issuance)) = find(db, &by)? else { return Ok(change(None, fresh)) };
-                let (revoked, before) =
-                    (issuance.revoked.is_some(), serde_json::to_vec(&issuance).unwrap_or_default());
+                let Some((row, before)) = find(db, &by)? else { return Ok(change(None, fresh)) };
+                let mut issuance = read(&before)?;
+                let revoked = issuance.revoked.is_some();
                 let result = change(Some(&mut issuance), fresh);
-                let record = serde_json::to_vec(&issuance)
-                    .map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-                if record != before {
-                    let token = issuance.token().map(|token| token.digest.0.to_vec());
-                    db.prepare_cached("UPDATE issuance SET token = ?2, record = ?3 WHERE rowid = ?1")?
-                        .execute(params![row, token, record])?;
-                }
+                put(db, row, &issuance, &before)?;
                 if !revoked && issuance.revoked.is_some() {
                     let Place { list, index } = issuance.place;
                     db.execute("INSERT OR IGNORE INTO revoked VALUES (?1, ?2)", params![list, index])?;
@@ -250,29 +291,49 @@ fn place(db: &Connection, draws: &[u32]) -> rusqlite::Result<Place> {
     Err(rusqlite::Error::QueryReturnedNoRows)
 }
 
-fn find(db: &Connection, by: &Handle) -> rusqlite::Result<Option<(i64, Issuance)>> {
-    let one = |column: &str, value: &dyn rusqlite::ToSql| {
-        db.prepare_cached(&format!("SELECT record, rowid FROM issuance WHERE {column} = ?1"))?
-            .query_row([value], |row| Ok((row.get(1)?, record(row)?)))
-            .optional()
+/// The row and the bytes of an issuance.
+fn find(db: &Connection, by: &Handle) -> rusqlite::Result<Option<(i64, Vec<u8>)>> {
+    let (sql, digest) = match by {
+        Handle::Id(id) => {
+            let mut row = db.prepare_cached("SELECT rowid, record FROM issuance WHERE id = ?1")?;
+            return row.query_row([id], |r| Ok((r.get(0)?, r.get(1)?))).optional();
+        }
+        Handle::Link(digest) => ("SELECT rowid, record FROM issuance WHERE link = ?1", digest),
+        Handle::Code(digest) => ("SELECT rowid, record FROM issuance WHERE code = ?1", digest),
+        Handle::Token(digest) => ("SELECT rowid, record FROM issuance WHERE token = ?1", digest),
+        Handle::Document(digest) => ("SELECT rowid, record FROM issuance WHERE document = ?1", digest),
     };
-    match by {
-        Handle::Id(id) => one("id", id),
-        Handle::Link(digest) => one("link", &&digest.0[..]),
-        Handle::Code(digest) => one("code", &&digest.0[..]),
-        Handle::Token(digest) => one("token", &&digest.0[..]),
-        Handle::Document(digest) => one("document", &&digest.0[..]),
-    }
+    db.prepare_cached(sql)?.query_row([&digest.0[..]], |r| Ok((r.get(0)?, r.get(1)?))).optional()
 }
 
-fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<Issuance> {
-    let bytes = row.get_ref(0)?.as_blob()?;
-    serde_json::from_slice(bytes)
+/// Rows and bytes of issuances that hold what has had its time.
+fn find_due(db: &Connection, now: i64, most: u32) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
+    let mut rows = db.prepare_cached("SELECT rowid, record FROM issuance WHERE let_go <= ?1 LIMIT ?2")?;
+    rows.query_map(params![now, most], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
+}
+
+/// Writes an issuance back where it is no longer what it was.
+fn put(db: &Connection, row: i64, issuance: &Issuance, before: &[u8]) -> rusqlite::Result<()> {
+    let record = bytes(issuance)?;
+    if record != before {
+        let token = issuance.token().map(|token| &token.digest.0[..]);
+        db.prepare_cached("UPDATE issuance SET token = ?2, record = ?3, let_go = ?4 WHERE rowid = ?1")?
+            .execute(params![row, token, record, issuance.let_go_at()])?;
+    }
+    Ok(())
+}
+
+fn bytes(issuance: &Issuance) -> rusqlite::Result<Vec<u8>> {
+    serde_json::to_vec(issuance).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
+}
+
+fn read(record: &[u8]) -> rusqlite::Result<Issuance> {
+    serde_json::from_slice(record)
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, e.into()))
 }
 
-fn document_digest(issuance: &Issuance) -> [u8; 32] {
-    issuance.document_digest().0
+fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<Issuance> {
+    read(row.get_ref(0)?.as_blob()?)
 }
 
 fn failed(error: &rusqlite::Error) -> Fault {

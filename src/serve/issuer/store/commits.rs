@@ -1,16 +1,24 @@
 //! One thread owns the connection that writes. Jobs that gather while a commit flushes share the next one, each in its
 //! savepoint; they are answered when the commit is on disk. (The ledger does the same with its own tables.)
 
-use super::failed;
-use crate::deliver::credential::register::{OTHER_VERSION, UNAVAILABLE};
+use super::{failed, schema, tidy};
+use crate::clock::Clock;
+use crate::deliver::credential::register::UNAVAILABLE;
 use crate::fault::{Fault, Outcome};
 use rusqlite::{Connection, OpenFlags};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-type Job = Box<dyn FnOnce(Result<&Connection, Fault>) -> Reply + Send>;
+/// What the thread does next.
+enum Job {
+    /// Inside a transaction; gives what to do when the transaction's end is known.
+    Change(Change),
+    /// Outside one.
+    EmptyLog(oneshot::Sender<()>),
+}
+type Change = Box<dyn FnOnce(Result<&Connection, Fault>) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(Result<(), Fault>) + Send>;
 
 /// A handle to the thread; the thread ends with the last handle.
@@ -20,12 +28,12 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    pub(super) fn start(path: &Path) -> Outcome<Self> {
-        let db = open(path)?;
+    pub(super) fn start(path: &Path, clock: Clock) -> Outcome<Self> {
+        let db = schema::open(path)?;
         let (jobs, queue) = mpsc::channel::<Job>();
         std::thread::Builder::new()
             .name("issuer".into())
-            .spawn(move || work(&db, &queue))
+            .spawn(move || work(&db, &queue, &clock))
             .map_err(|e| Fault::new(&UNAVAILABLE).detail(e.kind()))?;
         Ok(Commits { jobs })
     }
@@ -36,15 +44,21 @@ impl Commits {
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Outcome<T> {
         let (answer, wait) = oneshot::channel();
-        let job: Job = Box::new(move |db| {
+        let job: Change = Box::new(move |db| {
             let result = db.and_then(|db| savepoint(db, job).map_err(|e| failed(&e)));
             Box::new(move |committed| {
                 let _ = answer.send(committed.and(result));
             })
         });
-        let ended = || Fault::new(&UNAVAILABLE).detail("the register's thread has ended");
-        self.jobs.send(job).map_err(|_| ended())?;
+        self.jobs.send(Job::Change(job)).map_err(|_| ended())?;
         wait.await.map_err(|_| ended())?
+    }
+
+    /// Moves what the log holds into the file and empties the log.
+    pub(super) async fn empty_log(&self) -> Outcome<()> {
+        let (answer, wait) = oneshot::channel();
+        self.jobs.send(Job::EmptyLog(answer)).map_err(|_| ended())?;
+        wait.await.map_err(|_| ended())
     }
 }
 
@@ -58,93 +72,83 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-fn open(path: &Path) -> Outcome<Connection> {
-    let unusable = |e: std::io::Error| Fault::new(&UNAVAILABLE).detail(e.kind());
-    // It holds fields of results: for its owner alone, from its first byte on. SQLite gives its side files the same mode.
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(unusable)?;
-    let failed = |e: rusqlite::Error| failed(&e);
-    let db = Connection::open(path).map_err(failed)?;
-    db.execute_batch(
-        "PRAGMA busy_timeout=30000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;",
-    )
-    .map_err(failed)?;
-    db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
-    let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(failed)?;
-    match version {
-        VERSION => db.execute_batch("COMMIT").map_err(failed)?,
-        0 => db.execute_batch(&format!("{TABLES} PRAGMA user_version={VERSION}; COMMIT")).map_err(failed)?,
-        other => {
-            let _ = db.execute_batch("ROLLBACK");
-            return Err(Fault::new(&OTHER_VERSION).detail(format!("version {other}, not {VERSION}")));
-        }
-    }
-    db.set_prepared_statement_cache_capacity(32);
-    Ok(db)
+fn ended() -> Fault {
+    Fault::new(&UNAVAILABLE).detail("the register's thread has ended")
 }
 
-fn work(db: &Connection, queue: &mpsc::Receiver<Job>) {
-    let mut rounds = 0u32;
-    while let Ok(first) = queue.recv() {
-        if let Err(e) = db.execute_batch("BEGIN IMMEDIATE") {
-            first(Err(failed(&e)))(Err(failed(&e)));
-            continue;
-        }
-        let mut replies: Vec<Reply> = vec![first(Ok(db))];
-        // On a full disk SQLite ends the transaction by itself: a job run after that would commit alone.
-        while replies.len() < BATCH && !db.is_autocommit() {
-            match queue.try_recv() {
-                Ok(job) => replies.push(job(Ok(db))),
-                Err(_) => break,
+fn work(db: &Connection, queue: &mpsc::Receiver<Job>, clock: &Clock) {
+    let (mut tidied, mut wrote) = (Instant::now(), false);
+    let mut next = None;
+    loop {
+        let due = tidied + TIDY_EVERY;
+        let wait = || queue.recv_timeout(due.saturating_duration_since(Instant::now()));
+        match next.take().map_or_else(wait, Ok) {
+            Ok(Job::Change(first)) => {
+                next = commit(db, first, queue);
+                wrote = true;
             }
+            Ok(Job::EmptyLog(answer)) => {
+                tidy::empty_log(db);
+                let _ = answer.send(());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
         }
-        rounds = rounds.wrapping_add(1);
-        if rounds.is_multiple_of(FORGET_EVERY) && !db.is_autocommit() {
-            // Nonces that ended a day ago are refused by their own end.
-            let _ = db.execute("DELETE FROM nonce WHERE until < unixepoch() - 86400", []);
-        }
-        let committed = if db.is_autocommit() {
-            Err(Fault::new(&UNAVAILABLE).detail("the storage ended the transaction"))
-        } else {
-            db.execute_batch("COMMIT").map_err(|e| {
-                let _ = db.execute_batch("ROLLBACK");
-                failed(&e)
-            })
-        };
-        for reply in replies {
-            reply(committed.clone());
+        if due <= Instant::now() {
+            tidied = Instant::now();
+            tidy::tidy(db, clock.now_ms().div_euclid(1000), std::mem::take(&mut wrote));
         }
     }
+}
+
+/// One transaction of all that has gathered; gives back a job that cannot be in it.
+fn commit(db: &Connection, first: Change, queue: &mpsc::Receiver<Job>) -> Option<Job> {
+    if let Err(e) = db.execute_batch("BEGIN IMMEDIATE") {
+        first(Err(failed(&e)))(Err(failed(&e)));
+        return None;
+    }
+    let mut held_back = None;
+    let mut replies: Vec<Reply> = vec![first(Ok(db))];
+    // On a full disk SQLite ends the transaction by itself: a job run after that would commit alone.
+    while replies.len() < BATCH && !db.is_autocommit() {
+        match queue.try_recv() {
+            Ok(Job::Change(change)) => replies.push(change(Ok(db))),
+            Ok(other) => {
+                held_back = Some(other);
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    let committed = if db.is_autocommit() {
+        Err(Fault::new(&UNAVAILABLE).detail("the storage ended the transaction"))
+    } else {
+        db.execute_batch("COMMIT").map_err(|e| {
+            let _ = db.execute_batch("ROLLBACK");
+            failed(&e)
+        })
+    };
+    for reply in replies {
+        reply(committed.clone());
+    }
+    held_back
 }
 
 fn savepoint<T>(
     db: &Connection,
     job: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    db.execute_batch("SAVEPOINT job")?;
+    let say = |sql: &str| db.prepare_cached(sql)?.execute([]);
+    say("SAVEPOINT job")?;
     let result = job(db);
-    db.execute_batch(if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
+    if result.is_err() {
+        say("ROLLBACK TO job")?;
+    }
+    say("RELEASE job")?;
     result
 }
 
 /// At most this many jobs share a commit.
 const BATCH: usize = 64;
-const FORGET_EVERY: u32 = 1024;
-const VERSION: i64 = 1;
-pub(super) const TABLES: &str = "
-CREATE TABLE issuance (
-  id TEXT NOT NULL UNIQUE, link BLOB NOT NULL UNIQUE, code BLOB NOT NULL UNIQUE, token BLOB UNIQUE, document BLOB NOT NULL UNIQUE,
-  record BLOB NOT NULL
-) STRICT;
-CREATE TABLE nonce (digest BLOB PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE INDEX nonce_until ON nonce (until);
-CREATE TABLE list (list INTEGER PRIMARY KEY, taken INTEGER NOT NULL) STRICT;
-CREATE TABLE place (list INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (list, place)) STRICT, WITHOUT ROWID;
-CREATE TABLE revoked (list INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (list, place)) STRICT, WITHOUT ROWID;
-CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
-";
+/// How often what has had its time is let go of.
+const TIDY_EVERY: Duration = Duration::from_secs(60);

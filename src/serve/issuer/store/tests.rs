@@ -61,7 +61,7 @@ async fn a_mark_is_fresh_once_even_for_two_processes() {
 #[tokio::test]
 async fn no_place_on_a_list_is_given_twice_and_a_full_list_is_followed_by_another() {
     let db = Connection::open_in_memory().unwrap();
-    db.execute_batch(commits::TABLES).unwrap();
+    db.execute_batch(schema::TABLES).unwrap();
     let draws = [5, 5, 5, 9];
     assert_eq!(place(&db, &draws).unwrap(), Place { list: 0, index: 5 });
     assert_eq!(place(&db, &draws).unwrap(), Place { list: 0, index: 9 });
@@ -76,4 +76,31 @@ fn a_register_of_another_version_is_left_alone() {
     let path = folder.path().join("issuer.db");
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version=99").unwrap();
     assert_eq!(Store::open(&path).unwrap_err().code.id, "SEND-075");
+}
+
+/// What a station upgrades from: version 1 of the tables with an offer in it.
+#[tokio::test]
+async fn a_register_of_the_version_before_is_brought_up_to_date_with_all_that_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("issuer.db");
+    let old = issuance();
+    {
+        let db = Connection::open(&path).unwrap();
+        let tables: Vec<&str> =
+            schema::TABLES.split_inclusive(';').filter(|sql| !sql.contains("INDEX issuance_")).collect();
+        let tables = tables.concat().replace(", sha256 BLOB, let_go INTEGER", "");
+        db.execute_batch(&format!("{tables} PRAGMA user_version=1;")).unwrap();
+        let digests = [&old.link.0[..], &old.code.0[..], &old.document_digest().0[..]];
+        let sql = "INSERT INTO issuance (id, link, code, token, document, record) VALUES (?1, ?2, ?3, NULL, ?4, ?5)";
+        let record = bytes(&old).unwrap();
+        db.execute(sql, params![old.id, digests[0], digests[1], digests[2], record]).unwrap();
+    }
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.look(Handle::Link(old.link)).await.unwrap().unwrap().id, old.id);
+    let of_document = store.of_document(old.document.digests.sha256).await.unwrap();
+    assert_eq!(of_document.len(), 1);
+    assert_eq!(store.let_go(old.offer_until).await.unwrap(), 1);
+    assert_eq!(store.let_go(old.offer_until).await.unwrap(), 0);
+    drop(store);
+    assert!(Store::open(&path).is_ok());
 }
