@@ -17,7 +17,7 @@ pub use crl::Crl;
 pub use ocsp::OcspResponse;
 
 use crate::cms::certificate::Signed;
-use crate::cms::{KeyFacts, Parts, known, name_key};
+use crate::cms::{Parts, known, name_key};
 use crate::der;
 use crate::fault::{Class, Code, Fault, Outcome};
 use jiff::{SignedDuration, Timestamp};

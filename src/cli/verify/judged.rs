@@ -92,7 +92,7 @@ fn weigh_in(report: &mut Report, receipt: &ReceiptVerdict, no_keys: bool) {
 }
 
 fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {
-    let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind()).at(path.display());
+    let unreadable = |e: io::Error| Fault::new(&UNREADABLE).detail(e.kind()).at(path.display());
     check_size(fs::metadata(path).map_err(unreadable)?.len(), limit, path)?;
     fs::read(path).map_err(unreadable)
 }
