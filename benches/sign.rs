@@ -2,7 +2,7 @@
 //!
 //! For every file and profile one JSON line: CPU milliseconds (user and system) of one signature, the file hashed, copied
 //! and its revision written behind the copy; of the floor, SHA-256 of the same bytes in memory and one signature of the
-//! key; and of judging the signed file. Best and median of the rounds. `scripts/bench_sign.py` makes the files and runs
+//! key; and of judging the signed file where it lies, opening included. Best and median of the rounds. `scripts/bench_sign.py` makes the files and runs
 //! pyHanko beside.
 
 #![expect(clippy::expect_used, reason = "a bench ends at its first surprise, with its place")]
@@ -13,7 +13,7 @@ use hoso::seal::appearance::AppearanceFacts;
 use hoso::seal::key::{KeyHandle, SoftKey};
 use hoso::seal::profile::SignatureProfile;
 use hoso::seal::sign::{Order, Sheet, sign_sheet};
-use hoso::seal::verify::{Anchors, verify_pdf};
+use hoso::seal::verify::{Anchors, Question, verify_original};
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
 use std::io::Write;
@@ -58,9 +58,12 @@ fn main() {
             if !"verify".contains(&only) {
                 continue;
             }
-            let signed = std::fs::read(&out).expect("the signed file");
             let took = costs(rounds, || {
-                let report = verify_pdf(&signed, &anchors, jiff::Timestamp::now());
+                let signed =
+                    Original::file(File::open(&out).expect("the signed file")).expect("a plain file");
+                let question =
+                    Question { anchors: &anchors, at: jiff::Timestamp::now(), as_of: false, online: None };
+                let (report, _) = verify_original(&signed, &question, false).expect("a judgement");
                 assert_eq!(report.signatures.len(), 1, "{report:?}");
             });
             told(&format!("verify, {}", profile.id), file, &took);

@@ -8,11 +8,12 @@ pub mod algorithm;
 pub mod certificate;
 mod check;
 pub mod key;
+pub mod known;
 pub mod validity;
 
 pub use algorithm::{Hash, SignatureAlg};
 pub use certificate::{KeyFacts, Parts, name_key};
-pub use check::{Over, Problem, SignerCheck};
+pub use check::{Content, Over, Problem, SignerCheck};
 
 use crate::der::{self, DerError, Limits, Reader, Tlv};
 use openssl::x509::{X509, X509Ref};
@@ -133,7 +134,8 @@ impl SignerInfo {
 
     /// Does this signer point to that certificate?
     pub fn is_of(&self, certificate: &X509Ref) -> bool {
-        let Ok(parts) = Parts::of(certificate) else { return false };
+        let Ok(facts) = known::facts(certificate) else { return false };
+        let parts = &facts.parts;
         match &self.sid {
             Sid::KeyId(id) => parts.subject_key_id() == Some(id),
             Sid::IssuerSerial { issuer_der, serial } => {
@@ -179,7 +181,7 @@ fn parse_der(bytes: &[u8]) -> Result<SignedData, CmsError> {
         for (index, item) in members(set.reader(), "certificates", MOST_CERTIFICATES)?.iter().enumerate() {
             // Other choices (attribute certificates) are tagged and of no use here.
             if item.tag == 0x30 {
-                certificates.push(X509::from_der(item.raw).map_err(|_| CmsError::Certificate { index })?);
+                certificates.push(known::certificate(item.raw).map_err(|_| CmsError::Certificate { index })?);
             }
         }
     }

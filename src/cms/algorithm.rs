@@ -1,5 +1,6 @@
 //! The algorithms that signatures name: parsed from AlgorithmIdentifiers, carried out by OpenSSL.
 
+use super::Content;
 use crate::der::{DerError, Reader, Tlv};
 use openssl::hash::MessageDigest;
 use openssl::pkey::{HasPublic, Id, PKeyRef};
@@ -159,10 +160,25 @@ impl SignatureAlg {
     /// Checks a signature over parts laid end to end. A key of another kind, and anything that OpenSSL refuses,
     /// is `false`.
     pub fn verify<T: HasPublic>(self, key: &PKeyRef<T>, parts: &[&[u8]], signature: &[u8]) -> bool {
-        self.try_verify(key, parts, signature).unwrap_or(false)
+        self.verify_content(key, &parts, signature)
     }
 
-    fn try_verify<T: HasPublic>(self, key: &PKeyRef<T>, parts: &[&[u8]], signature: &[u8]) -> Option<bool> {
+    /// As [`SignatureAlg::verify`], over contents that need not be in memory; `false` too where they cannot be read.
+    pub fn verify_content<T: HasPublic>(
+        self,
+        key: &PKeyRef<T>,
+        over: &dyn Content,
+        signature: &[u8],
+    ) -> bool {
+        self.try_verify(key, over, signature).unwrap_or(false)
+    }
+
+    fn try_verify<T: HasPublic>(
+        self,
+        key: &PKeyRef<T>,
+        over: &dyn Content,
+        signature: &[u8],
+    ) -> Option<bool> {
         let fits = match self {
             SignatureAlg::RsaPkcs1(_) => key.id() == Id::RSA,
             SignatureAlg::RsaPss { .. } => matches!(key.id(), Id::RSA | Id::RSA_PSS),
@@ -177,8 +193,10 @@ impl SignatureAlg {
             verifier.set_rsa_mgf1_md(mgf.md()).ok()?;
             verifier.set_rsa_pss_saltlen(RsaPssSaltlen::custom(i32::from(salt))).ok()?;
         }
-        for part in parts {
-            verifier.update(part).ok()?;
+        let mut taken = true;
+        over.each(&mut |part| taken = taken && verifier.update(part).is_ok())?;
+        if !taken {
+            return None;
         }
         match self {
             SignatureAlg::EcdsaPlain(_) => verifier.verify(&plain_to_der(signature)?).ok(),

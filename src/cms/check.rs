@@ -1,7 +1,7 @@
 //! Whether a signature holds (RFC 5652 5.4 and 5.6), told apart check by check.
 
 use super::key::KeyError;
-use super::{Attribute, Parts, SignerInfo};
+use super::{Attribute, Hash, SignerInfo, known};
 use crate::der;
 use openssl::x509::X509Ref;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,26 @@ pub enum Problem {
     Key,
 }
 
+/// What is signed, wherever it lies.
+pub trait Content {
+    /// Its digest; `None` where it cannot be read, or this OpenSSL refuses the hash.
+    fn digest(&self, hash: Hash) -> Option<Vec<u8>>;
+
+    /// Gives all of it in parts, in order; `None` where it cannot be read.
+    fn each(&self, take: &mut dyn FnMut(&[u8])) -> Option<()>;
+}
+
+impl Content for &[&[u8]] {
+    fn digest(&self, hash: Hash) -> Option<Vec<u8>> {
+        hash.digest(self)
+    }
+
+    fn each(&self, take: &mut dyn FnMut(&[u8])) -> Option<()> {
+        self.iter().for_each(|part| take(part));
+        Some(())
+    }
+}
+
 impl SignerInfo {
     /// Checks this signer's signature with a certificate. `content` is the contents in parts laid end to end (a
     /// signed PDF has a hole in the middle), `content_type` the type that encloses them, dotted.
@@ -71,6 +91,16 @@ impl SignerInfo {
         content_type: &str,
         content: &[&[u8]],
     ) -> SignerCheck {
+        self.check_content(certificate, content_type, &content)
+    }
+
+    /// As [`SignerInfo::check_signature`], of contents that need not be in memory.
+    pub fn check_content(
+        &self,
+        certificate: &X509Ref,
+        content_type: &str,
+        content: &dyn Content,
+    ) -> SignerCheck {
         let mut check = SignerCheck {
             signature: false,
             over: Over::Content,
@@ -78,9 +108,10 @@ impl SignerInfo {
             content_type: None,
             problems: Vec::new(),
         };
-        let key = Parts::of(certificate).map_err(|_| KeyError::Unreadable).and_then(|p| p.public_key());
-        let verify = |parts: &[&[u8]]| {
-            key.as_ref().is_ok_and(|key| self.signature_alg.verify(key, parts, &self.signature))
+        let key =
+            known::facts(certificate).map_err(|_| KeyError::Unreadable).and_then(|facts| facts.public_key());
+        let verify = |over: &dyn Content| {
+            key.as_ref().is_ok_and(|key| self.signature_alg.verify_content(key, over, &self.signature))
         };
         if key.is_err() {
             check.problems.push(Problem::Key);
@@ -91,17 +122,17 @@ impl SignerInfo {
             return check;
         };
         check.over = Over::AttributesAsSent;
-        check.signature = verify(&[raw]);
+        check.signature = verify(&&[&raw[..]][..]);
         if !check.signature
             && let Some(sorted) = sorted(raw)
-            && verify(&[&sorted])
+            && verify(&&[&sorted[..]][..])
         {
             (check.signature, check.over) = (true, Over::AttributesSorted);
         }
         match single(self.attributes_of(MESSAGE_DIGEST)) {
             Single::One(value) => {
                 let said = der::only(value, 0x04).map(|t| t.content);
-                let is = self.digest.digest(content);
+                let is = content.digest(self.digest);
                 check.message_digest = Some(matches!((said, is), (Ok(said), Some(is)) if said == is));
             }
             Single::None => check.problems.push(Problem::MissingMessageDigest),

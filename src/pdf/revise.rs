@@ -13,7 +13,7 @@ mod tail;
 mod value;
 mod xref;
 
-pub(crate) use parse::Parser;
+pub(crate) use parse::{Parser, unhex};
 
 pub use form::Field;
 pub use page::{Page, Rect};
@@ -56,16 +56,24 @@ impl<'a> Document<'a> {
     pub fn open_original(file: &'a Original) -> Outcome<Self> {
         match file.in_memory() {
             Some(bytes) => Self::open(bytes),
-            None => Self::open_source(Source::File(file)),
+            None => Self::open_source(Source::of_file(file)),
         }
     }
 
-    /// Opens a file as the section at `offset` and those before it describe it.
+    /// The first `end` bytes as a document of their own, at its last revision.
     ///
     /// # Errors
     /// As [`Document::open`].
-    pub fn open_at_section(bytes: &'a [u8], offset: usize) -> Outcome<Self> {
-        let source = Source::Memory(bytes);
+    pub fn until(&self, end: usize) -> Outcome<Document<'a>> {
+        Self::open_source(self.source.until(end))
+    }
+
+    /// The first `end` bytes as the section at `offset` and those before it describe them.
+    ///
+    /// # Errors
+    /// As [`Document::open`].
+    pub fn until_section(&self, end: usize, offset: usize) -> Outcome<Document<'a>> {
+        let source = self.source.until(end);
         source.check_header()?;
         Self::at_section(source, offset)
     }
@@ -91,9 +99,33 @@ impl<'a> Document<'a> {
         })
     }
 
-    /// The file, where it is in memory; nothing of one that is read where it lies.
-    pub fn bytes(&self) -> &'a [u8] {
-        self.source.in_memory().unwrap_or_default()
+    /// The bytes of a range, from memory or from the file; none where it reaches beyond the end.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn read(&self, range: Range<usize>) -> Outcome<Cow<'a, [u8]>> {
+        self.source.read(range)
+    }
+
+    /// Gives all bytes of a range in parts, in order; those of a file through `buffer`, which may be used again.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn stream(
+        &self,
+        range: Range<usize>,
+        buffer: &mut Vec<u8>,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Outcome<()> {
+        self.source.stream(range, buffer, take)
+    }
+
+    /// Where the bytes before `end` stop but for white space.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn ink_end(&self, end: usize) -> Outcome<usize> {
+        self.source.ink_end(end)
     }
 
     /// Octets of the file.
@@ -153,15 +185,15 @@ impl<'a> Document<'a> {
         value
     }
 
-    /// The bytes of an indirect object in the file, from its header to the end of `endobj`; `None` for one that is
-    /// in an object stream or nowhere.
+    /// An indirect object and its bytes in the file, from its header to the end of `endobj`; `None` for one that is in an
+    /// object stream or nowhere.
     ///
     /// # Errors
     /// As [`Document::get`].
-    pub fn extent(&self, id: ObjectId) -> Outcome<Option<Range<usize>>> {
+    pub fn placed(&self, id: ObjectId) -> Outcome<Option<(Value, Range<usize>)>> {
         match self.entry(id.number) {
             Some(Entry::At { offset, generation }) if generation == id.generation => {
-                self.read_at(id, offset).map(|(_, end)| Some(offset..end))
+                self.read_at(id, offset).map(|(value, end)| Some((value, offset..end)))
             }
             _ => Ok(None),
         }
@@ -191,9 +223,26 @@ impl<'a> Document<'a> {
         dict.get(key).map_or(Ok(Value::Null), |value| self.resolve(value))
     }
 
-    /// The raw bytes of a stream, where the file is in memory.
-    pub fn raw_stream(&self, stream: &Stream) -> &'a [u8] {
-        self.bytes().get(stream.start..stream.end).unwrap_or_default()
+    /// Whether two streams have the same raw bytes, wherever they lie.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn same_bytes(&self, own: &Stream, other: &Document<'_>, theirs: &Stream) -> Outcome<bool> {
+        let length = own.end.saturating_sub(own.start);
+        if length != theirs.end.saturating_sub(theirs.start) {
+            return Ok(false);
+        }
+        let (mut at, mut same, mut trouble) = (theirs.start, true, None);
+        self.stream(own.start..own.end, &mut Vec::new(), &mut |part| {
+            if same && trouble.is_none() {
+                match other.read(at..at.saturating_add(part.len())) {
+                    Ok(bytes) => same = *bytes == *part,
+                    Err(fault) => trouble = Some(fault),
+                }
+                at = at.saturating_add(part.len());
+            }
+        })?;
+        trouble.map_or(Ok(same), Err)
     }
 
     fn stream_bytes(&self, stream: &Stream) -> Outcome<Cow<'a, [u8]>> {

@@ -17,7 +17,7 @@ pub use crl::Crl;
 pub use ocsp::OcspResponse;
 
 use crate::cms::certificate::Signed;
-use crate::cms::{KeyFacts, Parts, name_key};
+use crate::cms::{Parts, known, name_key};
 use crate::der;
 use crate::fault::{Class, Code, Fault, Outcome};
 use jiff::{SignedDuration, Timestamp};
@@ -133,7 +133,7 @@ impl Evidence {
     /// # Errors
     /// [`BROKEN`], [`TOO_MUCH`].
     pub fn add_certificate(&mut self, der: &[u8]) -> Outcome<()> {
-        let certificate = X509::from_der(der);
+        let certificate = known::certificate(der);
         drop(openssl::error::ErrorStack::get());
         let certificate = certificate.map_err(|_| Fault::new(&BROKEN).detail("a certificate"))?;
         if self.certificates.len() >= MOST {
@@ -272,16 +272,17 @@ struct Question {
 
 impl Question {
     fn new(certificate: &X509Ref, issuer: &X509Ref) -> Option<Self> {
-        let certificate = Parts::of(certificate).ok()?;
+        let certificate = known::facts(certificate).ok()?.parts.clone();
         let issuer_certificate = issuer.to_owned();
-        let issuer = Parts::of(issuer).ok()?;
+        let known = known::facts(issuer).ok()?;
+        let issuer = known.parts.clone();
         let issuer_name = name_key(&issuer.subject).ok()?;
         // Somebody else's serial number says nothing.
         if name_key(&certificate.issuer).ok()? != issuer_name {
             return None;
         }
-        let issuer_key = issuer.public_key().ok()?;
-        let strong = !KeyFacts::of_parts(&issuer).is_weak();
+        let issuer_key = known.public_key().ok()?;
+        let strong = !known.key_facts().is_weak();
         let is_ca = is_ca(&certificate);
         Some(Question { certificate, issuer, issuer_certificate, issuer_name, issuer_key, strong, is_ca })
     }

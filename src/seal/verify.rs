@@ -18,6 +18,7 @@ mod claimed_time;
 pub mod coverage;
 mod enclosed;
 pub mod fields;
+mod hashes;
 pub mod history;
 pub mod judge;
 mod level;
@@ -42,10 +43,13 @@ pub use record::{CoverageClass, Integrity, Level, PdfReport, SignatureKind, Sign
 pub use report::{Report, Verdict};
 pub use token::TimestampReport;
 
-use crate::fault::{self, Class, Code, Fault};
+use crate::digest::Sha256;
+use crate::fault::{self, Class, Code, Fault, Outcome};
+use crate::original::{self, Original};
 use crate::pdf::revise::Document;
 use crate::seal::evidence::Evidence;
 use chain::Moment;
+use hashes::Hashes;
 use history::History;
 use jiff::Timestamp;
 use judge::{By, Found, Judged};
@@ -69,18 +73,68 @@ pub fn verify_pdf(bytes: &[u8], anchors: &Anchors, now: Timestamp) -> PdfReport 
     verify(bytes, &Question { anchors, at: now, as_of: false, online: None })
 }
 
-/// Judges every signature of a PDF. Never fails: what cannot be read is in the report as a problem.
+/// Judges every signature of a PDF. Never fails: what is wrong with the bytes is in the report as a problem.
 pub fn verify(bytes: &[u8], question: &Question<'_>) -> PdfReport {
+    match Document::open(bytes) {
+        Ok(document) => judge_document(&document, question, false).0,
+        Err(fault) => PdfReport { signatures: Vec::new(), problems: vec![fault.report()] },
+    }
+}
+
+/// As [`verify`], of a file where it lies: of it only what is asked for is read, and what is signed in strides. `whole`:
+/// also give the SHA-256 of all its bytes, which costs next to nothing here.
+///
+/// # Errors
+/// Those of the file itself: nothing is judged by half of it.
+pub fn verify_original(
+    file: &Original,
+    question: &Question<'_>,
+    whole: bool,
+) -> Outcome<(PdfReport, Option<Sha256>)> {
+    let is_of_file = |code: &str| original::CODES.iter().any(|known| known.id == code);
+    let document = match Document::open_original(file) {
+        Ok(document) => document,
+        Err(fault) if is_of_file(fault.code.id) => return Err(fault),
+        Err(fault) => {
+            let report = PdfReport { signatures: Vec::new(), problems: vec![fault.report()] };
+            let sha256 = if whole { Some(file.digests()?.sha256) } else { None };
+            return Ok((report, sha256));
+        }
+    };
+    let (report, hashed) = judge_document(&document, question, whole);
+    let sha256 = hashed?;
+    let told = report.signatures.iter().flat_map(|s| &s.problems).chain(&report.problems);
+    match told.into_iter().find(|problem| is_of_file(&problem.code)) {
+        Some(problem) => Err(Fault::new(&original::UNREADABLE).detail(&problem.en)),
+        None => Ok((report, sha256)),
+    }
+}
+
+/// The report; and the digest of all bytes where it is wanted, or what kept the file from being hashed.
+fn judge_document(
+    document: &Document<'_>,
+    question: &Question<'_>,
+    whole: bool,
+) -> (PdfReport, Outcome<Option<Sha256>>) {
     let mut report = PdfReport { signatures: Vec::new(), problems: Vec::new() };
-    let read = Document::open(bytes).and_then(|document| {
-        let fields = fields::signature_fields(&document)?;
-        Ok((document, fields))
-    });
-    let (document, fields) = match read {
-        Ok(read) => read,
+    let found = all_of(document, &mut report);
+    let hashes = Hashes::new(document, found.iter().filter_map(|f| f.range.as_ref().ok()));
+    let ends = found.iter().filter_map(|f| Some((f.section()?, f.end()))).collect();
+    let history = History::new(document, &ends);
+    let store = enclosed::of_document(document).unwrap_or_default();
+    let judged = judge_all(document, &found, &history, &hashes, &store, question);
+    report.signatures = level::settle(document, &found, &history, &store, judged);
+    let sha256 = if whole { hashes.whole().map(Some) } else { Ok(None) };
+    (report, hashes.trouble().map_or(sha256, Err))
+}
+
+/// The signatures to be judged, oldest first; what is wrong with all of them together goes into the report.
+fn all_of(document: &Document<'_>, report: &mut PdfReport) -> Vec<Found> {
+    let fields = match fields::signature_fields(document) {
+        Ok(fields) => fields,
         Err(fault) => {
             report.problems.push(fault.report());
-            return report;
+            return Vec::new();
         }
     };
     if fields.is_empty() {
@@ -88,21 +142,16 @@ pub fn verify(bytes: &[u8], question: &Question<'_>) -> PdfReport {
     }
     if fields.len() > MAX_SIGNATURES {
         report.problems.push(Fault::new(&TOO_MANY_SIGNATURES).detail(fields.len()).report());
-        return report;
+        return Vec::new();
     }
     let mut objects = HashSet::new();
     if !fields.iter().all(|f| objects.insert(f.object)) {
         report.problems.push(finding(&SHARED));
     }
-    let clear = history::unambiguous(&document);
-    let mut found: Vec<Found> = fields.into_iter().map(|f| Found::new(&document, f, &clear)).collect();
+    let clear = history::unambiguous(document);
+    let mut found: Vec<Found> = fields.into_iter().map(|f| Found::new(document, f, &clear)).collect();
     found.sort_by_key(Found::end);
-    let ends = found.iter().filter_map(|f| Some((f.section()?, f.end()))).collect();
-    let history = History::new(&document, &ends);
-    let store = enclosed::of_document(&document).unwrap_or_default();
-    let judged = judge_all(&document, &found, &history, &store, question);
-    report.signatures = level::settle(&document, &found, &history, &store, judged);
-    report
+    found
 }
 
 /// Newest first; given back oldest first.
@@ -110,6 +159,7 @@ fn judge_all(
     document: &Document<'_>,
     found: &[Found],
     history: &History,
+    hashes: &Hashes<'_, '_>,
     store: &Evidence,
     question: &Question<'_>,
 ) -> Vec<Judged> {
@@ -120,7 +170,7 @@ fn judge_all(
     let mut known = Moment { at: question.at, proven: question.as_of, stamped: false };
     let mut all = Vec::new();
     for one in found.iter().rev() {
-        let by = By { question, evidence: &evidence, history, known };
+        let by = By { question, evidence: &evidence, history, hashes, known };
         let judged = judge::judge(document, one, &by);
         let stamped = judged.report.timestamp.as_ref().and_then(TimestampReport::proven_time);
         if judged.report.kind == SignatureKind::DocumentTimestamp

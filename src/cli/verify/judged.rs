@@ -1,15 +1,17 @@
 //! A PDF and the receipt beside it, judged together.
 
 use crate::cli::log::receipt_beside;
-use crate::digest::{Digests, Sha256};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::receipt::{self, ReceiptOutcome, ReceiptVerdict};
 use crate::log::{UNREADABLE, VerifierKey};
+use crate::original::{CHANGED, Original};
 use crate::seal::verify::report::Reason;
 use crate::seal::verify::told::Subject;
-use crate::seal::verify::{PdfReport, Question, Report, Verdict, verify};
+use crate::seal::verify::{PdfReport, Question, Report, Verdict, verify_original};
 use jiff::Timestamp;
-use std::fs;
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// A judged file.
@@ -24,24 +26,29 @@ pub(super) struct Judged {
 
 /// Judges a PDF and `X.tlog-proof` beside it.
 ///
-/// `shown`: somebody will read which bytes were judged; otherwise they are not hashed once more.
+/// `shown`: somebody will read which bytes were judged. The file is judged where it lies, whatever its size; one that is
+/// written to meanwhile is not judged at all.
 pub(super) fn judge(
     file: &Path,
     question: &Question<'_>,
     keys: &[VerifierKey],
     shown: bool,
 ) -> Outcome<Judged> {
-    let bytes = read(file, MAX_PDF)?;
-    if !bytes.starts_with(b"%PDF-") {
-        return Err(Fault::new(&crate::pdf::revise::NOT_A_PDF).at(file.display()));
+    let unreadable = |e: io::Error| Fault::new(&UNREADABLE).detail(e.kind()).at(file.display());
+    let here = |fault: Fault| fault.at(file.display());
+    let handle = File::open(file).map_err(unreadable)?;
+    let before = handle.metadata().map_err(unreadable)?;
+    check_size(before.len(), MAX_PDF, file)?;
+    let original = Original::file(handle.try_clone().map_err(unreadable)?).map_err(here)?;
+    if original.read(0..before.len().min(5)).map_err(here)? != b"%PDF-" {
+        return Err(here(Fault::new(&crate::pdf::revise::NOT_A_PDF)));
     }
-    let record = verify(&bytes, question);
+    let (record, mut sha256) = verify_original(&original, question, shown).map_err(here)?;
     let mut report = Report::of(&record, question.anchors.policy());
     let beside = receipt_beside(file);
-    let mut sha256 = shown.then(|| Sha256::of(&bytes));
     let receipt = match beside {
         Some(path) => {
-            let digests = Digests::of(&bytes);
+            let digests = original.digests().map_err(here)?;
             sha256 = Some(digests.sha256);
             let text = read(&path, receipt::MAX_RECEIPT as u64)?;
             // Text that is not UTF-8 cannot be a receipt; the replacement characters make sure that it is judged so.
@@ -49,6 +56,12 @@ pub(super) fn judge(
         }
         None => None,
     };
+    let state = |about: &Metadata| {
+        (about.len(), about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec())
+    };
+    if state(&before) != state(&handle.metadata().map_err(unreadable)?) {
+        return Err(here(Fault::new(&CHANGED)));
+    }
     if let Some(receipt) = &receipt {
         weigh_in(&mut report, receipt, keys.is_empty());
     }
@@ -79,14 +92,16 @@ fn weigh_in(report: &mut Report, receipt: &ReceiptVerdict, no_keys: bool) {
 }
 
 fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {
-    let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind()).at(path.display());
-    let size = fs::metadata(path).map_err(unreadable)?.len();
-    if size > limit {
-        return Err(Fault::new(&UNREADABLE)
-            .detail(format!("{size} bytes, limit {limit}"))
-            .at(path.display()));
-    }
+    let unreadable = |e: io::Error| Fault::new(&UNREADABLE).detail(e.kind()).at(path.display());
+    check_size(fs::metadata(path).map_err(unreadable)?.len(), limit, path)?;
     fs::read(path).map_err(unreadable)
+}
+
+fn check_size(size: u64, limit: u64, path: &Path) -> Outcome<()> {
+    if size <= limit {
+        return Ok(());
+    }
+    Err(Fault::new(&UNREADABLE).detail(format!("{size} bytes, limit {limit}")).at(path.display()))
 }
 
 const MAX_PDF: u64 = 4 << 30;

@@ -236,6 +236,12 @@ impl<'a> Parser<'a> {
 
     fn hex_string(&mut self) -> Outcome<Value> {
         self.at += 1;
+        // A signature is tens of thousands of digits with nothing between them.
+        let rest = self.rest();
+        if let Some(decoded) = memchr::memchr(b'>', rest).and_then(|end| unhex(rest.get(..end)?)) {
+            self.at += decoded.len() * 2 + 1;
+            return Ok(Value::String(decoded));
+        }
         let mut out = Vec::new();
         let mut high: Option<u8> = None;
         while let Some(b) = self.peek() {
@@ -315,6 +321,15 @@ pub(crate) fn is_space(b: u8) -> bool {
 
 fn is_regular(b: u8) -> bool {
     !is_space(b) && !b"()<>[]{}/%".contains(&b)
+}
+
+/// Pairs of hexadecimal digits and nothing else as bytes.
+pub(crate) fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    // Branches are left out, so that many digits are taken at once.
+    let good = digits.iter().fold(true, |good, digit| good & digit.is_ascii_hexdigit());
+    let value = |digit: u8| (digit & 0x0f).wrapping_add((digit >> 6) * 9);
+    good.then(|| pairs.iter().map(|[high, low]| value(*high) << 4 | value(*low)).collect())
 }
 
 fn hex_digit(b: u8) -> Option<u8> {

@@ -12,14 +12,28 @@ use std::ops::Range;
 #[derive(Clone, Copy)]
 pub(super) enum Source<'a> {
     Memory(&'a [u8]),
-    File(&'a Original),
+    /// The first so many bytes of a file.
+    File(&'a Original, usize),
 }
 
 impl<'a> Source<'a> {
+    /// The bytes of a file, read where they lie.
+    pub(super) fn of_file(file: &'a Original) -> Self {
+        Source::File(file, usize::try_from(file.len()).unwrap_or(usize::MAX))
+    }
+
+    /// The first bytes of it, as if nothing followed them.
+    pub(super) fn until(&self, end: usize) -> Self {
+        match self {
+            Source::Memory(bytes) => Source::Memory(bytes.get(..end).unwrap_or(bytes)),
+            Source::File(file, length) => Source::File(file, end.min(*length)),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Source::Memory(bytes) => bytes.len(),
-            Source::File(file) => usize::try_from(file.len()).unwrap_or(usize::MAX),
+            Source::File(_, length) => *length,
         }
     }
 
@@ -27,7 +41,7 @@ impl<'a> Source<'a> {
     pub(super) fn in_memory(&self) -> Option<&'a [u8]> {
         match self {
             Source::Memory(bytes) => Some(bytes),
-            Source::File(_) => None,
+            Source::File(..) => None,
         }
     }
 
@@ -35,8 +49,8 @@ impl<'a> Source<'a> {
     pub(super) fn read(&self, range: Range<usize>) -> Outcome<Cow<'a, [u8]>> {
         match self {
             Source::Memory(bytes) => Ok(Cow::Borrowed(bytes.get(range).unwrap_or_default())),
-            Source::File(_) if range.start >= range.end || range.end > self.len() => Ok(Cow::Borrowed(&[])),
-            Source::File(file) => Ok(Cow::Owned(file.read(range.start as u64..range.end as u64)?)),
+            Source::File(..) if range.start >= range.end || range.end > self.len() => Ok(Cow::Borrowed(&[])),
+            Source::File(file, _) => Ok(Cow::Owned(file.read(range.start as u64..range.end as u64)?)),
         }
     }
 
@@ -55,7 +69,7 @@ impl<'a> Source<'a> {
     ) -> Outcome<(T, usize)> {
         let Some(file) = (match self {
             Source::Memory(_) => None,
-            Source::File(file) => Some(file),
+            Source::File(file, _) => Some(file),
         }) else {
             let mut parser = Parser::new(self.in_memory().unwrap_or_default(), at);
             return parse(&mut parser).map(|value| (value, parser.at));
@@ -91,6 +105,49 @@ impl<'a> Source<'a> {
         Ok(super::xref::ends_cleanly(&tail))
     }
 
+    /// Gives all bytes of a range in parts, in order; a file's through one buffer of [`STRIDE`] bytes.
+    pub(super) fn stream(
+        &self,
+        range: Range<usize>,
+        buffer: &mut Vec<u8>,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Outcome<()> {
+        let file = match self {
+            Source::Memory(bytes) => {
+                take(bytes.get(range).unwrap_or_default());
+                return Ok(());
+            }
+            Source::File(file, _) => file,
+        };
+        let mut at = range.start;
+        let end = range.end.min(self.len());
+        while at < end {
+            let part = (end - at).min(STRIDE);
+            if buffer.len() < part {
+                buffer.resize(part, 0);
+            }
+            let part = buffer.get_mut(..part).unwrap_or_default();
+            file.fill(at as u64, part)?;
+            take(part);
+            at += part.len();
+        }
+        Ok(())
+    }
+
+    /// Where the bytes before `end` stop but for white space.
+    pub(super) fn ink_end(&self, end: usize) -> Outcome<usize> {
+        let mut end = end.min(self.len());
+        while end > 0 {
+            let from = end.saturating_sub(TAIL);
+            let ink = self.read(from..end)?.trim_ascii_end().len();
+            if ink > 0 {
+                return Ok(from + ink);
+            }
+            end = from;
+        }
+        Ok(0)
+    }
+
     /// Whether the last byte ends a line.
     pub(super) fn ends_a_line(&self) -> Outcome<bool> {
         Ok(matches!(self.tail(1)?.0.last(), Some(b'\n' | b'\r')))
@@ -108,5 +165,7 @@ const FIRST_PART: usize = 4 << 10;
 const MAX_PART: usize = 48 << 20;
 /// The longest keyword and what ends it.
 const LOOKAHEAD: usize = 64;
+/// What is hashed or compared at a time: it stays in the processor's own memory.
+const STRIDE: usize = 64 << 10;
 /// Where `startxref` and `%%EOF` are looked for.
 const TAIL: usize = 2048;

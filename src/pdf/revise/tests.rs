@@ -65,7 +65,7 @@ fn a_revision_leaves_the_old_bytes_alone_and_is_found_by_the_reader() {
     assert_eq!(again.get(added).unwrap(), Value::String(b"new".to_vec()));
     assert_eq!(again.get(ObjectId::new(5)).unwrap(), Value::Int(11));
     assert!(again.get(ObjectId::new(4)).is_err(), "its Length is now one short");
-    let old = Document::open_at_section(&whole, again.sections()[1].offset).unwrap();
+    let old = again.until_section(whole.len(), again.sections()[1].offset).unwrap();
     assert_eq!(old.get(ObjectId::new(5)).unwrap(), Value::Int(12));
     let id = again.trailer().get(b"ID").unwrap().as_array().unwrap().to_vec();
     assert_eq!(id[0], Value::String(vec![10]));

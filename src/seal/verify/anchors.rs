@@ -2,7 +2,7 @@
 //! and a policy.
 
 use super::policy::{self, Policy};
-use crate::cms::{Parts, certificate::name_part};
+use crate::cms::{certificate::name_part, known};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::seal::evidence::Evidence;
 use openssl::x509::{X509, X509Crl, X509Ref};
@@ -112,7 +112,8 @@ impl Anchors {
 
 /// The common name of a certificate's subject, or its serial number.
 pub(super) fn common_name(certificate: &X509Ref) -> String {
-    let Ok(parts) = Parts::of(certificate) else { return String::new() };
+    let Ok(facts) = known::facts(certificate) else { return String::new() };
+    let parts = &facts.parts;
     name_part(&parts.subject, "2.5.4.3").unwrap_or_else(|| format!("serial {}", hex::encode(&parts.serial)))
 }
 

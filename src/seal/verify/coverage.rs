@@ -25,11 +25,10 @@ pub(super) fn base(
     let partial = |fault: Fault| (CoverageClass::Partial, fault);
     let illegal = |fault: Fault| (CoverageClass::IllegalUpdates, fault);
     let cut_off = || illegal(Fault::new(&NOT_A_REVISION).detail("the file no longer builds on it"));
-    let signed = document.bytes().get(..range.end).unwrap_or_default();
-    if !signed.trim_ascii_end().ends_with(b"%%EOF") {
+    if !ends_as_a_file(document, range.end).map_err(partial)? {
         return Err(partial(Fault::new(&NOT_A_REVISION).detail("no %%EOF at its end")));
     }
-    let revision = Document::open(signed).map_err(partial)?;
+    let revision = document.until(range.end).map_err(partial)?;
     let newest = revision.sections().first().map(|s| s.offset);
     let mut chain = document.sections().iter().map(|s| s.offset);
     let section = chain.position(|offset| Some(offset) == newest).ok_or_else(cut_off)?;
@@ -37,9 +36,12 @@ pub(super) fn base(
         return Err(cut_off());
     }
     clear.clone().map_err(partial)?;
-    let own = revision.get(field.object).map_err(partial)?;
-    let now = document.get(field.object).map_err(partial)?;
-    if own != now {
+    let (number, within) = (field.object.number, range.object_end.is_some_and(|end| end <= range.end));
+    // At one place in both, and whole before the end of the older: the same bytes.
+    let in_place = within && document.entry(number) == revision.entry(number);
+    if !in_place
+        && revision.get(field.object).map_err(partial)? != document.get(field.object).map_err(partial)?
+    {
         return Err(illegal(Fault::new(&ILLEGAL).at(format!("object {}", field.object))));
     }
     let mut newer = document.sections().iter().take(section).map(|s| s.offset);
@@ -59,19 +61,26 @@ pub(super) fn cover(
     history: &History,
 ) -> Result<(CoverageClass, Changes), (CoverageClass, Fault)> {
     let illegal = |fault: Fault| (CoverageClass::IllegalUpdates, fault);
-    let bytes = document.bytes();
+    let all = document.length();
     if base.section == 0 {
-        let rest = bytes.get(range.end..).unwrap_or_default();
-        let blank = rest.len() <= MAX_BLANK && rest.trim_ascii().is_empty();
+        let short = all.saturating_sub(range.end) <= MAX_BLANK;
+        let blank = short && document.read(range.end..all).map_err(illegal)?.trim_ascii().is_empty();
         let class = if blank { CoverageClass::Whole } else { CoverageClass::TrailingBytes };
         return Ok((class, Changes::default()));
     }
     let changes = history.since(base.section).map_err(illegal)?;
     Permission::of(document, field).and_then(|permission| permission.judge(&changes)).map_err(illegal)?;
-    let clean = bytes.trim_ascii_end().ends_with(b"%%EOF");
+    let clean = ends_as_a_file(document, all).map_err(illegal)?;
     Ok((if clean { CoverageClass::WholeRevision } else { CoverageClass::TrailingBytes }, changes))
 }
 
+/// Whether the bytes before `end` close a revision, but for white space.
+fn ends_as_a_file(document: &Document<'_>, end: usize) -> Outcome<bool> {
+    let end = document.ink_end(end)?;
+    Ok(document.read(end.saturating_sub(END.len())..end)? == END)
+}
+
+const END: &[u8] = b"%%EOF";
 /// White space that programs leave behind the last line.
 const MAX_BLANK: usize = 8;
 

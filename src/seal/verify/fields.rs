@@ -2,7 +2,7 @@
 
 use super::VerifyCode;
 use crate::fault::{Code, Fault, Outcome};
-use crate::pdf::revise::{Dict, Document, ObjectId, Value, text_of};
+use crate::pdf::revise::{Dict, Document, ObjectId, Value, text_of, unhex};
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -26,13 +26,8 @@ pub(super) struct Coverage {
     pub(super) hole: Range<usize>,
     /// End of the signed revision.
     pub(super) end: usize,
-}
-
-impl Coverage {
-    pub(super) fn parts<'a>(&self, bytes: &'a [u8]) -> [&'a [u8]; 2] {
-        let get = |range: Range<usize>| bytes.get(range).unwrap_or_default();
-        [get(0..self.hole.start), get(self.hole.end..self.end)]
-    }
+    /// End of the object in which the signature stands, where it takes nothing but its own bytes to read it.
+    pub(super) object_end: Option<usize>,
 }
 
 /// All filled signature fields of the newest revision, in form order.
@@ -144,29 +139,30 @@ pub(super) fn coverage(document: &Document<'_>, signature: &SignatureField) -> O
     let Some([0, before, after, rest]) = numbers.as_deref() else { return Err(bad("not [0 a b c]")) };
     let (before, after) = (*before, *after);
     let end = after.checked_add(*rest).ok_or_else(|| bad("overflow"))?;
-    let bytes = document.bytes();
-    if before == 0 || before >= after || end > bytes.len() {
+    if before == 0 || before >= after || end > document.length() {
         return Err(bad("out of range"));
     }
-    let hole = bytes.get(before..after).ok_or_else(|| bad("out of range"))?;
-    let [b'<', digits @ .., b'>'] = hole else { return Err(bad("the hole is not a <...> token")) };
-    if digits.is_empty() || digits.len() % 2 != 0 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err(bad("the hole holds something other than pairs of hexadecimal digits"));
-    }
-    let object =
-        document.extent(signature.object)?.ok_or_else(|| bad("the signature is packed in a stream"))?;
-    if before < object.start || after > object.end {
+    let (value, extent) =
+        document.placed(signature.object)?.ok_or_else(|| bad("the signature is packed in a stream"))?;
+    if before < extent.start || after > extent.end {
         return Err(bad("the hole lies outside the signature's own object"));
     }
-    let ahead = bytes.get(object.start..before).unwrap_or_default().trim_ascii_end();
-    if !ahead.ends_with(b"/Contents") {
+    let object = document.read(extent.start..after)?;
+    let (ahead, hole) = object
+        .split_at_checked(object.len().saturating_sub(after - before))
+        .ok_or_else(|| bad("out of range"))?;
+    if !ahead.trim_ascii_end().ends_with(b"/Contents") {
         return Err(bad("the hole is not the value of Contents"));
     }
-    let decoded = hex::decode(digits).map_err(|_| bad("the hole is not hexadecimal"))?;
+    let [b'<', digits @ .., b'>'] = hole else { return Err(bad("the hole is not a <...> token")) };
+    let decoded = unhex(digits).filter(|decoded| !decoded.is_empty());
+    let decoded =
+        decoded.ok_or_else(|| bad("the hole holds something other than pairs of hexadecimal digits"))?;
     if signature.dict.get(b"Contents").and_then(Value::as_string) != Some(&decoded) {
         return Err(bad("the hole is not the value of Contents"));
     }
-    Ok(Coverage { hole: before..after, end })
+    let object_end = matches!(value, Value::Dict(_)).then_some(extent.end);
+    Ok(Coverage { hole: before..after, end, object_end })
 }
 
 const MAX_DEPTH: usize = 16;

@@ -32,9 +32,8 @@ impl History {
         for index in (0..base).rev() {
             let mut step = || -> Outcome<(Changes, Document<'_>, References)> {
                 let open = |index: usize| {
-                    let end = ends.get(&index).copied().unwrap_or(usize::MAX).min(document.bytes().len());
-                    let bytes = document.bytes().get(..end).unwrap_or_default();
-                    Document::open_at_section(bytes, sections.get(index).copied().unwrap_or(0))
+                    let end = ends.get(&index).copied().unwrap_or(usize::MAX);
+                    document.until_section(end, sections.get(index).copied().unwrap_or(0))
                 };
                 let (old, mut references) = match before.take() {
                     Some(known) => known,

@@ -5,11 +5,13 @@ use super::changes::Changes;
 use super::claimed_time::pdf_date;
 use super::coverage::{self, Base};
 use super::fields::{self, Coverage, SignatureField};
+use super::hashes::{Covered, Hashes};
 use super::history::History;
 use super::record::{CoverageClass, Integrity, Level, SignatureKind, SignatureReport};
 use super::token::{self, TimestampReport};
 use super::usage::Purpose;
 use super::{Question, Revocation, VerifyCode, anchors, enclosed, finding, signer};
+use crate::cms::Content;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pdf::revise::{Document, Value};
 use crate::seal::evidence::Evidence;
@@ -27,6 +29,7 @@ pub(super) struct By<'a> {
     /// Of the trust folder and of the file's security store.
     pub(super) evidence: &'a Evidence,
     pub(super) history: &'a History,
+    pub(super) hashes: &'a Hashes<'a, 'a>,
     pub(super) known: Moment,
 }
 
@@ -72,12 +75,12 @@ pub(super) fn judge(document: &Document<'_>, found: &Found, by: &By<'_>) -> Judg
         Err(fault) => judged.report.problems.push(fault.report()),
         Ok(range) => {
             judge_coverage(&mut judged.report, document, found, range, by.history);
-            let parts = range.parts(document.bytes());
+            let over = Covered { hashes: by.hashes, range };
             let contents = dict.get(b"Contents").and_then(Value::as_string).unwrap_or_default();
             match filter {
-                b"ETSI.RFC3161" => judge_stamp(&mut judged, contents, &parts, by),
-                b"ETSI.CAdES.detached" => judge_signature(&mut judged, contents, &parts, Level::BB, by),
-                b"adbe.pkcs7.detached" => judge_signature(&mut judged, contents, &parts, Level::Pkcs7, by),
+                b"ETSI.RFC3161" => judge_stamp(&mut judged, contents, &over, by),
+                b"ETSI.CAdES.detached" => judge_signature(&mut judged, contents, &over, Level::BB, by),
+                b"adbe.pkcs7.detached" => judge_signature(&mut judged, contents, &over, Level::Pkcs7, by),
                 _ => judged.report.problems.push(finding(&SUB_FILTER)),
             }
         }
@@ -132,9 +135,9 @@ fn tell(report: &mut SignatureReport, changes: &Changes) {
     }
 }
 
-fn judge_signature(judged: &mut Judged, contents: &[u8], parts: &[&[u8]], level: Level, by: &By<'_>) {
+fn judge_signature(judged: &mut Judged, contents: &[u8], over: &dyn Content, level: Level, by: &By<'_>) {
     let report = &mut judged.report;
-    let cms = signer::judge(contents, parts, level == Level::BB);
+    let cms = signer::judge(contents, over, level == Level::BB);
     report.level = level;
     report.integrity = cms.integrity;
     report.problems.extend(cms.problems);
@@ -150,7 +153,7 @@ fn judge_signature(judged: &mut Judged, contents: &[u8], parts: &[&[u8]], level:
         && let [value] = &token.values[..]
         && let Some(signer) = data.signers.first()
     {
-        let stamp = token::judge(value, &[&signer.signature], &given, by.known);
+        let stamp = token::judge(value, &&[&signer.signature[..]][..], &given, by.known);
         if !stamp.ok {
             report.problems.extend(stamp.problems.iter().cloned());
         }
@@ -173,7 +176,7 @@ fn judge_signature(judged: &mut Judged, contents: &[u8], parts: &[&[u8]], level:
     }
 }
 
-fn judge_stamp(judged: &mut Judged, contents: &[u8], parts: &[&[u8]], by: &By<'_>) {
+fn judge_stamp(judged: &mut Judged, contents: &[u8], over: &dyn Content, by: &By<'_>) {
     let report = &mut judged.report;
     report.level = Level::Dts;
     let token = crate::der::normalise_prefix(contents, &crate::der::Limits::default());
@@ -185,7 +188,7 @@ fn judge_stamp(judged: &mut Judged, contents: &[u8], parts: &[&[u8]], by: &By<'_
         }
     };
     let given = Given { anchors: by.question.anchors, evidence: by.evidence, online: by.question.online };
-    let stamp = token::judge(&token, parts, &given, by.known);
+    let stamp = token::judge(&token, over, &given, by.known);
     report.integrity = if stamp.ok {
         Integrity::Intact
     } else if stamp.problems.iter().any(|p| p.code == token::TOKEN_OTHER.id) {

@@ -54,7 +54,8 @@ fn holds(stamp: &SignatureReport) -> bool {
 /// The security store of the revision that ends with this section.
 fn store_at(document: &Document<'_>, history: &History, section: usize) -> Evidence {
     let offset = history.sections.get(section).copied().unwrap_or(usize::MAX);
-    Document::open_at_section(document.bytes(), offset)
+    document
+        .until_section(document.length(), offset)
         .and_then(|revision| enclosed::of_document(&revision))
         .unwrap_or_default()
 }

@@ -3,7 +3,8 @@
 
 use super::anchors::Anchors;
 use super::usage::{may_issue, strong};
-use crate::cms::{Parts, name_key};
+use crate::cms::known::{self, same};
+use crate::cms::name_key;
 use jiff::Timestamp;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::x509::{X509, X509Ref};
@@ -66,7 +67,12 @@ impl Search<'_> {
 
 /// Whether one certificate's name, key identifier and signature say that the other issued it.
 pub(super) fn is_issued_by(certificate: &X509Ref, issuer: &X509Ref) -> bool {
-    let (Ok(child), Ok(parent)) = (Parts::of(certificate), Parts::of(issuer)) else { return false };
+    known::issued_by(certificate, issuer, || issued(certificate, issuer))
+}
+
+fn issued(certificate: &X509Ref, issuer: &X509Ref) -> bool {
+    let (Ok(child), Ok(parent)) = (known::facts(certificate), known::facts(issuer)) else { return false };
+    let (child, parent) = (&child.parts, &parent.parts);
     let named = matches!((name_key(&child.issuer), name_key(&parent.subject)), (Ok(a), Ok(b)) if a == b);
     let keyed = match (child.authority_key_id(), parent.subject_key_id()) {
         (Some(wanted), Some(is)) => wanted == is,
@@ -86,10 +92,6 @@ fn valid_at(certificate: &X509Ref, at: Timestamp) -> bool {
 fn compare(time: &Asn1TimeRef, at: Timestamp) -> Option<Ordering> {
     let at = Asn1Time::from_unix(at.as_second()).ok()?;
     time.compare(&at).ok()
-}
-
-fn same(a: &X509Ref, b: &X509Ref) -> bool {
-    matches!((a.to_der(), b.to_der()), (Ok(a), Ok(b)) if a == b)
 }
 
 const MAX_DEPTH: usize = 8;

@@ -2,7 +2,7 @@
 //! EN 319 122-1): OpenSSL's own `-cades` check lets a signature without signed attributes pass, this does not.
 
 use super::{Integrity, VerifyCode, finding};
-use crate::cms::{self, Hash, KeyFacts, Over, Problem, SignedData, SignerInfo};
+use crate::cms::{self, Content, Hash, Over, Problem, SignedData, SignerInfo, known};
 use crate::der::{self, DerError, Limits, Tlv};
 use crate::fault::{Code, Fault, Report};
 use openssl::x509::{X509, X509Ref};
@@ -16,9 +16,9 @@ pub(super) struct Judged {
     pub(super) signed: Option<(SignedData, X509)>,
 }
 
-/// Judges `contents` (the decoded `/Contents`, padding included) over the signed bytes in parts. `pades` demands the
+/// Judges `contents` (the decoded `/Contents`, padding included) over the signed bytes. `pades` demands the
 /// signing-certificate attribute; the older `adbe.pkcs7.detached` may leave it out.
-pub(super) fn judge(contents: &[u8], over: &[&[u8]], pades: bool) -> Judged {
+pub(super) fn judge(contents: &[u8], over: &dyn Content, pades: bool) -> Judged {
     let mut judged = Judged { integrity: Integrity::Malformed, problems: Vec::new(), signed: None };
     let problems = &mut judged.problems;
     let limits = Limits::default();
@@ -59,10 +59,10 @@ pub(super) fn judge(contents: &[u8], over: &[&[u8]], pades: bool) -> Judged {
     if signer.digest.is_weak() || signer.signature_alg.hash().is_weak() {
         problems.push(finding(&CMS_WEAK_HASH));
     }
-    if KeyFacts::of(&certificate).is_weak() {
+    if is_weak(&certificate) {
         problems.push(finding(&CMS_WEAK_KEY));
     }
-    let check = signer.check_signature(&certificate, ID_DATA, over);
+    let check = signer.check_content(&certificate, ID_DATA, over);
     let types: HashSet<&str> = signer.attributes.iter().map(|a| a.oid.as_str()).collect();
     if check.problems.contains(&Problem::NoSignedAttributes) {
         problems.push(finding(&CMS_NO_ATTRIBUTES));
@@ -93,6 +93,11 @@ pub(super) fn judge(contents: &[u8], over: &[&[u8]], pades: bool) -> Judged {
     }
     judged.signed = Some((data, certificate));
     judged
+}
+
+/// A key that is too weak to have signed anything, or one that cannot be read.
+pub(super) fn is_weak(certificate: &X509Ref) -> bool {
+    known::facts(certificate).map_or(true, |facts| facts.key_facts().is_weak())
 }
 
 /// What no signature covers and no reader needs, and which must be right all the same: version numbers (RFC 5652 5.1

@@ -14,6 +14,7 @@ use super::*;
 use mint::*;
 use openssl::hash::MessageDigest;
 use openssl::x509::extension::KeyUsage;
+use std::io::Write;
 
 const PADES: &str = "ETSI.CAdES.detached";
 
@@ -38,6 +39,18 @@ fn world() -> World {
 
 fn now() -> Timestamp {
     Timestamp::from_second(NOW).unwrap()
+}
+
+/// Judged in memory and in a file where it lies, which must come to the same to the last word.
+fn verify_pdf(bytes: &[u8], anchors: &Anchors, now: Timestamp) -> PdfReport {
+    let report = super::verify_pdf(bytes, anchors, now);
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    let question = Question { anchors, at: now, as_of: false, online: None };
+    let (there, whole) = verify_original(&Original::file(file).unwrap(), &question, true).unwrap();
+    assert_eq!(report, there);
+    assert_eq!(whole, Some(Sha256::of(bytes)));
+    report
 }
 
 impl World {
@@ -576,6 +589,21 @@ fn what_was_revoked_after_the_time_that_somebody_answers_for_does_not_count() {
     // The list is younger than that, and says when.
     assert_eq!(judge(NOW - 3 * day, true), Verdict::Valid);
     assert_eq!(judge(NOW - 40 * day, true), Verdict::Indeterminate, "the certificate was not valid yet");
+}
+
+#[test]
+fn a_file_that_is_cut_while_it_is_judged_is_a_fault_and_no_verdict() {
+    let world = world();
+    let pdf = world.good();
+    for left in [pdf.len() - 1, pdf.len() / 2, 100, 3] {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&pdf).unwrap();
+        let original = Original::file(file.try_clone().unwrap()).unwrap();
+        file.set_len(left as u64).unwrap();
+        let question = Question { anchors: &world.anchors, at: now(), as_of: false, online: None };
+        let judged = verify_original(&original, &question, false);
+        assert_eq!(judged.unwrap_err().code.id, original::CHANGED.id, "{left} of {}", pdf.len());
+    }
 }
 
 #[test]

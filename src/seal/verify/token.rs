@@ -4,9 +4,9 @@ use super::chain::{self, ChainReport, Given, Moment, Trust};
 use super::usage::Purpose;
 use super::{
     VerifyCode, enclosed, finding,
-    signer::{frame, signing_certificate},
+    signer::{frame, is_weak, signing_certificate},
 };
-use crate::cms::{self, Hash, KeyFacts};
+use crate::cms::{self, Content, Hash};
 use crate::der::{self, DerError, Limits};
 use crate::fault::{Class, Code, Report};
 use jiff::Timestamp;
@@ -34,8 +34,8 @@ impl TimestampReport {
     }
 }
 
-/// Judges a token over parts laid end to end; the authority's chain is judged at the moment known so far.
-pub(super) fn judge(token: &[u8], over: &[&[u8]], given: &Given<'_>, known: Moment) -> TimestampReport {
+/// Judges a token over what it is about; the authority's chain is judged at the moment known so far.
+pub(super) fn judge(token: &[u8], over: &dyn Content, given: &Given<'_>, known: Moment) -> TimestampReport {
     let mut report = TimestampReport { ok: false, time: None, chain: None, problems: Vec::new() };
     let Ok(data) = cms::parse(token, &Limits::default()) else {
         report.problems.push(finding(&TOKEN_BROKEN));
@@ -64,10 +64,10 @@ pub(super) fn judge(token: &[u8], over: &[&[u8]], given: &Given<'_>, known: Mome
     if signing_certificate(signer, certificate, true).is_err() {
         report.problems.push(finding(&TOKEN_SIGNER));
     }
-    if info.hash.is_weak() || signer.digest.is_weak() || KeyFacts::of(certificate).is_weak() {
+    if info.hash.is_weak() || signer.digest.is_weak() || is_weak(certificate) {
         report.problems.push(finding(&TOKEN_WEAK));
     }
-    if info.hash.digest(over).as_deref() != Some(&info.imprint) {
+    if over.digest(info.hash).as_deref() != Some(&info.imprint) {
         report.problems.push(finding(&TOKEN_OTHER));
     }
     if info.time > known.at {

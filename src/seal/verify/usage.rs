@@ -1,7 +1,7 @@
 //! What certificates are for: which may issue others, and which may sign documents or stamp time (RFC 5280 section 4.2,
 //! RFC 3161 section 2.3).
 
-use crate::cms::{KeyFacts, Parts, certificate::signed_with};
+use crate::cms::{Parts, SignatureAlg, known};
 use crate::der;
 use openssl::x509::X509Ref;
 
@@ -14,7 +14,8 @@ pub(super) enum Purpose {
 
 /// A CA that may have `below` further CAs under it, and asks for nothing that is not understood.
 pub(super) fn may_issue(certificate: &X509Ref, below: usize) -> bool {
-    let Ok(parts) = Parts::of(certificate) else { return false };
+    let Ok(facts) = known::facts(certificate) else { return false };
+    let parts = &facts.parts;
     let constraints = parts.extension("2.5.29.19").and_then(|e| {
         let mut fields = der::only(&e.value, 0x30).ok()?.reader();
         let ca = fields.optional(0x01).ok()?.is_some_and(|b| b.content != [0]);
@@ -23,15 +24,15 @@ pub(super) fn may_issue(certificate: &X509Ref, below: usize) -> bool {
     });
     let Some((true, limit)) = constraints else { return false };
     let room = limit.is_none_or(|l| below as u64 <= l);
-    room && understood(&parts) && issuer_bits(certificate, KEY_USAGE_CERT_SIGN)
+    room && understood(parts) && issuer_bits(parts, KEY_USAGE_CERT_SIGN)
 }
 
 /// Strong enough to be below an anchor, and asks for nothing that is not understood.
 pub(super) fn strong(certificate: &X509Ref) -> bool {
-    let known = Parts::of(certificate).is_ok_and(|p| understood(&p));
-    known
-        && !KeyFacts::of(certificate).is_weak()
-        && signed_with(certificate).is_some_and(|hash| !hash.is_weak())
+    let Ok(facts) = known::facts(certificate) else { return false };
+    understood(&facts.parts)
+        && !facts.key_facts().is_weak()
+        && facts.parts.signature_alg.map(SignatureAlg::hash).is_some_and(|hash| !hash.is_weak())
 }
 
 fn understood(parts: &Parts) -> bool {
@@ -42,13 +43,14 @@ fn understood(parts: &Parts) -> bool {
 
 /// Whether the end certificate may be used for this.
 pub(super) fn usable(end: &X509Ref, purpose: Purpose) -> bool {
-    let Ok(parts) = Parts::of(end) else { return false };
+    let Ok(facts) = known::facts(end) else { return false };
+    let parts = &facts.parts;
     let extended = parts.extension("2.5.29.37").map(|e| (e.critical, oids(&e.value)));
     match purpose {
         Purpose::TimeStamp => {
             // RFC 3161 section 2.3: critical, and this use alone.
             matches!(extended, Some((true, uses)) if uses == ["1.3.6.1.5.5.7.3.8"])
-                && key_usage(&parts).is_none_or(|bits| bits & (KEY_USAGE_SIGN | KEY_USAGE_COMMIT) != 0)
+                && key_usage(parts).is_none_or(|bits| bits & (KEY_USAGE_SIGN | KEY_USAGE_COMMIT) != 0)
         }
         Purpose::Document => {
             const USES: [&str; 6] = [
@@ -60,7 +62,7 @@ pub(super) fn usable(end: &X509Ref, purpose: Purpose) -> bool {
                 "1.2.840.113583.1.1.5",
             ];
             let fits = extended.is_none_or(|(_, uses)| uses.iter().any(|u| USES.contains(&u.as_str())));
-            fits && key_usage(&parts).is_some_and(|bits| bits & KEY_USAGE_COMMIT != 0)
+            fits && key_usage(parts).is_some_and(|bits| bits & KEY_USAGE_COMMIT != 0)
         }
     }
 }
@@ -81,9 +83,8 @@ fn key_usage(parts: &Parts) -> Option<u8> {
     bits.get(1).copied()
 }
 
-fn issuer_bits(issuer: &X509Ref, wanted: u8) -> bool {
-    let Ok(parts) = Parts::of(issuer) else { return false };
-    parts.extension("2.5.29.15").is_none() || key_usage(&parts).is_some_and(|bits| bits & wanted != 0)
+fn issuer_bits(parts: &Parts, wanted: u8) -> bool {
+    parts.extension("2.5.29.15").is_none() || key_usage(parts).is_some_and(|bits| bits & wanted != 0)
 }
 
 const KEY_USAGE_SIGN: u8 = 0x80;

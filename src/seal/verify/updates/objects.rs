@@ -115,7 +115,7 @@ pub(super) fn changed(old: &Document<'_>, new: &Document<'_>, references: &Refer
                     return Err(illegal(id, "a signed object was replaced"));
                 }
                 let (before, after) = (old.get(id)?, new.get(id)?);
-                if !alike(old, &before, new, &after) {
+                if !alike(old, &before, new, &after)? {
                     changes.push(Change { id, before, after });
                 }
             }
@@ -136,10 +136,10 @@ fn id_of(document: &Document<'_>, number: u32) -> ObjectId {
 }
 
 /// Equal values; streams by dictionary and raw bytes, wherever they lie.
-fn alike(old: &Document<'_>, before: &Value, new: &Document<'_>, after: &Value) -> bool {
+fn alike(old: &Document<'_>, before: &Value, new: &Document<'_>, after: &Value) -> Outcome<bool> {
     match (before, after) {
-        (Value::Stream(a), Value::Stream(b)) => a.dict == b.dict && old.raw_stream(a) == new.raw_stream(b),
-        _ => before == after,
+        (Value::Stream(a), Value::Stream(b)) => Ok(a.dict == b.dict && old.same_bytes(a, new, b)?),
+        _ => Ok(before == after),
     }
 }
 
