@@ -22,6 +22,7 @@ pub const CODES: &[&Code] = &[
     &effects::STATE_IN_USE,
     &effects::STATE_BROKEN,
     &mock_wallet::NO_SENDERS,
+    &mischief::BAD_FAULTS,
     &front::CANNOT_LISTEN,
     &front::BAD_TLS,
     &issuer::BAD_PATH,
