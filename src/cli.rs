@@ -14,6 +14,7 @@ pub mod mock;
 pub mod offer;
 pub mod portrait;
 mod progress;
+pub mod reconcile;
 pub mod run;
 pub mod scan;
 pub mod serve;
@@ -54,6 +55,8 @@ enum Command {
     Watch(watch::Args),
     /// Work on what waits, beside others.
     Work(work::Args),
+    /// Ask the portal about everything it acknowledged: what is done here and not there.
+    Reconcile(reconcile::Args),
     /// Every dossier: where it is and why.
     Status(status::Args),
     /// Judge pages and read their barcodes.
@@ -111,6 +114,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Run(args) => run::run(args, station).await,
         Command::Watch(args) => watch::run(args, station).await,
         Command::Work(args) => work::run(args, station).await,
+        Command::Reconcile(args) => reconcile::run(args, station).await,
         Command::Status(args) => status::run(args, station).await,
         Command::Scan(args) => scan::run(&args),
         Command::Sheet(command) => sheet::run(&command),

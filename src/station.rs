@@ -2,6 +2,7 @@
 
 pub mod challenges;
 pub mod config;
+pub mod portal;
 
 use crate::blobs::Blobs;
 use crate::fault::{Class, Code, Fault, Outcome};

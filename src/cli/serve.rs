@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::deliver::credential::issuer::{Issuer, Profile};
 use crate::deliver::wire_key::SigningKey;
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::serve::files;
 use crate::serve::front::{self, Front};
 use crate::serve::issuer::store::Store;
 use crate::serve::issuer::{self, PublicUrl};
@@ -54,7 +55,7 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
         PublicUrl::parse(&told.unwrap_or_else(|| front.url())).map_err(|fault| fault.at("--public-url"))?;
     let store = Arc::new(register(&station)?);
     let issuer = open(&station, &at, Arc::clone(&store)).await?;
-    let router = issuer::router(issuer, station.blobs()?, &at);
+    let router = issuer::router(issuer, station.blobs()?, &at).merge(files::router(&station, &at.path)?);
     store.set_public_url(&at.issuer()).await?;
     if args.json {
         println!("{}", json!({ "listening": front.url(), "public_url": at.issuer() }));

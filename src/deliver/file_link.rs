@@ -41,7 +41,8 @@ impl LinkKey {
         let key = openssl::pkey::PKey::hmac(&self.0).map_err(failed)?;
         let mut signer =
             openssl::sign::Signer::new(openssl::hash::MessageDigest::sha256(), &key).map_err(failed)?;
-        for part in [b"hoso file link v1".as_slice(), recipient.as_bytes(), &until.to_be_bytes(), &document.0] {
+        for part in [b"hoso file link v1".as_slice(), recipient.as_bytes(), &until.to_be_bytes(), &document.0]
+        {
             signer.update(&(part.len() as u64).to_be_bytes()).map_err(failed)?;
             signer.update(part).map_err(failed)?;
         }

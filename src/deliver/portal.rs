@@ -12,12 +12,13 @@ pub mod adapter;
 pub mod dialect;
 pub mod record;
 pub mod reply;
+pub mod standing;
 pub mod wire;
 
 use super::attempt::{Attempt, ReceiptBytes};
 use super::file_link::Links;
 use crate::digest::{Blake3, Sha256};
-use crate::fault::{Class, Code, Fault};
+use crate::fault::{Class, Code, Fault, Outcome};
 use adapter::Adapter;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -149,10 +150,7 @@ pub async fn sync_from(
     state: &mut SyncState,
 ) -> Attempt {
     let now = jiff::Timestamp::now().as_second();
-    let link = |document: &Blake3| sink.links.make(document, now).map(|link| link.url);
-    let terms =
-        Terms { adapter: &sink.adapter, dialect: sink.dialect(), waived: &sink.waived, link: &link };
-    let mapped = match wire::map(dossier, &terms) {
+    let mapped = match mapped(sink, dossier, now) {
         Ok(mapped) => mapped,
         Err(fault) => return Attempt::Never(fault.at(format!("dossier {}", dossier.code))),
     };
@@ -164,6 +162,12 @@ pub async fn sync_from(
         Ok(receipt) => Attempt::Delivered(receipt),
         Err(attempt) => *attempt,
     }
+}
+
+fn mapped(sink: &PortalSink, dossier: &PortalDossier, now: i64) -> Outcome<Mapped> {
+    let link = |document: &Blake3| sink.links.make(document, now).map(|link| link.url);
+    let terms = Terms { adapter: &sink.adapter, dialect: sink.dialect(), waived: &sink.waived, link: &link };
+    wire::map(dossier, &terms)
 }
 
 /// Tells the portal of a dossier that it has, without its progress: how links are renewed before they end, and how what it

@@ -143,8 +143,7 @@ async fn keep_record(log: &EffectLog, request: Request, next: Next, limit: usize
     let (body_sha256, method) = (Sha256::of(&body), parts.method.to_string());
     let last = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
     let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
-    let came =
-        answer.extensions().get().cloned().unwrap_or_else(|| Accepted::of_status(answer.status()));
+    let came = answer.extensions().get().cloned().unwrap_or_else(|| Accepted::of_status(answer.status()));
     if !came.accepted {
         return answer;
     }

@@ -199,7 +199,10 @@ impl FromStr for Faults {
                 }
                 "slow" => {
                     let (wait, when) = how.split_once('@').unwrap_or((how, "100%"));
-                    faults.slow.push((duration(wait).ok_or_else(|| format!("{part}: 2s or 300ms is needed"))?, when_of(when)?));
+                    faults.slow.push((
+                        duration(wait).ok_or_else(|| format!("{part}: 2s or 300ms is needed"))?,
+                        when_of(when)?,
+                    ));
                     continue;
                 }
                 "500" => Fate::Fail,
@@ -342,7 +345,9 @@ mod tests {
         assert!((1..=1_000).all(|n| again.fate(n) == faults.fate(n)), "the same seed, the same fates");
         let other: Faults = spec.replace("seed=7", "seed=8").parse().unwrap();
         assert!((1..=1_000).any(|n| other.fate(n) != faults.fate(n)));
-        for bad in ["lost", "lost-answer=", "lost-answer=120%", "500=every:0", "slow=2", "500=-1%", "x=1%", "seed=a"] {
+        for bad in
+            ["lost", "lost-answer=", "lost-answer=120%", "500=every:0", "slow=2", "500=-1%", "x=1%", "seed=a"]
+        {
             assert!(bad.parse::<Faults>().is_err(), "{bad}");
         }
         let wallet = "lost-answer=20%".parse::<Faults>().unwrap().without_portal();

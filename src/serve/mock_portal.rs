@@ -272,7 +272,9 @@ where
     let effect = told.end == End::Taken(true);
     let answer = match (fate, &told.end) {
         (Fate::UnknownCode, End::Taken(_)) => portal.unknown(voice),
-        (Fate::Duplicate, End::Taken(true)) if told.what == "DongBoHoSoMC" => portal.say(voice, &End::Duplicate),
+        (Fate::Duplicate, End::Taken(true)) if told.what == "DongBoHoSoMC" => {
+            portal.say(voice, &End::Duplicate)
+        }
         _ => portal.say(voice, &told.end),
     };
     let mut answer = fate.spoil(Cut::of(&parts.extensions), answer);
@@ -321,7 +323,11 @@ impl Portal {
             }
             .into_response();
         }
-        let zero = if voice == Voice::Words { json!("0") } else { [json!(0), json!("0"), json!("00")][turn % 3].clone() };
+        let zero = if voice == Voice::Words {
+            json!("0")
+        } else {
+            [json!(0), json!("0"), json!("00")][turn % 3].clone()
+        };
         let exists = "Hồ sơ đã tồn tại trên hệ thống";
         let answer = match end {
             End::Taken(_) => json!({ "error_code": zero, "message": spelt("Đồng bộ thành công") }),
@@ -332,7 +338,9 @@ impl Portal {
             ][turn % 3]
                 .clone(),
             End::Absent => json!({ "error_code": "4", "message": spelt("Hồ sơ không tồn tại") }),
-            End::Wrong(field) => json!({ "error_code": "12", "message": format!("Trường {field} không hợp lệ") }),
+            End::Wrong(field) => {
+                json!({ "error_code": "12", "message": format!("Trường {field} không hợp lệ") })
+            }
             End::Failed => json!({ "error_code": 2, "message": "Lỗi hệ thống" }),
             End::Said(answer, _) => answer.clone(),
         };

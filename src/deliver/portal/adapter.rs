@@ -90,7 +90,9 @@ impl Adapter {
         if let Some(field) = adapter.enums.keys().find(|field| !known().iter().any(|(f, _)| f == field)) {
             return wrong(format!("enums.{field}"));
         }
-        if let Some(dialect) = adapter.replies.keys().find(|name| !Dialect::ALL.iter().any(|d| d.key() == *name)) {
+        if let Some(dialect) =
+            adapter.replies.keys().find(|name| !Dialect::ALL.iter().any(|d| d.key() == *name))
+        {
             return wrong(format!("replies.{dialect}"));
         }
         let words = &mut adapter.words;
@@ -203,7 +205,8 @@ mod tests {
             }
         }
         // Five, six and eight stay what they are; a client in the field tells all three as nine.
-        let states: Vec<_> = Status::ALL.iter().map(|s| national.value("TrangThaiHoSo", s.key()).unwrap()).collect();
+        let states: Vec<_> =
+            Status::ALL.iter().map(|s| national.value("TrangThaiHoSo", s.key()).unwrap()).collect();
         assert_eq!(states, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
         assert!(Dialect::ALL.iter().all(|d| national.rule(*d).is_some()));
     }
@@ -220,7 +223,11 @@ mod tests {
             &["H40.17.5-261121-0006", "H40-261121-000123", "G15.99-250101-0001", "000.00.05.H40-261121-0001"],
             &["", "H40.17.5-261121-123", "h40-261121-0001", "H40-261121-0001 ", "H40-261121-0001\n", "x"],
         );
-        judge("MaTTHC", &["1.001193", "2.000635.01", "1.004873.000.00.00.H40"], &["1.00119", "1.001193.1", "001193"]);
+        judge(
+            "MaTTHC",
+            &["1.001193", "2.000635.01", "1.004873.000.00.00.H40"],
+            &["1.00119", "1.001193.1", "001193"],
+        );
         judge("MaGiayToKetQua", &["KQ.G15.000031"], &["KQ.G15.31", "G15.000031", ""]);
         judge("MaLinhVuc", &["G03-GD10"], &["G3-GD10"]);
         judge("GhiChu", &["", "bất kỳ"], &[]);

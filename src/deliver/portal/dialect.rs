@@ -112,7 +112,9 @@ pub(super) async fn send_dossier(
         }
         Envelope::OlderBridge { endpoint, .. } => {
             let mut url = below(&sink.base, endpoint)?;
-            url.query_pairs_mut().append_pair("MaDinhDanhDV", &sink.unit).append_pair("isUpdating", is_updating);
+            url.query_pairs_mut()
+                .append_pair("MaDinhDanhDV", &sink.unit)
+                .append_pair("isUpdating", is_updating);
             bare(client, url, data).await?
         }
     };
@@ -136,7 +138,9 @@ pub(super) async fn send_progress(
                 None => Err(unsure(sink, &body)),
             };
         }
-        Envelope::Bridge { progress, .. } | Envelope::OlderBridge { progress: Some(progress), .. } => progress,
+        Envelope::Bridge { progress, .. } | Envelope::OlderBridge { progress: Some(progress), .. } => {
+            progress
+        }
         Envelope::OlderBridge { progress: None, .. } => {
             return Err(Box::new(Attempt::Never(Fault::new(&super::NO_PROGRESS))));
         }

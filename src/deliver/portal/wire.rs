@@ -176,7 +176,8 @@ impl Pen<'_> {
         let databases = d.databases.iter().map(|code| json!({ "MaCSDL": nfc(code) }));
         out.insert("DSKetNoiCSDL".into(), databases.collect());
         out.insert("DanhSachTepDinhKemKhac".into(), self.others("DanhSachTepDinhKemKhac", &d.others));
-        let supplements = d.supplements.iter().enumerate().map(|(at, s)| self.supplement(at + 1, s)).collect();
+        let supplements =
+            d.supplements.iter().enumerate().map(|(at, s)| self.supplement(at + 1, s)).collect();
         out.insert("DanhSachHoSoBoSung".into(), Value::Array(supplements));
         Ok(Value::Object(out))
     }

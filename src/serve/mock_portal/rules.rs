@@ -53,7 +53,8 @@ pub(super) fn wrong_field(dossier: &Value, typing: Typing) -> Option<String> {
         .find_map(|list| dossier[*list].as_array()?.iter().find_map(|item| wrong_item(list, item, typing)))
         .or_else(|| {
             let papers = dossier["TaiLieuNop"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let digitised = papers.iter().any(|p| text(p, "DuocSoHoa") == "1" && text(p, "IsDeleted") == "False");
+            let digitised =
+                papers.iter().any(|p| text(p, "DuocSoHoa") == "1" && text(p, "IsDeleted") == "False");
             let said = text(dossier, "HoSoCoThanhPhanSoHoa") == "1";
             (said != digitised).then(|| "HoSoCoThanhPhanSoHoa".into())
         })
@@ -107,10 +108,13 @@ fn wrong_item(list: &str, item: &Value, typing: Typing) -> Option<String> {
             return Some(name.clone());
         }
     }
-    let within = |name: &str, allowed: &[&str]| (!allowed.contains(&text(item, name))).then(|| name.to_owned());
+    let within =
+        |name: &str, allowed: &[&str]| (!allowed.contains(&text(item, name))).then(|| name.to_owned());
     let link = |name: &str| {
         let url = text(item, name).parse::<reqwest::Url>();
-        url.is_ok_and(|url| matches!(url.scheme(), "http" | "https")).then_some(()).map_or(Some(name.to_owned()), |()| None)
+        url.is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+            .then_some(())
+            .map_or(Some(name.to_owned()), |()| None)
     };
     let long = |name: &str, limit| too_long(item, name, limit).then(|| name.to_owned());
     match list {

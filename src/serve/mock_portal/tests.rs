@@ -59,7 +59,11 @@ fn sink(base: &reqwest::Url, envelope: Envelope) -> PortalSink {
 }
 
 fn bridge() -> Envelope {
-    Envelope::Bridge { add: "bridge/add".into(), update: "bridge/update".into(), progress: "bridge/progress".into() }
+    Envelope::Bridge {
+        add: "bridge/add".into(),
+        update: "bridge/update".into(),
+        progress: "bridge/progress".into(),
+    }
 }
 
 fn older_bridge() -> Envelope {
@@ -91,8 +95,7 @@ fn fair() -> Fates {
 fn events(n: i64) -> PortalDossier {
     let mut dossier = sample();
     let event = dossier.progress[0].clone();
-    dossier.progress =
-        (0..n).map(|at| Progress { at: event.at + at, ..event.clone() }).collect();
+    dossier.progress = (0..n).map(|at| Progress { at: event.at + at, ..event.clone() }).collect();
     dossier
 }
 
@@ -117,7 +120,10 @@ async fn a_dossier_is_made_then_changed_and_its_answers_are_the_receipt() {
             panic!("not")
         };
         let receipt: SyncReceipt = serde_json::from_slice(&receipt.0).unwrap();
-        assert_eq!((receipt.answers.len(), receipt.status.as_str()), (2, Adapter::national().value("TrangThaiHoSo", status.key()).unwrap()));
+        assert_eq!(
+            (receipt.answers.len(), receipt.status.as_str()),
+            (2, Adapter::national().value("TrangThaiHoSo", status.key()).unwrap())
+        );
         assert_eq!(world.ops(), expected);
     }
 }
@@ -288,7 +294,9 @@ async fn a_bridge_that_lost_the_answer_says_that_it_has_it_and_gets_a_change() {
     assert_eq!(code_of(&lost), &link::CUT_OFF);
     assert!(matches!(sync(&world.client, &sink, &sample()).await, Attempt::Delivered(_)));
     assert_eq!(world.ops(), ["create", "progress", "progress"], "the same change again changes nothing");
-    assert!(matches!(ask(&world.client, &sink, &sample().code).await, Err(attempt) if code_of(&attempt) == &portal_craft::CANNOT_ASK));
+    assert!(
+        matches!(ask(&world.client, &sink, &sample().code).await, Err(attempt) if code_of(&attempt) == &portal_craft::CANNOT_ASK)
+    );
 }
 
 #[tokio::test]
@@ -354,7 +362,8 @@ async fn a_code_that_nobody_knows_is_no_success_though_the_work_was_done() {
 
 #[tokio::test]
 async fn a_session_that_the_portal_ends_is_renewed_once_and_a_refusal_twice_is_not_believed() {
-    let world = world(u64::MAX, Fates::by(|n| if n % 3 == 0 { Fate::SessionExpiry } else { Fate::Fair })).await;
+    let world =
+        world(u64::MAX, Fates::by(|n| if n % 3 == 0 { Fate::SessionExpiry } else { Fate::Fair })).await;
     assert!(matches!(sync(&world.client, &world.sink, &events(21)).await, Attempt::Delivered(_)));
     assert_eq!(world.effects().len(), 22);
     let never = self::world(u64::MAX, Fates::by(|_| Fate::SessionExpiry)).await;

@@ -107,10 +107,9 @@ impl Session {
         use reply::Reply::{Absent, Duplicate, Taken};
         match call["mahoso"].as_str() {
             Some(code) => reply::found(body, code).is_some(),
-            None => matches!(
-                reply::parse(&sink.adapter, sink.dialect(), body),
-                Some(Taken | Duplicate | Absent)
-            ),
+            None => {
+                matches!(reply::parse(&sink.adapter, sink.dialect(), body), Some(Taken | Duplicate | Absent))
+            }
         }
     }
 
@@ -128,14 +127,14 @@ impl Session {
         *held = None;
         let call = json!({ "username": self.username, "password": self.password.as_str() });
         let body =
-            self.post(client, sink, &self.auth_endpoint, &call, None).await.map_err(|attempt| {
-                match *attempt {
+            self.post(client, sink, &self.auth_endpoint, &call, None).await.map_err(
+                |attempt| match *attempt {
                     Attempt::Never(fault) => {
                         Box::new(Attempt::Never(Fault { code: &LOGIN_REFUSED, ..fault }))
                     }
                     _ => attempt,
-                }
-            })?;
+                },
+            )?;
         let session = match reply::session(&body) {
             Some(session) => Zeroizing::new(session),
             // An answer of the contract that gives no session: perhaps the password, perhaps the portal. Not for ever.

@@ -83,7 +83,8 @@ fn a_bridge_has_to_say_in_words_that_it_succeeded() {
 #[test]
 fn progress_of_a_bridge_is_answered_in_plain_text() {
     let decomposed: String = "Cập nhật thành công".nfd().collect();
-    for good in ["Cập nhật thành công", "\"Cập nhật thành công\"", decomposed.as_str(), " THÀNH CÔNG\r\n"] {
+    for good in ["Cập nhật thành công", "\"Cập nhật thành công\"", decomposed.as_str(), " THÀNH CÔNG\r\n"]
+    {
         assert_eq!(said(good), Some(Reply::Taken), "{good}");
     }
     assert_eq!(said(r#"{"error_code":"0","message":"thành công"}"#), Some(Reply::Taken));
@@ -102,7 +103,11 @@ fn a_dossier_is_found_only_in_a_list_that_holds_it() {
     assert_eq!(asked(br#"{"error_code":0,"result":[{}]}"#), Some(Found::There(None)));
     let there = br#"{"error_code":0,"result":[{"MaHoSo":"H40-2","TrangThaiHoSo":"1"},{"MaHoSo":"H40-1","TrangThaiHoSo":9}]}"#;
     assert_eq!(asked(there), Some(Found::There(Some("9".into()))));
-    assert_eq!(asked(br#"{"error_code":0,"result":[{"MaHoSo":"H40-2"}]}"#), None, "the answer to another question");
+    assert_eq!(
+        asked(br#"{"error_code":0,"result":[{"MaHoSo":"H40-2"}]}"#),
+        None,
+        "the answer to another question"
+    );
     assert_eq!(asked(br#"{"error_code":"00","result":[]}"#), Some(Found::Nothing));
     assert_eq!(asked(br#"{"error_code":0}"#), Some(Found::Nothing));
     assert_eq!(asked(br#"{"error_code":0,"result":"x"}"#), None);

@@ -28,8 +28,7 @@ fn dates_are_fourteen_digits_of_vietnams_time() {
 #[test]
 fn every_scalar_is_a_string() {
     let m = mapped(&sample());
-    let scalars =
-        |value: &Value| value.as_object().unwrap().values().all(|v| v.is_string() || v.is_array());
+    let scalars = |value: &Value| value.as_object().unwrap().values().all(|v| v.is_string() || v.is_array());
     assert!(scalars(&m.dossier));
     assert!(m.progress.iter().all(scalars));
     assert!(m.dossier["TaiLieuNop"].as_array().unwrap().iter().all(scalars));
@@ -120,7 +119,11 @@ fn nothing_is_added_to_what_the_office_said() {
     let d = PortalDossier { results: Vec::new(), progress: Vec::new(), due: None, ..sample() };
     let m = mapped_for(&d, Dialect::Session, &["NgayHenTra"]).unwrap();
     assert_eq!(m.dossier["DanhSachGiayToKetQua"], json!([]), "what was handed in is no result");
-    assert_eq!((m.progress.len(), &m.dossier["NgayHenTra"]), (0, &json!("")), "no line for a date that is not there");
+    assert_eq!(
+        (m.progress.len(), &m.dossier["NgayHenTra"]),
+        (0, &json!("")),
+        "no line for a date that is not there"
+    );
     let many = PortalDossier { papers: vec![sample().papers[0].clone(); 3], ..sample() };
     assert_eq!(mapped(&many).dossier["TaiLieuNop"].as_array().unwrap().len(), 3, "each paper, not the first");
     let mut nameless = sample();
@@ -138,7 +141,10 @@ fn a_code_that_is_none_is_not_sent() {
     d.results[0].result_code = "KQ.G15.31".into();
     let fault = mapped_for(&d, Dialect::Session, &[]).unwrap_err();
     assert_eq!(fault.code, &FIELD_WRONG);
-    assert_eq!(fault.detail.as_deref(), Some("MaHoSo, MaTTHC, MaLinhVuc, DanhSachGiayToKetQua 1 MaGiayToKetQua"));
+    assert_eq!(
+        fault.detail.as_deref(),
+        Some("MaHoSo, MaTTHC, MaLinhVuc, DanhSachGiayToKetQua 1 MaGiayToKetQua")
+    );
 }
 
 #[test]
@@ -149,7 +155,10 @@ fn a_value_that_the_adapter_has_no_word_for_is_never_told_as_another() {
     let terms = Terms { adapter: &adapter, dialect: Dialect::Session, waived: &none, link: &link };
     let d = PortalDossier { owner_kind: OwnerKind::StateBody, ..sample() };
     let fault = map(&d, &terms).unwrap_err();
-    assert_eq!((fault.code, fault.detail.as_deref()), (&FIELD_WRONG, Some("LoaiDoiTuong: no word for state-body")));
+    assert_eq!(
+        (fault.code, fault.detail.as_deref()),
+        (&FIELD_WRONG, Some("LoaiDoiTuong: no word for state-body"))
+    );
 }
 
 #[test]
@@ -175,10 +184,16 @@ fn the_bridge_types_what_the_others_write_as_strings() {
         ..sample()
     };
     let typed = mapped_for(&d, Dialect::Bridge, &[]).unwrap().dossier;
-    assert_eq!(typed["DanhSachTepDinhKemKhac"], json!([{ "TenGiayTo": "Đơn", "SoLuong": 2, "LoaiGiayTo": 1 }]));
+    assert_eq!(
+        typed["DanhSachTepDinhKemKhac"],
+        json!([{ "TenGiayTo": "Đơn", "SoLuong": 2, "LoaiGiayTo": 1 }])
+    );
     let s = &typed["DanhSachHoSoBoSung"][0];
     assert_eq!((&s["HoSoBoSungId"], &s["TrangThaiBoSung"]), (&json!(7), &json!(true)));
-    assert_eq!((&s["NgayBoSung"], &s["NgayHenTraTruoc"]), (&json!("2025-09-14T08:05:09+07:00"), &Value::Null));
+    assert_eq!(
+        (&s["NgayBoSung"], &s["NgayHenTraTruoc"]),
+        (&json!("2025-09-14T08:05:09+07:00"), &Value::Null)
+    );
     assert_eq!(s["NgayTiepNhanBoSung"], "20250914080509", "not one of the three");
     assert_eq!(typed["MaDoiTuong"], Value::Null);
     let online = PortalDossier { channel: Channel::Online, account: Some("tech-id".into()), ..d.clone() };
