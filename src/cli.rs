@@ -19,6 +19,7 @@ pub mod offer;
 mod operator;
 pub mod portrait;
 mod progress;
+pub mod reconcile;
 pub mod run;
 pub mod scan;
 pub mod serve;
@@ -59,6 +60,8 @@ enum Command {
     Watch(watch::Args),
     /// Work on what waits, beside others.
     Work(work::Args),
+    /// Ask the portal about everything it acknowledged: what is done here and not there.
+    Reconcile(reconcile::Args),
     /// Every dossier: where it is and why.
     Status(status::Args),
     /// Judge pages and read their barcodes.
@@ -126,6 +129,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Run(args) => run::run(args, station).await,
         Command::Watch(args) => watch::run(args, station).await,
         Command::Work(args) => work::run(args, station).await,
+        Command::Reconcile(args) => reconcile::run(args, station).await,
         Command::Status(args) => status::run(args, station).await,
         Command::Scan(args) => scan::run(&args),
         Command::Sheet(command) => sheet::run(&command),

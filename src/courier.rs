@@ -16,7 +16,6 @@ use crate::steps::deliver::Body;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
-use zeroize::Zeroizing;
 
 /// Sends parcels for a desk. Lines to recipients stay open between parcels, and each recipient has its own pace.
 pub struct Courier {
@@ -193,20 +192,14 @@ impl Courier {
 
     fn sink(&self, name: &str, config: &RecipientConfig, address: &str) -> Outcome<AnySink> {
         let root = &self.desk.station.root;
-        let base = link::address(address).map_err(|f| f.at(name))?;
         match config {
-            RecipientConfig::Dvcqg { username, password, unit, dstcode, .. } => {
-                let password = Zeroizing::new(password.text(root)?);
-                let mut sink = PortalSink::new(name, base, unit, &username.text(root)?, password);
-                sink.dstcode.clone_from(dstcode);
-                Ok(AnySink::Portal(Box::new(sink)))
-            }
+            RecipientConfig::Dvcqg { .. } => Ok(AnySink::Portal(Box::new(self.desk.station.portal(name)?))),
             RecipientConfig::Push { receipt_key, key, .. } => {
                 let pem = std::fs::read(root.join(receipt_key))
                     .map_err(|e| Fault::new(&crate::station::NO_SECRET).at(receipt_key).detail(e.kind()))?;
                 Ok(AnySink::Push(Box::new(Sink {
                     name: name.to_owned(),
-                    base,
+                    base: link::address(address).map_err(|f| f.at(name))?,
                     key: SigningKey::from_pem(&key.bytes(root)?)?,
                     receipt_keys: vec![VerifyingKey::from_pem(&pem)?],
                 })))

@@ -6,6 +6,7 @@
 
 pub mod attempt;
 pub mod credential;
+pub mod file_link;
 pub mod link;
 pub mod outbox;
 pub mod pace;
@@ -19,7 +20,7 @@ pub use attempt::{Attempt, ReceiptBytes};
 
 use crate::fault::Code;
 
-/// Every fault this room can raise (`SEND-001` to `SEND-059`).
+/// Every fault this room can raise (`SEND-001` to `SEND-059`, `SEND-140` to `SEND-169`).
 pub const CODES: &[&Code] = &[
     &link::UNREACHABLE,
     &link::TIMED_OUT,
@@ -53,6 +54,11 @@ pub const CODES: &[&Code] = &[
     &portal::LOGIN_REFUSED,
     &portal::ANSWER_UNREADABLE,
     &portal::ANSWER_UNKNOWN,
+    &portal::adapter::BROKEN,
+    &portal::CANNOT_ASK,
+    &portal::NO_PROGRESS,
+    &file_link::BAD_KEY,
+    &file_link::BAD_RECIPIENT,
     &outbox::GAVE_UP,
     &outbox::RECEIPT_INVALID,
     &outbox::SINK_PAUSED,

@@ -6,6 +6,7 @@
 //! that says so, and leave it only with a receipt (promise 4).
 
 pub mod delivery;
+pub mod acknowledged;
 mod journal;
 mod schema;
 pub mod sqlite;

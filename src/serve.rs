@@ -4,6 +4,7 @@
 //! of `effects.jsonl`, and fails on purpose when told to ([`mischief`]). It serves this machine only ([`loopback`]).
 
 pub mod effects;
+pub mod files;
 pub mod front;
 pub mod issuer;
 pub mod loopback;
@@ -24,6 +25,9 @@ pub const CODES: &[&Code] = &[
     &effects::STATE_IN_USE,
     &effects::STATE_BROKEN,
     &mock_wallet::NO_SENDERS,
+    &mischief::BAD_FAULTS,
+    &files::NO_AUDIT,
+    &files::LOST,
     &front::CANNOT_LISTEN,
     &front::BAD_TLS,
     &receiver::inbox::UNAVAILABLE,

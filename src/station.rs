@@ -3,6 +3,7 @@
 pub mod challenges;
 pub mod config;
 pub mod wire;
+pub mod portal;
 
 use crate::blobs::Blobs;
 use crate::fault::{Class, Code, Fault, Outcome};

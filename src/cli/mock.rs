@@ -3,7 +3,7 @@
 use crate::deliver::wire_key::{SigningKey, VerifyingKey};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::serve::loopback::Loopback;
-use crate::serve::mischief::{Fates, Mischief};
+use crate::serve::mischief::{self, Fates, Mischief};
 use crate::serve::{effects, mock_portal, mock_tsa, mock_wallet};
 use axum::Router;
 use std::io::Write;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Which part of the outside world.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// A stand-in for the national portal's session adapter
+    /// A stand-in for the national portal behind its session adapter and both bridges
     #[command(after_help = PORTAL_EXAMPLE)]
     Portal(Box<PortalArgs>),
     /// A stand-in for a citizen's wallet that speaks push v1 and signs receipts
@@ -37,6 +37,21 @@ pub struct Place {
     /// Write the address into this file once it can be used
     #[arg(long, value_name = "FILE")]
     url_file: Option<PathBuf>,
+    /// Write one JSON line for every request that was accepted: what it was, its id, the digest of its body, whether it had an
+    /// effect; on disk before the answer leaves
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+}
+
+impl Place {
+    /// The stand-in with what was asked for laid over it.
+    fn over(&self, router: Router) -> Outcome<Router> {
+        let router = match &self.record {
+            Some(path) => effects::recorded(router, path, LARGEST_RECORDED)?,
+            None => router,
+        };
+        Ok(mischief::cuttable(router))
+    }
 }
 
 /// `hoso mock portal`
@@ -127,7 +142,7 @@ pub async fn run(command: Command) -> Outcome<u8> {
                 session_life: Duration::from_secs(args.session_life),
                 session_calls: args.session_calls,
             };
-            let router = mock_portal::router(setup, Fates::from(args.mischief))?;
+            let router = args.place.over(mock_portal::router(setup, Fates::from(args.mischief))?)?;
             serve(loopback, router, args.place.url_file.as_deref()).await
         }
         Command::Wallet(args) => {
@@ -140,7 +155,9 @@ pub async fn run(command: Command) -> Outcome<u8> {
                 name: args.name,
                 largest: args.largest,
             };
-            let router = mock_wallet::router(setup, Fates::from(args.mischief))?;
+            let mut mischief = args.mischief;
+            mischief.faults = mischief.faults.map(mischief::Faults::without_portal).transpose()?;
+            let router = args.place.over(mock_wallet::router(setup, Fates::from(mischief))?)?;
             serve(loopback, router, args.place.url_file.as_deref()).await
         }
         Command::Tsa(args) => {
@@ -235,12 +252,18 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Outcome<()> {
     std::fs::rename(&part, path).map_err(unable)
 }
 
-const PORTAL_EXAMPLE: &str = "Example:
-  hoso mock portal --listen 127.0.0.1:8081 --state var/mock-portal --lose-answer-every 7";
+/// Largest body that a recorded stand-in takes, bytes.
+const LARGEST_RECORDED: usize = 128 << 20;
+
+const PORTAL_EXAMPLE: &str = "Examples:
+  hoso mock portal --listen 127.0.0.1:8081 --state var/mock-portal --lose-answer-every 7
+  hoso mock portal --state var/mock-portal --record portal.jsonl --faults 'lost-answer=20%,500=5%,html=1%,slow=2s@3%,session-expiry=every:50,duplicate=2%,seed=7'
+
+Session dialect: /login and /integration. Bridge: /bridge/add, /bridge/update, /bridge/progress. Older bridge: /DongBoHoSoMC.";
 const TSA_EXAMPLE: &str = "Example:
   hoso mock tsa --listen 127.0.0.1:8083 --key keys/tsa.key.pem --cert keys/tsa.cert.pem";
 const WALLET_EXAMPLE: &str = "Example:
-  hoso mock wallet --listen 127.0.0.1:8082 --state var/mock-wallet --sender keys/push.pub.pem --fail-every 5";
+  hoso mock wallet --listen 127.0.0.1:8082 --state var/mock-wallet --sender keys/push.pub.pem --faults lost-answer=20%,503=5% --record wallet.jsonl";
 
 /// A file named on the command line that cannot be read or written.
 pub const UNREADABLE: Code = Code {

@@ -8,6 +8,7 @@ pub(super) use receiving::inbox;
 
 use super::stop;
 use crate::fault::{Code, Outcome};
+use crate::serve::files;
 use crate::serve::front::{self, Front};
 use crate::serve::issuer::PublicUrl;
 use crate::station::Station;
@@ -78,7 +79,7 @@ async fn doors(station: &Station, at: &PublicUrl, stop: &CancellationToken) -> O
         tokio::spawn(Arc::clone(&receiver).lay_out(stop.clone()));
         router = router.merge(receiver.router(&at.path));
     }
-    Ok(router)
+    Ok(router.merge(files::router(station, &at.path)?))
 }
 
 /// The public address in the station's configuration.

@@ -1,79 +1,76 @@
-//! The national portal (Cổng Dịch vụ công quốc gia): a dossier and its progress are synced through the session
-//! adapter that provinces run (dialect A).
+//! The national portal (Cổng Dịch vụ công quốc gia): a dossier and its progress are synced through whichever adapter the
+//! province runs ([`dialect`]), with that adapter's tables ([`adapter`]).
 //!
-//! The contract has no idempotency key and no digest, so every sync asks before it sends: `TraCuuHoSo`, then
-//! `DongBoHoSoMC` as new or as update, then `CapNhatTienDoHoSoMC` in order, ten lines a call. An answer that is not
-//! understood is never success. The answers that were, byte for byte, are the receipt.
+//! The contract has no idempotency key and no digest, so every sync asks before it sends: `TraCuuHoSo`, then the dossier as
+//! new or as a change, then its progress in order, ten lines a call. A bridge that cannot be asked is told "new" first and
+//! "changed" when it says that it has it. An answer that is not understood is never success. The answers that were,
+//! byte for byte, are the receipt.
 //!
 //! No password, session or body goes into an error, a log or an address.
 
+pub mod adapter;
+pub mod dialect;
 pub mod record;
 pub mod reply;
+pub mod standing;
 pub mod wire;
 
-use super::attempt::{self, Attempt, ReceiptBytes};
-use super::link;
-use crate::digest::Sha256;
-use crate::fault::{Class, Code, Fault};
+use super::attempt::{Attempt, ReceiptBytes};
+use super::file_link::Links;
+use crate::digest::{Blake3, Sha256};
+use crate::fault::{Class, Code, Fault, Outcome};
+use adapter::Adapter;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use dialect::{Dialect, Envelope};
 pub use record::PortalDossier;
-use reply::Reply;
-use reqwest::header::HeaderMap;
-use reqwest::{Client, StatusCode, Url};
+use reply::{Found, Reply};
+use reqwest::{Client, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tokio::sync::Mutex;
-use wire::{Cut, Mapped};
-use zeroize::Zeroizing;
+use std::sync::Arc;
+use wire::{Cut, Mapped, Terms};
 
-/// A portal adapter of dialect A.
+/// An adapter of the portal.
 #[derive(Debug)]
 pub struct PortalSink {
     /// Its name in the station's configuration.
     pub name: String,
-    /// `adapter_url` ([`link::address`]).
+    /// Where it answers ([`link::address`](super::link::address)).
     pub base: Url,
-    /// Below it, where sessions are given.
-    pub auth_endpoint: String,
-    /// Below it, where dossiers are taken.
-    pub integration_endpoint: String,
     /// `madonvi`: the unit in whose name we sync.
     pub unit: String,
-    /// The `dstcode` header of newer adapters, login included.
-    pub dstcode: Option<String>,
-    /// Obligatory fields that this adapter is known to take empty.
+    /// How it is spoken to.
+    pub envelope: Envelope,
+    /// Its tables.
+    pub adapter: Arc<Adapter>,
+    /// Obligatory fields that it is known to take empty.
     pub waived: BTreeSet<String>,
-    login: Login,
-    session: Mutex<Option<Zeroizing<String>>>,
-}
-
-struct Login {
-    username: String,
-    password: Zeroizing<String>,
-}
-
-impl std::fmt::Debug for Login {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Login(…)")
-    }
+    /// Makes the links under which it fetches documents.
+    pub links: Links,
+    /// The session adapter that answers `TraCuuHoSo` for a bridge, where there is one.
+    pub asks: Option<Box<PortalSink>>,
 }
 
 impl PortalSink {
-    /// An adapter with the usual endpoints (`login`, `integration`), no `dstcode`, nothing waived.
-    pub fn new(name: &str, base: Url, unit: &str, username: &str, password: Zeroizing<String>) -> Self {
+    /// An adapter with the national tables, nothing waived.
+    pub fn new(name: &str, base: Url, unit: &str, envelope: Envelope, links: Links) -> Self {
         PortalSink {
             name: name.into(),
             base,
-            auth_endpoint: "login".into(),
-            integration_endpoint: "integration".into(),
             unit: unit.into(),
-            dstcode: None,
+            envelope,
+            adapter: Adapter::national(),
             waived: BTreeSet::new(),
-            login: Login { username: username.into(), password },
-            session: Mutex::new(None),
+            links,
+            asks: None,
         }
+    }
+
+    /// Which envelope it speaks.
+    pub fn dialect(&self) -> Dialect {
+        self.envelope.dialect()
     }
 }
 
@@ -90,6 +87,9 @@ pub struct SyncState {
     pub cuts: Vec<Cut>,
     /// The answers that were understood as success, in order.
     pub answers: Vec<Answer>,
+    /// When the links that were sent end, Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links_until: Option<i64>,
 }
 
 /// An acknowledged call.
@@ -113,7 +113,7 @@ pub struct Answer {
 pub struct SyncReceipt {
     /// 1.
     pub version: u32,
-    /// `dvcqg-a`.
+    /// `dvcqg-a`, `-b` or `-c`, by dialect.
     pub contract: String,
     /// `MaHoSo`.
     pub dossier: String,
@@ -123,6 +123,16 @@ pub struct SyncReceipt {
     pub cuts: Vec<Cut>,
     /// The answers.
     pub answers: Vec<Answer>,
+    /// When the links that were sent end, Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links_until: Option<i64>,
+    /// Progress lines that this adapter has no address for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub progress_withheld: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Syncs a dossier and all of its progress once, from the beginning.
@@ -139,24 +149,48 @@ pub async fn sync_from(
     dossier: &PortalDossier,
     state: &mut SyncState,
 ) -> Attempt {
-    let mapped = match wire::map(dossier, &sink.waived) {
+    let now = jiff::Timestamp::now().as_second();
+    let mapped = match mapped(sink, dossier, now) {
         Ok(mapped) => mapped,
         Err(fault) => return Attempt::Never(fault.at(format!("dossier {}", dossier.code))),
     };
+    state.cuts.clone_from(&mapped.cuts);
+    if !state.dossier_taken && !(dossier.papers.is_empty() && dossier.results.is_empty()) {
+        state.links_until = Some(sink.links.until(now));
+    }
     match sync_mapped(client, sink, dossier, &mapped, state).await {
         Ok(receipt) => Attempt::Delivered(receipt),
         Err(attempt) => *attempt,
     }
 }
 
-/// Asks the portal whether it has a dossier: for reconciling what we think it has with what it has.
+fn mapped(sink: &PortalSink, dossier: &PortalDossier, now: i64) -> Outcome<Mapped> {
+    let link = |document: &Blake3| sink.links.make(document, now).map(|link| link.url);
+    let terms = Terms { adapter: &sink.adapter, dialect: sink.dialect(), waived: &sink.waived, link: &link };
+    wire::map(dossier, &terms)
+}
+
+/// Tells the portal of a dossier that it has, without its progress: how links are renewed before they end, and how what it
+/// lost is told again with `whole`.
+pub async fn tell_again(client: &Client, sink: &PortalSink, dossier: &PortalDossier, whole: bool) -> Attempt {
+    let mut dossier = dossier.clone();
+    if !whole {
+        dossier.progress.clear();
+    }
+    sync(client, sink, &dossier).await
+}
+
+/// Asks the portal whether it has a dossier, and in which state.
 ///
 /// # Errors
-/// The attempt that the question came to, never [`Attempt::Delivered`].
-pub async fn ask(client: &Client, sink: &PortalSink, code: &str) -> Result<bool, Box<Attempt>> {
-    let call = json!({ "service": "TraCuuHoSo", "madonvi": sink.unit, "mahoso": code });
-    let body = exchange(client, sink, &call, |body| reply::found(body).is_some()).await?;
-    reply::found(&body).ok_or_else(|| unsure(&body))
+/// The attempt that the question came to, never [`Attempt::Delivered`]; [`CANNOT_ASK`] for a bridge.
+pub async fn ask(client: &Client, sink: &PortalSink, code: &str) -> Result<Found, Box<Attempt>> {
+    let asked = sink.asks.as_deref().unwrap_or(sink);
+    let Envelope::Session(session) = &asked.envelope else {
+        return Err(Box::new(Attempt::Never(Fault::new(&CANNOT_ASK).at(&sink.name))));
+    };
+    let body = session.look_up(client, asked, code).await?;
+    reply::found(&body, code).ok_or_else(|| unsure(asked, &body))
 }
 
 async fn sync_mapped(
@@ -166,149 +200,92 @@ async fn sync_mapped(
     mapped: &Mapped,
     state: &mut SyncState,
 ) -> Result<ReceiptBytes, Box<Attempt>> {
-    state.cuts.clone_from(&mapped.cuts);
     if !state.dossier_taken {
-        let mut known = ask(client, sink, &dossier.code).await?;
-        let data = json!([mapped.dossier]);
-        let mut turns = 0;
-        loop {
-            let is_updating = if known { "True" } else { "False" };
-            let call = json!({ "service": "DongBoHoSoMC", "madonvi": sink.unit, "isUpdating": is_updating, "data": data });
-            let body = exchange(client, sink, &call, understood).await?;
-            match reply::parse(&body) {
-                Some(Reply::Taken) => {
-                    state.answers.push(answer("DongBoHoSoMC", Some(is_updating), &data, &body));
-                    state.dossier_taken = true;
-                    break;
-                }
-                // The other way round, once: more would be a portal that contradicts itself.
-                Some(Reply::Duplicate) if !known && turns == 0 => known = true,
-                Some(Reply::Absent) if known && turns == 0 => known = false,
-                _ => return Err(unsure(&body)),
-            }
-            turns += 1;
-        }
+        take_dossier(client, sink, dossier, mapped, state).await?;
     }
-    while let Some(rest) = mapped.progress.get(state.progress_taken..).filter(|rest| !rest.is_empty()) {
-        let chunk = &rest[..rest.len().min(wire::CHUNK)];
+    let lines = if sink.envelope.takes_progress() { mapped.progress.as_slice() } else { &[] };
+    while let Some(rest) = lines.get(state.progress_taken..).filter(|rest| !rest.is_empty()) {
+        let chunk = &rest[..rest.len().min(sink.adapter.chunk)];
         let data = Value::Array(chunk.to_vec());
-        let call = json!({ "service": "CapNhatTienDoHoSoMC", "madonvi": sink.unit, "data": data });
-        let body = exchange(client, sink, &call, understood).await?;
-        if reply::parse(&body) != Some(Reply::Taken) {
-            return Err(unsure(&body));
+        match dialect::send_progress(client, sink, &data).await? {
+            (body, Reply::Taken) => {
+                state.answers.push(answer("CapNhatTienDoHoSoMC", None, &data, &body));
+                state.progress_taken += chunk.len();
+            }
+            // The portal lost the dossier since it took it: the next attempt begins with it.
+            (body, Reply::Absent) => {
+                state.dossier_taken = false;
+                return Err(unexpected(&body, Reply::Absent));
+            }
+            (body, other) => return Err(unexpected(&body, other)),
         }
-        state.answers.push(answer("CapNhatTienDoHoSoMC", None, &data, &body));
-        state.progress_taken += chunk.len();
     }
     let receipt = SyncReceipt {
         version: 1,
-        contract: "dvcqg-a".into(),
+        contract: sink.dialect().contract().into(),
         dossier: dossier.code.clone(),
-        status: dossier.status.wire().into(),
+        status: mapped.dossier["TrangThaiHoSo"].as_str().unwrap_or_default().into(),
         cuts: state.cuts.clone(),
         answers: state.answers.clone(),
+        links_until: state.links_until,
+        progress_withheld: mapped.progress.len() - lines.len(),
     };
     let bytes = serde_json::to_vec(&receipt).map_err(|_| Attempt::again(Fault::new(&ANSWER_UNREADABLE)))?;
     Ok(ReceiptBytes(bytes))
 }
 
-/// One call under a session. Where a session that was used before gets an answer that is not understood, it may
-/// have ended: log in once more, and try once more.
-async fn exchange(
+/// Asks, then sends as new or as a change; the other way round once where the portal knows better.
+async fn take_dossier(
     client: &Client,
     sink: &PortalSink,
-    call: &Value,
-    understood: impl Fn(&[u8]) -> bool,
-) -> Result<Vec<u8>, Box<Attempt>> {
-    let (session, fresh) = session(client, sink, None).await?;
-    let first = post(client, sink, &sink.integration_endpoint, call, Some(&session)).await;
-    let ended = match &first {
-        Ok(body) => !understood(body),
-        Err(attempt) => matches!(&**attempt, Attempt::Never(fault) if fault.code == &attempt::REFUSED),
-    };
-    if fresh || !ended {
-        return first;
-    }
-    let (session, _) = self::session(client, sink, Some(&session)).await?;
-    post(client, sink, &sink.integration_endpoint, call, Some(&session)).await
-}
-
-/// The session, and whether it was made just now. `ended` is one that no longer works.
-async fn session(
-    client: &Client,
-    sink: &PortalSink,
-    ended: Option<&str>,
-) -> Result<(Zeroizing<String>, bool), Box<Attempt>> {
-    let mut held = sink.session.lock().await;
-    if let Some(session) = held.as_ref().filter(|session| ended != Some(session.as_str())) {
-        return Ok((session.clone(), false));
-    }
-    *held = None;
-    let call = json!({ "username": sink.login.username, "password": sink.login.password.as_str() });
-    let body =
-        post(client, sink, &sink.auth_endpoint, &call, None).await.map_err(|attempt| match *attempt {
-            Attempt::Never(fault) => Box::new(Attempt::Never(Fault { code: &LOGIN_REFUSED, ..fault })),
-            _ => attempt,
-        })?;
-    let session = match reply::session(&body) {
-        Some(session) => Zeroizing::new(session),
-        // An answer of the contract that gives no session: perhaps the password, perhaps the portal. Not for ever.
-        None if reply::parse(&body).is_some() => {
-            return Err(Box::new(Attempt::again(Fault::new(&LOGIN_REFUSED))));
+    dossier: &PortalDossier,
+    mapped: &Mapped,
+    state: &mut SyncState,
+) -> Result<(), Box<Attempt>> {
+    let can_ask = sink.asks.is_some() || sink.dialect() == Dialect::Session;
+    let mut known = can_ask && ask(client, sink, &dossier.code).await? != Found::Nothing;
+    let data = json!([mapped.dossier]);
+    for turn in 0..2 {
+        match dialect::send_dossier(client, sink, known, &data).await? {
+            (body, Reply::Taken) => {
+                let is_updating = dialect::is_updating(known);
+                state.answers.push(answer("DongBoHoSoMC", Some(is_updating), &data, &body));
+                state.dossier_taken = true;
+                return Ok(());
+            }
+            (_, Reply::Duplicate) if !known && turn == 0 => known = true,
+            (_, Reply::Absent) if known && turn == 0 => known = false,
+            // More turns would be with a portal that contradicts itself.
+            (body, other) => return Err(unexpected(&body, other)),
         }
-        None => return Err(unsure(&body)),
-    };
-    *held = Some(session.clone());
-    Ok((session, true))
-}
-
-async fn post(
-    client: &Client,
-    sink: &PortalSink,
-    endpoint: &str,
-    call: &Value,
-    session: Option<&str>,
-) -> Result<Vec<u8>, Box<Attempt>> {
-    let posted = async {
-        let url = link::below(&sink.base, endpoint)?;
-        let mut call = call.clone();
-        if let (Some(session), Some(fields)) = (session, call.as_object_mut()) {
-            fields.insert("session".into(), session.into());
-        }
-        let mut request =
-            client.post(url).header("accept", "application/json").header("charset", "utf-8").json(&call);
-        if let Some(dstcode) = &sink.dstcode {
-            request = request.header("dstcode", dstcode);
-        }
-        let response = request.send().await.map_err(|error| link::failure(&error))?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = link::body(response, LONGEST_ANSWER).await?;
-        Ok((status, headers, body))
-    };
-    let (status, headers, body): (StatusCode, HeaderMap, Vec<u8>) =
-        posted.await.map_err(|fault: Fault| match fault.code.class {
-            Class::Later => Box::new(Attempt::again(fault)),
-            _ => Box::new(Attempt::Never(fault)),
-        })?;
-    if status.is_success() {
-        return Ok(body);
     }
-    let now = jiff::Timestamp::now().as_second();
-    Err(Box::new(attempt::of_status(status, &headers, false, now)))
-}
-
-fn understood(body: &[u8]) -> bool {
-    matches!(reply::parse(body), Some(Reply::Taken | Reply::Duplicate | Reply::Absent))
+    Err(Box::new(Attempt::again(Fault::new(&ANSWER_UNKNOWN))))
 }
 
 /// Not success, perhaps later: the code where it is a number, the length, and nothing else of the answer.
-fn unsure(body: &[u8]) -> Box<Attempt> {
-    let fault = match reply::parse(body) {
-        Some(Reply::Other(Some(code))) => Fault::new(&ANSWER_UNKNOWN).detail(format!("error_code {code}")),
-        Some(reply) => Fault::new(&ANSWER_UNKNOWN).detail(format!("{reply:?} was not expected")),
-        None => Fault::new(&ANSWER_UNREADABLE).detail(format!("{} bytes", body.len())),
+fn unsure(sink: &PortalSink, body: &[u8]) -> Box<Attempt> {
+    match reply::parse(&sink.adapter, sink.dialect(), body) {
+        Some(reply) => unexpected(body, reply),
+        None => {
+            alarm(&ANSWER_UNREADABLE, &sink.name);
+            Box::new(Attempt::again(Fault::new(&ANSWER_UNREADABLE).detail(format!("{} bytes", body.len()))))
+        }
+    }
+}
+
+fn unexpected(body: &[u8], reply: Reply) -> Box<Attempt> {
+    alarm(&ANSWER_UNKNOWN, "");
+    let detail = match reply {
+        Reply::Other(Some(code)) => format!("error_code {code}"),
+        Reply::Other(None) => format!("{} bytes", body.len()),
+        reply => format!("{reply:?} was not expected"),
     };
-    Box::new(Attempt::again(fault))
+    Box::new(Attempt::again(Fault::new(&ANSWER_UNKNOWN).detail(detail)))
+}
+
+/// For whoever watches the station: an answer that nobody understands never passes in silence.
+fn alarm(code: &Code, recipient: &str) {
+    tracing::warn!(code = code.id, recipient, "the portal gave an answer that is not known");
 }
 
 fn answer(service: &str, is_updating: Option<&str>, data: &Value, body: &[u8]) -> Answer {
@@ -319,8 +296,6 @@ fn answer(service: &str, is_updating: Option<&str>, data: &Value, body: &[u8]) -
         body: BASE64.encode(body),
     }
 }
-
-const LONGEST_ANSWER: usize = 1 << 20;
 
 /// A field that the portal insists on is empty.
 pub const FIELD_MISSING: Code = Code {
@@ -372,6 +347,26 @@ pub const ANSWER_UNKNOWN: Code = Code {
     remedy_en: "it does not count as synced; if it repeats, tell the keeper the code",
 };
 
+/// A bridge that has no question to answer.
+pub const CANNOT_ASK: Code = Code {
+    id: "SEND-143",
+    class: Class::Setup,
+    vi: "Bộ kết nối này không trả lời tra cứu hồ sơ",
+    en: "this adapter answers no question about a dossier",
+    remedy_vi: "Khai ask-through trỏ tới một bộ kết nối kiểu session trong hoso.toml",
+    remedy_en: "name a recipient of the session dialect in ask-through in hoso.toml",
+};
+
+/// A bridge without an address for progress.
+pub const NO_PROGRESS: Code = Code {
+    id: "SEND-144",
+    class: Class::Setup,
+    vi: "Bộ kết nối này không có địa chỉ nhận tiến độ",
+    en: "this adapter has no address for progress",
+    remedy_vi: "Khai progress-endpoint trong hoso.toml nếu tỉnh có cung cấp",
+    remedy_en: "give progress-endpoint in hoso.toml where the province offers one",
+};
+
 #[cfg(test)]
 pub(crate) fn sample() -> PortalDossier {
     use record::*;
@@ -410,7 +405,7 @@ pub(crate) fn sample() -> PortalDossier {
         unit: "UBND xã Tập Huấn".into(),
         note: None,
         filed_at: FiledAt::Local,
-        account_verified_by_vneid: false,
+        account_proof: None,
         payment: Payment::None,
         refused: None,
         filed: Some(1_757_811_909),
@@ -420,8 +415,13 @@ pub(crate) fn sample() -> PortalDossier {
             file_name: "to-khai.pdf".into(),
             deleted: false,
             component: None,
-            link: "https://tram.example/p/1".into(),
-            digitised: true,
+            document: Blake3::of(b"paper"),
+            digitisation: Some(Digitisation {
+                scan: Sha256::of(b"scan"),
+                pages: 1,
+                signed: Sha256::of(b"paper"),
+                logged: Blake3::of(b"receipt"),
+            }),
             reuse: Reuse::No,
             from_national_store: false,
         }],
@@ -429,11 +429,14 @@ pub(crate) fn sample() -> PortalDossier {
             title: "Giấy khai sinh".into(),
             component: None,
             id: "2".into(),
-            link: "https://tram.example/p/2".into(),
+            document: Blake3::of(b"result"),
             result_code: "KQ.G15.000031".into(),
         }],
         fees: Vec::new(),
         identities: vec![Identity { kind: IdentityKind::Personal12, number: "001099000001".into() }],
+        databases: Vec::new(),
+        others: Vec::new(),
+        supplements: Vec::new(),
         progress: vec![progress(1_757_811_909, Status::Accepted), progress(1_757_815_509, Status::Done)],
     }
 }

@@ -1,9 +1,17 @@
-//! What a stand-in did: one JSON line an effect, durable before it is acknowledged, no personal data.
+//! What a stand-in did: one JSON line an effect, durable before it is acknowledged, no personal data; and, where it is asked
+//! for, one line for every request that it accepted ([`recorded`]).
 //!
 //! Effects that arrive together share one fsync. A last line that was torn by a crash was never acknowledged and
 //! is cut off when the file is opened again.
 
+use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions};
@@ -31,7 +39,17 @@ impl EffectLog {
     pub fn open<E: DeserializeOwned>(folder: &Path) -> Outcome<(Self, Vec<E>)> {
         let unusable = |error: io::Error| Fault::new(&STATE_UNUSABLE).detail(error.kind());
         std::fs::create_dir_all(folder).map_err(unusable)?;
-        let path = folder.join("effects.jsonl");
+        Self::open_file(&folder.join("effects.jsonl"))
+    }
+
+    /// As [`EffectLog::open`], in a file of any name.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_file<E: DeserializeOwned>(path: &Path) -> Outcome<(Self, Vec<E>)> {
+        let unusable = |error: io::Error| Fault::new(&STATE_UNUSABLE).detail(error.kind());
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut file =
             OpenOptions::new().read(true).append(true).create(true).open(path).map_err(unusable)?;
         file.try_lock().map_err(|_| Fault::new(&STATE_IN_USE))?;
@@ -45,7 +63,7 @@ impl EffectLog {
         sync_folder(folder).map_err(unusable)?;
         let mut effects = Vec::new();
         for (at, line) in bytes[..whole].split(|&b| b == b'\n').filter(|line| !line.is_empty()).enumerate() {
-            let broken = |_| Fault::new(&STATE_BROKEN).at(format!("effects.jsonl line {}", at + 1));
+            let broken = |_| Fault::new(&STATE_BROKEN).at(format!("{name} line {}", at + 1));
             effects.push(serde_json::from_slice(line).map_err(broken)?);
         }
         let (queue, entries) = mpsc::channel();
@@ -66,6 +84,79 @@ impl EffectLog {
         let (done, written) = oneshot::channel();
         let queued = self.queue.send(Entry { line, done }).is_ok();
         if queued && written.await == Ok(true) { Ok(()) } else { Err(Fault::new(&STATE_UNUSABLE)) }
+    }
+}
+
+/// What a request that was accepted came to; a handler lays it into its answer's extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// What it asked for; by itself the method.
+    pub what: Option<String>,
+    /// What it was about; by itself the last part of the path.
+    pub id: Option<String>,
+    /// Whether it was accepted.
+    pub accepted: bool,
+    /// Whether it changed anything.
+    pub effect: bool,
+}
+
+impl Accepted {
+    /// What HTTP itself says: any success is accepted, "created" had an effect.
+    pub fn of_status(status: StatusCode) -> Self {
+        Accepted {
+            what: None,
+            id: None,
+            accepted: status.is_success(),
+            effect: status == StatusCode::CREATED,
+        }
+    }
+}
+
+/// A line of the record.
+#[derive(Debug, Serialize, serde::Deserialize)]
+struct Line {
+    at: String,
+    what: String,
+    id: String,
+    body_sha256: Sha256,
+    effect: bool,
+}
+
+/// Lays a record over a stand-in: one JSON line for every request that it accepted, on disk before the answer leaves, also
+/// where the answer is then lost. Bodies up to `limit` bytes.
+///
+/// # Errors
+/// [`STATE_UNUSABLE`], [`STATE_IN_USE`], [`STATE_BROKEN`] for a file that holds something else.
+pub fn recorded(router: Router, path: &Path, limit: usize) -> Outcome<Router> {
+    let (log, _) = EffectLog::open_file::<Line>(path)?;
+    Ok(router.layer(from_fn(move |request: Request, next: Next| {
+        let log = log.clone();
+        // Beside the connection: a caller that hangs up takes nothing off the record.
+        let work = tokio::spawn(async move { keep_record(&log, request, next, limit).await });
+        async move { work.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()) }
+    })))
+}
+
+async fn keep_record(log: &EffectLog, request: Request, next: Next, limit: usize) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, limit).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+    let (body_sha256, method) = (Sha256::of(&body), parts.method.to_string());
+    let last = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
+    let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let came = answer.extensions().get().cloned().unwrap_or_else(|| Accepted::of_status(answer.status()));
+    if !came.accepted {
+        return answer;
+    }
+    let line = Line {
+        at: jiff::Timestamp::now().to_string(),
+        what: came.what.unwrap_or(method),
+        id: came.id.unwrap_or(last),
+        body_sha256,
+        effect: came.effect,
+    };
+    match log.append(&line).await {
+        Ok(()) => answer,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

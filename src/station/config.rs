@@ -2,10 +2,11 @@
 
 use super::wire::{ClientConfig, InboxConfig, SenderConfig};
 use super::{BAD_CONFIG, NO_SECRET};
+use crate::deliver::portal::dialect::Dialect;
 use crate::fault::{Fault, Outcome};
 use crate::seal::key::preflight::Issuers;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The station's configuration.
@@ -141,20 +142,35 @@ pub struct TimestampConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum RecipientConfig {
-    /// The national portal's sync contract, session dialect.
+    /// The national portal's sync contract.
     Dvcqg {
+        /// Which of its envelopes the adapter speaks: `session`, `bridge` or `older-bridge`.
+        #[serde(default)]
+        dialect: Dialect,
         /// Base address of the adapter.
         url: Reference,
-        /// Account.
-        username: Reference,
+        /// Account, of a session adapter.
+        username: Option<Reference>,
         /// Its password.
-        password: Reference,
-        /// `madonvi`: the unit's code at the portal.
+        password: Option<Reference>,
+        /// `madonvi`, `MaDinhDanhDV`: the unit's code at the portal.
         unit: String,
         /// `dstcode` header, where the adapter wants one.
         dstcode: Option<String>,
-        /// Public base address under which the portal fetches documents.
+        /// Public base address under which the portal fetches documents: what `hoso serve` offers below `/files/`.
         links: String,
+        /// For how many days a link is good; 90 by itself.
+        link_days: Option<u32>,
+        /// Paths below the base address, where they are not the usual ones.
+        #[serde(default)]
+        endpoints: Box<Endpoints>,
+        /// A recipient of the session dialect that answers questions for this bridge.
+        ask_through: Option<String>,
+        /// Tables other than the national ones: `profiles/portal/NAME.toml`.
+        adapter: Option<String>,
+        /// Obligatory fields that this adapter is known to take empty.
+        #[serde(default)]
+        waived: BTreeSet<String>,
     },
     /// A wallet or store that speaks push v1.
     Push {
@@ -194,6 +210,24 @@ impl RecipientConfig {
             RecipientConfig::Push { .. } | RecipientConfig::Dvcqg { .. } => None,
         }
     }
+}
+
+/// `[recipients.NAME.dvcqg.endpoints]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Endpoints {
+    /// Session: where sessions are given; `login` by itself.
+    pub auth: Option<String>,
+    /// Session: where everything else is taken; `integration` by itself.
+    pub integration: Option<String>,
+    /// Bridge: where new dossiers go.
+    pub add: Option<String>,
+    /// Bridge: where changed ones go.
+    pub update: Option<String>,
+    /// Bridges: where progress goes.
+    pub progress: Option<String>,
+    /// Older bridge: where dossiers go; `DongBoHoSoMC` by itself.
+    pub dossier: Option<String>,
 }
 
 impl Config {
@@ -276,6 +310,22 @@ mod tests {
     fn a_typing_mistake_is_named_with_its_line() {
         let fault = Config::parse("office = \"H40\"\nname = \"x\"\ntranning = true\n").unwrap_err();
         assert!(fault.to_string().contains("line 3"), "{fault}");
+    }
+
+    #[test]
+    fn a_recipient_says_which_dialect_its_adapter_speaks() {
+        let base = "office = \"H40\"\nname = \"x\"\n[log]\norigin = \"o\"\nkey = \"k\"\n[recipients.p.dvcqg]\nurl = \"https://x\"\nunit = \"u\"\nlinks = \"https://l\"\n";
+        let read = |more: &str| Config::parse(&format!("{base}{more}"));
+        let dialect = |config: &Config| match &config.recipients["p"] {
+            RecipientConfig::Dvcqg { dialect, .. } => *dialect,
+            RecipientConfig::Push { .. } => panic!("push"),
+        };
+        assert_eq!(dialect(&read("").unwrap()), Dialect::Session);
+        let bridge = "dialect = \"bridge\"\n[recipients.p.dvcqg.endpoints]\nadd = \"a\"\n";
+        assert_eq!(dialect(&read(bridge).unwrap()), Dialect::Bridge);
+        assert_eq!(dialect(&read("dialect = \"older-bridge\"").unwrap()), Dialect::OlderBridge);
+        assert!(read("dialect = \"other\"").is_err());
+        assert!(read("[recipients.p.dvcqg.endpoints]\nad = \"a\"").is_err());
     }
 
     #[test]

@@ -6,12 +6,12 @@
 use super::{Desk, StepOutput};
 use crate::deliver::outbox::delivery_id;
 use crate::deliver::portal::record::{
-    Channel, FiledAt, Handover, Identity, IdentityKind, Named, OwnerKind, Payment, PortalDossier, Progress,
-    ResultPaper, Reuse, Status, SubmittedPaper,
+    Channel, Digitisation, FiledAt, Handover, Identity, IdentityKind, Named, OwnerKind, Payment,
+    PortalDossier, Progress, ResultPaper, Reuse, Status, SubmittedPaper,
 };
 use crate::deliver::push::RecipientHandle;
 use crate::digest::{Digests, Sha256};
-use crate::dossier::{Applicant, Dossier};
+use crate::dossier::{Applicant, Dossier, Paper};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pipeline::DeliverConfig;
 use crate::station::config::RecipientConfig;
@@ -79,8 +79,8 @@ pub fn run(mut dossier: Dossier, config: &DeliverConfig, desk: &Desk) -> Outcome
     let mut parcels = Vec::new();
     for name in &config.to {
         match desk.recipient(name)? {
-            RecipientConfig::Dvcqg { links, unit, .. } => {
-                parcels.push(portal(&dossier, name, links, unit, desk)?);
+            RecipientConfig::Dvcqg { unit, .. } => {
+                parcels.push(portal(&dossier, name, unit, desk)?);
             }
             config @ RecipientConfig::Push { .. } => {
                 match dossier.slip.as_ref().and_then(|s| s.wallet.as_deref()) {
@@ -99,10 +99,10 @@ pub fn run(mut dossier: Dossier, config: &DeliverConfig, desk: &Desk) -> Outcome
     Ok(StepOutput::Send(dossier, parcels))
 }
 
-fn portal(dossier: &Dossier, name: &str, links: &str, unit: &str, desk: &Desk) -> Outcome<Parcel> {
+fn portal(dossier: &Dossier, name: &str, unit: &str, desk: &Desk) -> Outcome<Parcel> {
     let code = dossier.code.clone().ok_or(&NO_CODE)?;
-    let record = portal_record(dossier, code, links, unit, desk)?;
-    let mut content = record.status.wire().to_owned();
+    let record = portal_record(dossier, code, unit, desk)?;
+    let mut content = record.status.key().to_owned();
     for (_, _, document) in dossier.outgoing() {
         content.push_str(&document.sha256.to_string());
     }
@@ -112,13 +112,7 @@ fn portal(dossier: &Dossier, name: &str, links: &str, unit: &str, desk: &Desk) -
 }
 
 /// What the office knows, and nothing else: what the portal insists on and nobody said stops the sync by name.
-fn portal_record(
-    dossier: &Dossier,
-    code: String,
-    links: &str,
-    unit: &str,
-    desk: &Desk,
-) -> Outcome<PortalDossier> {
+fn portal_record(dossier: &Dossier, code: String, unit: &str, desk: &Desk) -> Outcome<PortalDossier> {
     let slip = dossier.slip.as_ref();
     let owner = slip.map(|s| &s.owner).or(dossier.applicant.as_ref()).cloned().unwrap_or_default();
     let procedure = dossier.procedure.clone().unwrap_or_default();
@@ -128,7 +122,6 @@ fn portal_record(
         known.field = slip.field.clone().unwrap_or(known.field);
         known.field_name = slip.field_name.clone().unwrap_or(known.field_name);
     }
-    let link = |d: &Digests| format!("{}/{}", links.trim_end_matches('/'), d.sha256);
     let short = |d: &Digests| d.sha256.to_string()[..16].to_owned();
     let sealed_at = dossier.papers.iter().filter_map(|p| p.sealed.as_ref()).map(|s| s.at / 1000).max();
     let event = |at, what: &str, status| Progress {
@@ -174,14 +167,19 @@ fn portal_record(
         unit: unit.into(),
         note: None,
         filed_at: FiledAt::Local,
-        account_verified_by_vneid: false,
+        // Nothing that is handed in proves it today: a card proves who someone is, not what their account is.
+        account_proof: None,
         payment: Payment::None,
         refused: None,
         filed: received,
         url: None,
         papers: match slip {
             Some(_) => Vec::new(),
-            None => documents.iter().enumerate().map(|(i, d)| submitted(i, d, short(d), link(d))).collect(),
+            None => dossier
+                .outgoing()
+                .enumerate()
+                .map(|(i, (_, paper, d))| submitted(i, d, short(d), digitisation(dossier, paper)))
+                .collect(),
         },
         results: match slip {
             None => Vec::new(),
@@ -191,28 +189,55 @@ fn portal_record(
                     title: slip.title.clone(),
                     component: None,
                     id: short(d),
-                    link: link(d),
+                    document: d.blake3,
                     result_code: slip.result_code.clone(),
                 })
                 .collect(),
         },
         fees: Vec::new(),
         identities: identities(&owner),
+        databases: Vec::new(),
+        others: Vec::new(),
+        supplements: Vec::new(),
         progress,
     })
 }
 
-fn submitted(index: usize, document: &Digests, id: String, link: String) -> SubmittedPaper {
+fn submitted(
+    index: usize,
+    document: &Digests,
+    id: String,
+    digitisation: Option<Digitisation>,
+) -> SubmittedPaper {
     SubmittedPaper {
         id,
         file_name: format!("giay-to-{:02}-{}.pdf", index + 1, &document.sha256.to_string()[..8]),
         deleted: false,
         component: None,
-        link,
-        digitised: true,
+        document: document.blake3,
+        digitisation,
         reuse: Reuse::No,
         from_national_store: false,
     }
+}
+
+/// What shows that a paper was digitised here: every page of it was scanned, an archive was made of the scans, it was signed,
+/// and it stands in the log. What came as a signed or drawn PDF was never paper here.
+fn digitisation(dossier: &Dossier, paper: &Paper) -> Option<Digitisation> {
+    let mut scans = Vec::with_capacity(paper.pages.len());
+    for page in &paper.pages {
+        let page = dossier.pages.get(*page)?;
+        let file = dossier.files.get(page.file)?;
+        let scanned = page.fault.is_none() && file.fault.is_none() && !file.signed && file.kept.is_none();
+        scans.push(scanned.then_some(file.digests.sha256)?);
+    }
+    let (document, sealed) = (paper.document.as_ref()?, paper.sealed.as_ref()?);
+    Some(Digitisation {
+        scan: *scans.first().filter(|_| document.archived)?,
+        pages: u32::try_from(scans.len()).ok()?,
+        signed: sealed.digests.sha256,
+        logged: paper.receipt?,
+    })
 }
 
 fn identities(owner: &Applicant) -> Vec<Identity> {
@@ -244,3 +269,71 @@ pub const NO_WALLET: Code = Code {
 };
 /// Every code of this file.
 pub const CODES: &[&Code] = &[&NO_CODE, &NO_WALLET];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Blake3;
+    use crate::dossier::{Document, FileRecord, PageRecord, SealedDocument};
+
+    fn scanned() -> Dossier {
+        let file = |name: &str| FileRecord {
+            name: name.into(),
+            digests: Digests::of(name.as_bytes()),
+            fault: None,
+            signed: false,
+            kept: None,
+        };
+        let page = |file| PageRecord {
+            file,
+            number: 1,
+            width: 1,
+            height: 1,
+            dpi: None,
+            quality: None,
+            codes: Vec::new(),
+            fault: None,
+        };
+        let sealed = SealedDocument {
+            digests: Digests::of(b"signed"),
+            level: "B-T".into(),
+            profile: "intake_scan".into(),
+            at: 0,
+            awaits_stamp: false,
+        };
+        Dossier {
+            files: vec![file("p1.jpg"), file("p2.jpg")],
+            pages: vec![page(0), page(1)],
+            papers: vec![Paper {
+                pages: vec![0, 1],
+                document: Some(Document { digests: Digests::of(b"pdf"), archived: true }),
+                sealed: Some(sealed),
+                receipt: Some(Blake3::of(b"receipt")),
+            }],
+            ..Dossier::default()
+        }
+    }
+
+    #[test]
+    fn a_paper_counts_as_digitised_only_while_scan_signature_and_log_all_show_it() {
+        let of = |dossier: &Dossier| digitisation(dossier, &dossier.papers[0]);
+        let evidence = of(&scanned()).unwrap();
+        assert_eq!((evidence.pages, evidence.signed), (2, Sha256::of(b"signed")));
+        assert_eq!(evidence.scan, Sha256::of(b"p1.jpg"));
+        let without: [(&str, fn(&mut Dossier)); 8] = [
+            ("no signature", |d| d.papers[0].sealed = None),
+            ("not in the log", |d| d.papers[0].receipt = None),
+            ("no pages", |d| d.papers[0].pages.clear()),
+            ("a page that is not there", |d| d.papers[0].pages.push(9)),
+            ("kept as it came", |d| d.papers[0].document.as_mut().unwrap().archived = false),
+            ("no document", |d| d.papers[0].document = None),
+            ("signed elsewhere", |d| d.files[1].signed = true),
+            ("drawn, not scanned", |d| d.files[1].kept = Some("text".into())),
+        ];
+        for (why, change) in without {
+            let mut dossier = scanned();
+            change(&mut dossier);
+            assert_eq!(of(&dossier), None, "{why}");
+        }
+    }
+}

@@ -1,24 +1,26 @@
 //! A dossier as the national portal wants to hear of it: typed inside, strings only on the wire ([`super::wire`]).
 //!
-//! Nothing here has a default that asserts something: a flag is what the office knows to be true, since the flags
-//! feed the published ratios of Decision 766/QD-TTg. Times are Unix seconds.
+//! Nothing here has a default that asserts something. A flag is no field but the evidence that it follows from, since
+//! the flags feed the published ratios of Decision 766/QD-TTg. What a value is called on the wire stands in the adapter's tables
+//! ([`super::adapter`]). Times are Unix seconds.
 
+use crate::digest::{Blake3, Sha256};
 use serde::{Deserialize, Serialize};
 
 macro_rules! wire_enum {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $wire:literal),+ $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $key:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum $name { $($(#[$vmeta])* $variant),+ }
 
         impl $name {
-            /// All of them, in the order of the table.
+            /// All of them.
             pub const ALL: &[$name] = &[$($name::$variant),+];
 
-            /// The value in the national adapter's table.
-            pub fn wire(self) -> &'static str {
-                match self { $($name::$variant => $wire),+ }
+            /// What it is called in the adapter's tables.
+            pub fn key(self) -> &'static str {
+                match self { $($name::$variant => $key),+ }
             }
         }
     };
@@ -28,25 +30,25 @@ wire_enum! {
     /// `TrangThaiHoSo`, `TrangThai`.
     Status {
         /// Newly registered.
-        Registered = "1",
+        Registered = "registered",
         /// Accepted.
-        Accepted = "2",
+        Accepted = "accepted",
         /// Not accepted.
-        NotAccepted = "3",
+        NotAccepted = "not-accepted",
         /// Being processed.
-        Processing = "4",
+        Processing = "processing",
         /// A supplement was asked for.
-        SupplementRequested = "5",
+        SupplementRequested = "supplement-requested",
         /// A fee or tax is to be paid first.
-        FinancialObligation = "6",
+        FinancialObligation = "financial-obligation",
         /// The citizen withdraws it.
-        Withdrawn = "7",
+        Withdrawn = "withdrawn",
         /// Stopped.
-        Stopped = "8",
+        Stopped = "stopped",
         /// Done.
-        Done = "9",
+        Done = "done",
         /// The result was handed over.
-        Returned = "10",
+        Returned = "returned",
     }
 }
 
@@ -54,11 +56,11 @@ wire_enum! {
     /// `KenhThucHien`: how it was filed.
     Channel {
         /// At the desk.
-        Direct = "1",
+        Direct = "direct",
         /// Online.
-        Online = "2",
+        Online = "online",
         /// By post.
-        Postal = "3",
+        Postal = "postal",
     }
 }
 
@@ -66,13 +68,13 @@ wire_enum! {
     /// `LoaiDoiTuong`: who the owner is.
     OwnerKind {
         /// A citizen.
-        Citizen = "1",
+        Citizen = "citizen",
         /// A business.
-        Business = "2",
+        Business = "business",
         /// A state body.
-        StateBody = "3",
+        StateBody = "state-body",
         /// Another organisation.
-        Other = "4",
+        Other = "other",
     }
 }
 
@@ -80,9 +82,9 @@ wire_enum! {
     /// `HinhThuc`: how the result is handed over.
     Handover {
         /// At the desk.
-        Desk = "0",
+        Desk = "desk",
         /// By post.
-        Post = "1",
+        Post = "post",
     }
 }
 
@@ -90,9 +92,9 @@ wire_enum! {
     /// `NoiNopHoSo`: where it was filed.
     FiledAt {
         /// On the national portal.
-        NationalPortal = "1",
+        NationalPortal = "national-portal",
         /// With the province.
-        Local = "2",
+        Local = "local",
     }
 }
 
@@ -100,13 +102,13 @@ wire_enum! {
     /// `DuocThanhToanTrucTuyen`.
     Payment {
         /// No fee is due online.
-        None = "0",
+        None = "none",
         /// Paid on the national portal.
-        NationalPortal = "1",
+        NationalPortal = "national-portal",
         /// Paid through a local gateway.
-        LocalGateway = "2",
+        LocalGateway = "local-gateway",
         /// A fee is due and not paid.
-        Unpaid = "3",
+        Unpaid = "unpaid",
     }
 }
 
@@ -114,9 +116,9 @@ wire_enum! {
     /// `LoaiDinhDanh`.
     IdentityKind {
         /// The personal number, 12 digits.
-        Personal12 = "1",
+        Personal12 = "personal12",
         /// The old number, 9 digits.
-        Old9 = "2",
+        Old9 = "old9",
     }
 }
 
@@ -142,6 +144,31 @@ pub struct Named {
     pub name: String,
 }
 
+/// What shows that a paper was digitised here, all three or nothing: it was scanned, the scan was signed, and what was
+/// signed stands in the log (Circular 01/2023/TT-VPCP, Art 7 to 10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Digitisation {
+    /// SHA-256 of the first scan that it was made of, as it came from the scanner.
+    pub scan: Sha256,
+    /// How many pages were scanned.
+    pub pages: u32,
+    /// SHA-256 of the signed PDF.
+    pub signed: Sha256,
+    /// The log's receipt for it.
+    pub logged: Blake3,
+}
+
+/// What shows that the owner's portal account was verified through VNeID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VneidProof {
+    /// SHA-256 of the assertion of the identity provider that the office keeps.
+    pub assertion: Sha256,
+    /// When it was given.
+    pub at: i64,
+}
+
 /// `TaiLieuNop`: a paper that was handed in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -154,10 +181,10 @@ pub struct SubmittedPaper {
     pub deleted: bool,
     /// `MaThanhPhanHoSo`.
     pub component: Option<String>,
-    /// `DuongDanTaiTepTin`: where the portal fetches it.
-    pub link: String,
-    /// `DuocSoHoa`: digitised here.
-    pub digitised: bool,
+    /// The document that `DuongDanTaiTepTin` leads to; the link itself is made when it is sent.
+    pub document: Blake3,
+    /// What shows that it was digitised here; `DuocSoHoa` follows from it.
+    pub digitisation: Option<Digitisation>,
     /// `DuocTaiSuDung`, `MaKetQuaThayThe`.
     pub reuse: Reuse,
     /// `DuocLayTuKhoDMQG`: taken from the national store.
@@ -174,8 +201,8 @@ pub struct ResultPaper {
     pub component: Option<String>,
     /// `GiayToId`.
     pub id: String,
-    /// `DuongDanTepTinKetQua`: where the portal fetches it.
-    pub link: String,
+    /// The document that `DuongDanTepTinKetQua` leads to; the link itself is made when it is sent.
+    pub document: Blake3,
     /// `MaGiayToKetQua`.
     pub result_code: String,
 }
@@ -204,6 +231,46 @@ pub struct Fee {
     pub price: u64,
     /// `LoaiPhiLePhi`.
     pub kind: String,
+}
+
+/// `DanhSachTepDinhKemKhac`: something that was handed in besides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherPaper {
+    /// `TenGiayTo`.
+    pub title: String,
+    /// `SoLuong`.
+    pub count: u32,
+    /// `LoaiGiayTo`, as the procedure's own catalogue numbers it.
+    pub kind: u32,
+}
+
+/// `DanhSachHoSoBoSung`: the office asked for more.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Supplement {
+    /// `HoSoBoSungId`.
+    pub id: u64,
+    /// `NguoiYeuCauBoSung`: who asked.
+    pub asked_by: String,
+    /// `NoiDungBoSung`: for what.
+    pub what: String,
+    /// `NgayBoSung`: when.
+    pub asked_at: Option<i64>,
+    /// `NguoiTiepNhanBoSung`: who took it.
+    pub taken_by: Option<String>,
+    /// `ThongTinTiepNhan`.
+    pub taken_note: Option<String>,
+    /// `NgayTiepNhanBoSung`.
+    pub taken_at: Option<i64>,
+    /// `TrangThaiBoSung`: it was given.
+    pub given: bool,
+    /// `DanhSachGiayToBoSung`.
+    pub papers: Vec<OtherPaper>,
+    /// `NgayHenTraTruoc`: the date that was promised before.
+    pub due_before: Option<i64>,
+    /// `NgayHenTraMoi`: the date that is promised now.
+    pub due_now: Option<i64>,
 }
 
 /// `CapNhatTienDoHoSoMC`: one thing that was done.
@@ -279,8 +346,8 @@ pub struct PortalDossier {
     pub note: Option<String>,
     /// `NoiNopHoSo`.
     pub filed_at: FiledAt,
-    /// `TaiKhoanDuocXacThucVoiVNeID`.
-    pub account_verified_by_vneid: bool,
+    /// What shows that the owner's account was verified; `TaiKhoanDuocXacThucVoiVNeID` follows from it.
+    pub account_proof: Option<VneidProof>,
     /// `DuocThanhToanTrucTuyen`.
     pub payment: Payment,
     /// `NgayTuChoi`.
@@ -297,6 +364,15 @@ pub struct PortalDossier {
     pub fees: Vec<Fee>,
     /// `DinhDanhCHS`.
     pub identities: Vec<Identity>,
+    /// `DSKetNoiCSDL`: codes of the national databases that were asked (`MaCSDL`).
+    #[serde(default)]
+    pub databases: Vec<String>,
+    /// `DanhSachTepDinhKemKhac`.
+    #[serde(default)]
+    pub others: Vec<OtherPaper>,
+    /// `DanhSachHoSoBoSung`.
+    #[serde(default)]
+    pub supplements: Vec<Supplement>,
     /// What was done, oldest first.
     pub progress: Vec<Progress>,
 }
@@ -317,6 +393,12 @@ impl std::fmt::Debug for PortalDossier {
 impl std::fmt::Debug for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Progress").field("at", &self.at).field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Supplement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Supplement").field("id", &self.id).field("given", &self.given).finish_non_exhaustive()
     }
 }
 

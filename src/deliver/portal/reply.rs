@@ -1,12 +1,16 @@
 //! What the portal's answer says: parsed into four cases, of which only one is success.
+//!
+//! Which numbers and words mean what stands in the adapter's tables. An answer that is not of the contract is `None`,
+//! and nothing that is not known is ever success.
 
+use super::adapter::{Adapter, folded};
+use super::dialect::Dialect;
 use serde_json::Value;
-use unicode_normalization::UnicodeNormalization;
 
 /// An answer to a dossier or progress call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// Taken: `error_code` 0, "0" or "00", and not a duplicate.
+    /// Taken: code 0, "0" or "00", no word of a duplicate, and where the dialect has them the words of success.
     Taken,
     /// There already ("đã tồn tại"): send it as an update. Code 0 can say this.
     Duplicate,
@@ -16,30 +20,70 @@ pub enum Reply {
     Other(Option<i64>),
 }
 
+/// What the portal says of a dossier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It has none of this code.
+    Nothing,
+    /// It has it, in this state where the answer says so (`TrangThaiHoSo` as it stands on the wire).
+    There(Option<String>),
+}
+
 /// Parses an answer; `None` when it is no answer of this contract (HTML, not JSON, no `error_code`).
-pub fn parse(body: &[u8]) -> Option<Reply> {
+pub fn parse(adapter: &Adapter, dialect: Dialect, body: &[u8]) -> Option<Reply> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     let code = code_of(answer.get("error_code")?);
-    let message: String = answer.get("message").and_then(Value::as_str).unwrap_or_default().nfc().collect();
-    let message = message.to_lowercase();
-    Some(match code {
-        Some(0 | 3 | -3) if message.contains("đã tồn tại") => Reply::Duplicate,
-        _ if message.contains("không tồn tại") => Reply::Absent,
-        Some(0) => Reply::Taken,
-        other => Reply::Other(other),
+    let rule = adapter.rule(dialect)?;
+    let message = folded(answer.get("message").and_then(Value::as_str).unwrap_or_default());
+    let is = |codes: &[i64]| code.is_some_and(|code| codes.contains(&code));
+    let has = |words: &[String]| words.iter().any(|word| message.contains(word.as_str()));
+    Some(if is(&rule.duplicate) && has(&adapter.words.duplicate) {
+        Reply::Duplicate
+    } else if has(&adapter.words.absent) {
+        Reply::Absent
+    } else if is(&rule.taken)
+        && !has(&adapter.words.duplicate)
+        && !has(&adapter.words.not_taken)
+        && (!rule.taken_words || has(&adapter.words.taken))
+    {
+        Reply::Taken
+    } else {
+        Reply::Other(code)
     })
 }
 
-/// Whether `TraCuuHoSo` found the dossier; `None` when the answer is not one that can be relied on.
-pub fn found(body: &[u8]) -> Option<bool> {
+/// Parses the answer to a progress call of a bridge: plain text that says so, or an answer as to a dossier.
+pub fn parse_text(adapter: &Adapter, dialect: Dialect, body: &[u8]) -> Option<Reply> {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(Value::String(text)) => spoken(adapter, &text),
+        Ok(_) => parse(adapter, dialect, body),
+        Err(_) => spoken(adapter, std::str::from_utf8(body).ok()?),
+    }
+}
+
+/// What `TraCuuHoSo` found; `None` when the answer is not one that can be relied on.
+pub fn found(body: &[u8], code: &str) -> Option<Found> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     if code_of(answer.get("error_code")?) != Some(0) {
         return None;
     }
-    match answer.get("result") {
-        Some(Value::Array(found)) => Some(!found.is_empty()),
-        Some(Value::Null) | None => Some(false),
-        Some(_) => None,
+    let list = match answer.get("result") {
+        Some(Value::Array(list)) => list,
+        Some(Value::Null) | None => return Some(Found::Nothing),
+        Some(_) => return None,
+    };
+    if list.is_empty() {
+        return Some(Found::Nothing);
+    }
+    // A list that names codes and not ours is an answer to another question.
+    let text = |record: &Value, name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
+    let named: Vec<_> = list.iter().map(|record| text(record, "MaHoSo")).collect();
+    match list.iter().zip(&named).find(|(_, name)| name.as_deref().is_none_or(|name| name == code)) {
+        Some((record, _)) => Some(Found::There(match record.get("TrangThaiHoSo") {
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => text(record, "TrangThaiHoSo"),
+        })),
+        None => None,
     }
 }
 
@@ -48,6 +92,25 @@ pub fn session(body: &[u8]) -> Option<String> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     let session = answer.get("session")?.as_str()?;
     (code_of(answer.get("error_code")?) == Some(0) && !session.is_empty()).then(|| session.to_owned())
+}
+
+/// Whether a body is an answer of the contract at all.
+pub(super) fn is_answer(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|answer| answer.get("error_code").is_some())
+}
+
+fn spoken(adapter: &Adapter, text: &str) -> Option<Reply> {
+    let text = folded(text.trim());
+    // A page of a proxy may say anything.
+    if text.is_empty() || text.starts_with('<') {
+        return None;
+    }
+    let has = |words: &[String]| words.iter().any(|word| text.contains(word.as_str()));
+    Some(match () {
+        () if has(&adapter.words.absent) => Reply::Absent,
+        () if has(&adapter.words.taken) && !has(&adapter.words.not_taken) => Reply::Taken,
+        () => Reply::Other(None),
+    })
 }
 
 /// A number, or a text of few digits; anything else has no value, which is not zero.
@@ -64,76 +127,4 @@ fn code_of(code: &Value) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(body: &str) -> Option<Reply> {
-        parse(body.as_bytes())
-    }
-
-    #[test]
-    fn zero_comes_as_number_and_as_two_texts() {
-        for code in ["0", "\"0\"", "\"00\""] {
-            assert_eq!(of(&format!(r#"{{"error_code":{code}}}"#)), Some(Reply::Taken), "{code}");
-        }
-    }
-
-    #[test]
-    fn a_duplicate_is_known_by_its_words_even_under_code_zero_and_in_decomposed_letters() {
-        let decomposed: String = "Hồ sơ ĐÃ TỒN TẠI".nfd().collect();
-        for code in ["0", "\"0\"", "\"00\"", "3", "\"3\"", "-3", "\"-3\""] {
-            for message in ["Hồ sơ đã tồn tại trên hệ thống", decomposed.as_str()] {
-                let body = serde_json::json!({ "message": message }).to_string();
-                let body = body.replace('{', &format!("{{\"error_code\":{code},"));
-                assert_eq!(of(&body), Some(Reply::Duplicate), "{body}");
-            }
-        }
-        assert_eq!(of(r#"{"error_code":7,"message":"đã tồn tại"}"#), Some(Reply::Other(Some(7))));
-    }
-
-    #[test]
-    fn nothing_else_is_ever_success() {
-        for body in [
-            r#"{"error_code":1}"#,
-            r#"{"error_code":"01"}"#,
-            r#"{"error_code":3}"#,
-            r#"{"error_code":"-3","message":"lỗi"}"#,
-            r#"{"error_code":""}"#,
-            r#"{"error_code":"0x0"}"#,
-            r#"{"error_code":" 0"}"#,
-            r#"{"error_code":null}"#,
-            r#"{"error_code":false}"#,
-            r#"{"error_code":0.5}"#,
-            r#"{"error_code":[]}"#,
-            r#"{"error_code":0,"message":"Hồ sơ không tồn tại"}"#,
-        ] {
-            assert!(!matches!(of(body), Some(Reply::Taken | Reply::Duplicate)), "{body}");
-        }
-        for body in ["", "{}", "[]", "0", "\"00\"", "<html>0</html>", "thành công", r#"{"error":"0"}"#] {
-            assert_eq!(of(body), None, "{body}");
-        }
-    }
-
-    #[test]
-    fn a_dossier_is_found_only_in_a_list_that_holds_it() {
-        assert_eq!(found(br#"{"error_code":0,"result":[{}]}"#), Some(true));
-        assert_eq!(found(br#"{"error_code":"00","result":[]}"#), Some(false));
-        assert_eq!(found(br#"{"error_code":0}"#), Some(false));
-        assert_eq!(found(br#"{"error_code":0,"result":"x"}"#), None);
-        assert_eq!(found(br#"{"error_code":9,"result":[]}"#), None);
-        assert_eq!(found(b"<html>"), None);
-    }
-
-    #[test]
-    fn a_session_needs_code_zero_and_a_text() {
-        assert_eq!(session(br#"{"error_code":0,"session":"s"}"#).as_deref(), Some("s"));
-        for bad in [
-            r#"{"error_code":1,"session":"s"}"#,
-            r#"{"error_code":0,"session":""}"#,
-            r#"{"session":"s"}"#,
-            "x",
-        ] {
-            assert_eq!(session(bad.as_bytes()), None, "{bad}");
-        }
-    }
-}
+mod tests;

@@ -1,10 +1,14 @@
-//! The national wire: a typed dossier becomes the JSON that the portal's adapter takes, dialect A.
+//! The wire: a typed dossier becomes the JSON that the portal's adapter takes.
 //!
-//! Scalars are strings; a missing text or date is `""`; dates are `yyyyMMddHHmmss` in Vietnam's time without a mark
-//! of the zone. Lengths count UTF-16 code units after NFC, as the known client does.
+//! Scalars are strings but where the bridge's are typed; a missing text or date is `""`; dates are `yyyyMMddHHmmss` in
+//! Vietnam's time without a mark of the zone. Lengths count UTF-16 code units after NFC, as the known client does. What is
+//! missing, does not look like a code or has no word in the adapter's tables stops the sync by name: nothing is invented.
 
-use super::record::{PortalDossier, Progress, Reuse};
+use super::adapter::Adapter;
+use super::dialect::Dialect;
+use super::record::{Channel, OtherPaper, PortalDossier, Progress, Reuse, Supplement};
 use super::{FIELD_MISSING, FIELD_WRONG};
+use crate::digest::Blake3;
 use crate::fault::{Fault, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -12,16 +16,17 @@ use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Longest `TrichYeuHoSo`, UTF-16 code units.
-pub const SUMMARY: usize = 1_000;
-/// Longest `TenTepDinhKem`.
-pub const FILE_NAME: usize = 4_000;
-/// Longest `TenGiayTo`; the known client cuts already at 2000, so the longest that passes is one less.
-pub const PAPER_TITLE: usize = 1_999;
-/// Longest `NguoiXuLy`.
-pub const OFFICER: usize = 50;
-/// Most progress lines in one call.
-pub const CHUNK: usize = 10;
+/// Under what terms a dossier is written.
+pub struct Terms<'a> {
+    /// The adapter's tables.
+    pub adapter: &'a Adapter,
+    /// The envelope, which types some scalars.
+    pub dialect: Dialect,
+    /// Obligatory fields that this adapter is known to take empty.
+    pub waived: &'a BTreeSet<String>,
+    /// Makes the link to a document.
+    pub link: &'a dyn Fn(&Blake3) -> Outcome<String>,
+}
 
 /// A text that was longer than the portal takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,13 +50,14 @@ pub struct Mapped {
     pub cuts: Vec<Cut>,
 }
 
-/// Maps a dossier. Fields in `waived` may be missing although the contract marks them as obligatory.
+/// Maps a dossier.
 ///
 /// # Errors
-/// [`FIELD_MISSING`] with the names of all missing fields, [`FIELD_WRONG`] with those that cannot be sent.
-pub fn map(dossier: &PortalDossier, waived: &BTreeSet<String>) -> Outcome<Mapped> {
-    let mut pen = Pen { waived, missing: Vec::new(), wrong: Vec::new(), cuts: Vec::new() };
-    let mapped = pen.dossier(dossier);
+/// [`FIELD_MISSING`] with the names of all missing fields, [`FIELD_WRONG`] with those that cannot be sent; what making a
+/// link says.
+pub fn map(dossier: &PortalDossier, terms: &Terms<'_>) -> Outcome<Mapped> {
+    let mut pen = Pen { terms, missing: Vec::new(), wrong: Vec::new(), cuts: Vec::new() };
+    let mapped = pen.dossier(dossier)?;
     let mut progress = Vec::with_capacity(dossier.progress.len());
     for (at, event) in dossier.progress.iter().enumerate() {
         progress.push(pen.progress(&dossier.code, at, event));
@@ -70,9 +76,18 @@ pub fn map(dossier: &PortalDossier, waived: &BTreeSet<String>) -> Outcome<Mapped
 
 /// A moment as the portal writes it; `None` outside the years 1 to 9999.
 pub fn date(unix: i64) -> Option<String> {
+    written(unix, "%Y%m%d%H%M%S")
+}
+
+/// A moment as the bridge's own date fields have it: ISO 8601 with Vietnam's offset.
+pub fn native_date(unix: i64) -> Option<String> {
+    written(unix, "%Y-%m-%dT%H:%M:%S+07:00")
+}
+
+fn written(unix: i64, format: &str) -> Option<String> {
     let moment = jiff::Timestamp::from_second(unix).ok()?;
     let local = jiff::tz::Offset::constant(7).to_datetime(moment);
-    (1..=9_999).contains(&local.year()).then(|| local.strftime("%Y%m%d%H%M%S").to_string())
+    (1..=9_999).contains(&local.year()).then(|| local.strftime(format).to_string())
 }
 
 /// Cuts a text to so many UTF-16 code units after NFC, never within a character or before its marks.
@@ -100,106 +115,114 @@ pub fn clamp(text: &str, limit: usize) -> (String, usize) {
 
 /// Writes fields and remembers what is amiss.
 struct Pen<'a> {
-    waived: &'a BTreeSet<String>,
+    terms: &'a Terms<'a>,
     missing: Vec<String>,
     wrong: Vec<String>,
     cuts: Vec<Cut>,
 }
 
 impl Pen<'_> {
-    fn dossier(&mut self, d: &PortalDossier) -> Value {
+    fn dossier(&mut self, d: &PortalDossier) -> Outcome<Value> {
         let mut out = Map::new();
         let mut put = |name: &str, value: String| drop(out.insert(name.to_owned(), Value::String(value)));
-        put("MaHoSo", self.must("MaHoSo", &d.code));
-        put("MaTTHC", self.must("MaTTHC", &d.procedure.code));
+        put("MaHoSo", self.code("MaHoSo", "MaHoSo", &d.code));
+        put("MaTTHC", self.code("MaTTHC", "MaTTHC", &d.procedure.code));
         put("TenTTHC", self.must("TenTTHC", &d.procedure.name));
-        put("MaLinhVuc", self.must("MaLinhVuc", &d.field.code));
+        put("MaLinhVuc", self.code("MaLinhVuc", "MaLinhVuc", &d.field.code));
         put("TenLinhVuc", self.must("TenLinhVuc", &d.field.name));
-        put("KenhThucHien", d.channel.wire().into());
+        put("KenhThucHien", self.word("KenhThucHien", "KenhThucHien", d.channel.key()));
         put("SoGiayToChuHoSo", self.must("SoGiayToChuHoSo", or_empty(&d.owner_number)));
         put("ChuHoSo", plain(&d.owner_name));
-        put("LoaiDoiTuong", d.owner_kind.wire().into());
+        put("LoaiDoiTuong", self.word("LoaiDoiTuong", "LoaiDoiTuong", d.owner_kind.key()));
         put("MaDoiTuong", plain(&d.account));
         put("ThongTinKhac", plain(&d.other));
         put("Email", plain(&d.email));
         put("Fax", plain(&d.fax));
         put("SoDienThoai", self.must("SoDienThoai", or_empty(&d.phone)));
         let summary = self.must("TrichYeuHoSo", &d.summary);
-        put("TrichYeuHoSo", self.fit("TrichYeuHoSo".into(), &summary, SUMMARY));
+        put("TrichYeuHoSo", self.fit("TrichYeuHoSo".into(), "TrichYeuHoSo", &summary));
         put("NgayTiepNhan", self.must_date("NgayTiepNhan", d.received));
         put("NgayHenTra", self.must_date("NgayHenTra", d.due));
-        put("TrangThaiHoSo", d.status.wire().into());
+        put("TrangThaiHoSo", self.word("TrangThaiHoSo", "TrangThaiHoSo", d.status.key()));
         put("NgayTra", self.may_date("NgayTra", d.returned));
         put("ThongTinTra", plain(&d.returned_how));
-        put("HinhThuc", d.handover.wire().into());
+        put("HinhThuc", self.word("HinhThuc", "HinhThuc", d.handover.key()));
         put("NgayKetThucXuLy", self.may_date("NgayKetThucXuLy", d.finished));
         put("DonViXuLy", self.must("DonViXuLy", &d.unit));
         put("GhiChu", plain(&d.note));
-        put("NoiNopHoSo", d.filed_at.wire().into());
-        let digitised = d.papers.iter().any(|paper| paper.digitised && !paper.deleted);
+        put("NoiNopHoSo", self.word("NoiNopHoSo", "NoiNopHoSo", d.filed_at.key()));
+        let digitised = d.papers.iter().any(|paper| paper.digitisation.is_some() && !paper.deleted);
         put("HoSoCoThanhPhanSoHoa", flag(digitised));
-        put("TaiKhoanDuocXacThucVoiVNeID", flag(d.account_verified_by_vneid));
-        put("DuocThanhToanTrucTuyen", d.payment.wire().into());
+        put("TaiKhoanDuocXacThucVoiVNeID", flag(d.account_proof.is_some()));
+        put(
+            "DuocThanhToanTrucTuyen",
+            self.word("DuocThanhToanTrucTuyen", "DuocThanhToanTrucTuyen", d.payment.key()),
+        );
         put("NgayTuChoi", self.may_date("NgayTuChoi", d.refused));
         put("NgayNopHoSo", self.must_date("NgayNopHoSo", d.filed));
         put("UrlDetail", plain(&d.url));
-        out.insert("TaiLieuNop".into(), self.papers(d));
-        out.insert("DanhSachGiayToKetQua".into(), self.results(d));
+        // The bridge says null where the owner did not come through a portal account.
+        if self.terms.dialect == Dialect::Bridge && d.channel != Channel::Online {
+            out.insert("MaDoiTuong".into(), Value::Null);
+        }
+        out.insert("TaiLieuNop".into(), self.papers(d)?);
+        out.insert("DanhSachGiayToKetQua".into(), self.results(d)?);
         let fees = d.fees.iter().map(|fee| {
             json!({ "TenPhiLePhi": nfc(&fee.name), "MaPhiLePhi": nfc(&fee.code), "HinhThucThu": nfc(&fee.collection),
                     "Gia": fee.price.to_string(), "LoaiPhiLePhi": nfc(&fee.kind) })
         });
         out.insert("DanhSachLePhi".into(), fees.collect());
         out.insert("DinhDanhCHS".into(), self.identities(d));
-        out.insert("DSKetNoiCSDL".into(), json!([]));
-        out.insert("DanhSachTepDinhKemKhac".into(), json!([]));
-        out.insert("DanhSachHoSoBoSung".into(), json!([]));
-        Value::Object(out)
+        let databases = d.databases.iter().map(|code| json!({ "MaCSDL": nfc(code) }));
+        out.insert("DSKetNoiCSDL".into(), databases.collect());
+        out.insert("DanhSachTepDinhKemKhac".into(), self.others("DanhSachTepDinhKemKhac", &d.others));
+        let supplements =
+            d.supplements.iter().enumerate().map(|(at, s)| self.supplement(at + 1, s)).collect();
+        out.insert("DanhSachHoSoBoSung".into(), Value::Array(supplements));
+        Ok(Value::Object(out))
     }
 
-    fn papers(&mut self, d: &PortalDossier) -> Value {
+    fn papers(&mut self, d: &PortalDossier) -> Outcome<Value> {
         let mut list = Vec::with_capacity(d.papers.len());
         for (at, paper) in d.papers.iter().enumerate() {
-            let at = at + 1;
+            let place = |name: &str| format!("TaiLieuNop {} {name}", at + 1);
             let (reuse, replaced) = match &paper.reuse {
-                Reuse::No => ("0", String::new()),
-                Reuse::Reused => ("1", String::new()),
+                Reuse::No => ("no", String::new()),
+                Reuse::Reused => ("reused", String::new()),
                 Reuse::ReplacedByResult(code) => {
-                    ("2", self.must(&format!("TaiLieuNop {at} MaKetQuaThayThe"), code))
+                    ("replaced-by-result", self.code(&place("MaKetQuaThayThe"), "MaGiayToKetQua", code))
                 }
             };
-            let name = self.must(&format!("TaiLieuNop {at} TenTepDinhKem"), &paper.file_name);
+            let name = self.must(&place("TenTepDinhKem"), &paper.file_name);
             list.push(json!({
-                "TepDinhKemId": self.must(&format!("TaiLieuNop {at} TepDinhKemId"), &paper.id),
-                "TenTepDinhKem": self.fit(format!("TaiLieuNop {at} TenTepDinhKem"), &name, FILE_NAME),
+                "TepDinhKemId": self.must(&place("TepDinhKemId"), &paper.id),
+                "TenTepDinhKem": self.fit(place("TenTepDinhKem"), "TenTepDinhKem", &name),
                 "IsDeleted": if paper.deleted { "True" } else { "False" },
                 "MaThanhPhanHoSo": plain(&paper.component),
-                "DuongDanTaiTepTin": self.must(&format!("TaiLieuNop {at} DuongDanTaiTepTin"), &paper.link),
-                "DuocSoHoa": flag(paper.digitised),
-                "DuocTaiSuDung": reuse,
+                "DuongDanTaiTepTin": (self.terms.link)(&paper.document)?,
+                "DuocSoHoa": flag(paper.digitisation.is_some()),
+                "DuocTaiSuDung": self.word(&place("DuocTaiSuDung"), "DuocTaiSuDung", reuse),
                 "DuocLayTuKhoDMQG": flag(paper.from_national_store),
                 "MaKetQuaThayThe": replaced,
             }));
         }
-        Value::Array(list)
+        Ok(Value::Array(list))
     }
 
-    fn results(&mut self, d: &PortalDossier) -> Value {
+    fn results(&mut self, d: &PortalDossier) -> Outcome<Value> {
         let mut list = Vec::with_capacity(d.results.len());
         for (at, paper) in d.results.iter().enumerate() {
-            let at = at + 1;
-            let title = self.must(&format!("DanhSachGiayToKetQua {at} TenGiayTo"), &paper.title);
-            let link = self.must(&format!("DanhSachGiayToKetQua {at} DuongDanTepTinKetQua"), &paper.link);
-            let code = self.must(&format!("DanhSachGiayToKetQua {at} MaGiayToKetQua"), &paper.result_code);
+            let place = |name: &str| format!("DanhSachGiayToKetQua {} {name}", at + 1);
+            let title = self.must(&place("TenGiayTo"), &paper.title);
             list.push(json!({
-                "TenGiayTo": self.fit(format!("DanhSachGiayToKetQua {at} TenGiayTo"), &title, PAPER_TITLE),
+                "TenGiayTo": self.fit(place("TenGiayTo"), "TenGiayTo", &title),
                 "MaThanhPhanHoSo": plain(&paper.component),
-                "GiayToId": self.must(&format!("DanhSachGiayToKetQua {at} GiayToId"), &paper.id),
-                "DuongDanTepTinKetQua": link,
-                "MaGiayToKetQua": code,
+                "GiayToId": self.must(&place("GiayToId"), &paper.id),
+                "DuongDanTepTinKetQua": (self.terms.link)(&paper.document)?,
+                "MaGiayToKetQua": self.code(&place("MaGiayToKetQua"), "MaGiayToKetQua", &paper.result_code),
             }));
         }
-        Value::Array(list)
+        Ok(Value::Array(list))
     }
 
     fn identities(&mut self, d: &PortalDossier) -> Value {
@@ -210,12 +233,47 @@ impl Pen<'_> {
                 IdentityKind::Personal12 => 12,
                 IdentityKind::Old9 => 9,
             };
+            let place = |name: &str| format!("DinhDanhCHS {} {name}", at + 1);
             if identity.number.len() != length || !identity.number.bytes().all(|b| b.is_ascii_digit()) {
-                self.wrong.push(format!("DinhDanhCHS {} SoDinhDanh", at + 1));
+                self.wrong.push(place("SoDinhDanh"));
             }
-            list.push(json!({ "LoaiDinhDanh": identity.kind.wire(), "SoDinhDanh": identity.number }));
+            let kind = self.word(&place("LoaiDinhDanh"), "LoaiDinhDanh", identity.kind.key());
+            list.push(json!({ "LoaiDinhDanh": kind, "SoDinhDanh": identity.number }));
         }
         Value::Array(list)
+    }
+
+    fn others(&mut self, list: &str, papers: &[OtherPaper]) -> Value {
+        let mut out = Vec::with_capacity(papers.len());
+        for (at, paper) in papers.iter().enumerate() {
+            let place = format!("{list} {} TenGiayTo", at + 1);
+            let title = self.must(&place, &paper.title);
+            out.push(json!({
+                "TenGiayTo": self.fit(place, "TenGiayTo", &title),
+                "SoLuong": self.number(u64::from(paper.count)),
+                "LoaiGiayTo": self.number(u64::from(paper.kind)),
+            }));
+        }
+        Value::Array(out)
+    }
+
+    fn supplement(&mut self, at: usize, s: &Supplement) -> Value {
+        let place = |name: &str| format!("DanhSachHoSoBoSung {at} {name}");
+        let papers = self.others(&place("DanhSachGiayToBoSung"), &s.papers);
+        json!({
+            "HoSoBoSungId": self.number(s.id),
+            "NguoiYeuCauBoSung": self.must(&place("NguoiYeuCauBoSung"), &s.asked_by),
+            "NoiDungBoSung": self.must(&place("NoiDungBoSung"), &s.what),
+            "NgayBoSung": self.own_date(&place("NgayBoSung"), s.asked_at),
+            "NguoiTiepNhanBoSung": plain(&s.taken_by),
+            "ThongTinTiepNhan": plain(&s.taken_note),
+            "NgayTiepNhanBoSung": self.may_date(&place("NgayTiepNhanBoSung"), s.taken_at),
+            "TrangThaiBoSung": if self.typed() { json!(s.given) } else { flag(s.given).into() },
+            "DanhSachGiayToBoSung": papers,
+            "DanhSachLePhiBoSung": [],
+            "NgayHenTraTruoc": self.own_date(&place("NgayHenTraTruoc"), s.due_before),
+            "NgayHenTraMoi": self.own_date(&place("NgayHenTraMoi"), s.due_now),
+        })
     }
 
     fn progress(&mut self, code: &str, at: usize, p: &Progress) -> Value {
@@ -223,34 +281,77 @@ impl Pen<'_> {
         let officer = self.must(&place("NguoiXuLy"), &p.officer);
         json!({
             "MaHoSo": nfc(code),
-            "NguoiXuLy": self.fit(place("NguoiXuLy"), &officer, OFFICER),
+            "NguoiXuLy": self.fit(place("NguoiXuLy"), "NguoiXuLy", &officer),
             "ChucDanh": plain(&p.title),
             "ThoiDiemXuLy": self.must_date(&place("ThoiDiemXuLy"), Some(p.at)),
             "PhongBanXuLy": plain(&p.department),
             "NoiDungXuLy": self.must(&place("NoiDungXuLy"), &p.what),
-            "TrangThai": p.status.wire(),
+            "TrangThai": self.word(&place("TrangThai"), "TrangThaiHoSo", p.status.key()),
             "NgayBatDau": self.may_date(&place("NgayBatDau"), p.started),
             "NgayKetThucTheoQuyDinh": self.may_date(&place("NgayKetThucTheoQuyDinh"), p.due),
         })
     }
 
+    /// The bridge types a few scalars; everything else is a string everywhere.
+    fn typed(&self) -> bool {
+        self.terms.dialect == Dialect::Bridge
+    }
+
+    fn number(&self, number: u64) -> Value {
+        if self.typed() { json!(number) } else { Value::String(number.to_string()) }
+    }
+
+    /// One of the three dates that the bridge has as dates of its own.
+    fn own_date(&mut self, name: &str, unix: Option<i64>) -> Value {
+        if !self.typed() {
+            return self.may_date(name, unix).into();
+        }
+        let Some(unix) = unix else { return Value::Null };
+        native_date(unix).map_or_else(
+            || {
+                self.wrong.push(name.to_owned());
+                Value::Null
+            },
+            Value::String,
+        )
+    }
+
     fn must(&mut self, name: &str, text: &str) -> String {
-        if text.trim().is_empty() && !self.waived.contains(name) {
+        if text.trim().is_empty() && !self.terms.waived.contains(name) {
             self.missing.push(name.to_owned());
         }
         nfc(text)
     }
 
-    fn fit(&mut self, field: String, text: &str, limit: usize) -> String {
-        let (kept, was) = clamp(text, limit);
-        if was > limit {
-            self.cuts.push(Cut { field, was, kept: kept.encode_utf16().count() });
+    /// A code: it must be there and look like one.
+    fn code(&mut self, name: &str, field: &str, text: &str) -> String {
+        let code = self.must(name, text);
+        if !code.trim().is_empty() && !self.terms.adapter.fits(field, &code) {
+            self.wrong.push(name.to_owned());
+        }
+        code
+    }
+
+    /// The adapter's word for a value.
+    fn word(&mut self, name: &str, field: &str, key: &str) -> String {
+        let word = self.terms.adapter.value(field, key).map(str::to_owned);
+        word.unwrap_or_else(|| {
+            self.wrong.push(format!("{name}: no word for {key}"));
+            String::new()
+        })
+    }
+
+    fn fit(&mut self, place: String, field: &str, text: &str) -> String {
+        let (kept, was) = clamp(text, self.terms.adapter.limit(field).unwrap_or(usize::MAX));
+        let length = kept.encode_utf16().count();
+        if length < was {
+            self.cuts.push(Cut { field: place, was, kept: length });
         }
         kept
     }
 
     fn must_date(&mut self, name: &str, unix: Option<i64>) -> String {
-        if unix.is_none() && !self.waived.contains(name) {
+        if unix.is_none() && !self.terms.waived.contains(name) {
             self.missing.push(name.to_owned());
         }
         self.may_date(name, unix)
@@ -282,99 +383,4 @@ fn flag(yes: bool) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::deliver::portal::sample;
-
-    fn mapped(d: &PortalDossier) -> Mapped {
-        map(d, &BTreeSet::new()).unwrap()
-    }
-
-    #[test]
-    fn dates_are_fourteen_digits_of_vietnams_time() {
-        assert_eq!(date(1_757_811_909).as_deref(), Some("20250914080509"));
-        assert_eq!(date(0).as_deref(), Some("19700101070000"));
-        assert_eq!(date(i64::MAX), None);
-        let m = mapped(&sample());
-        assert_eq!(
-            (m.dossier["NgayTra"].as_str(), m.dossier["NgayTiepNhan"].as_str()),
-            (Some(""), Some("20250914080509"))
-        );
-    }
-
-    #[test]
-    fn every_scalar_is_a_string() {
-        let m = mapped(&sample());
-        let scalars =
-            |value: &Value| value.as_object().unwrap().values().all(|v| v.is_string() || v.is_array());
-        assert!(scalars(&m.dossier));
-        assert!(m.progress.iter().all(scalars));
-        assert!(m.dossier["TaiLieuNop"].as_array().unwrap().iter().all(scalars));
-    }
-
-    #[test]
-    fn a_text_at_its_limit_is_kept_and_one_beyond_is_cut_and_recorded() {
-        for (length, cut) in [(1_000, false), (1_001, true)] {
-            let m = mapped(&PortalDossier { summary: "x".repeat(length), ..sample() });
-            assert_eq!(m.dossier["TrichYeuHoSo"].as_str().unwrap().len(), 1_000);
-            assert_eq!(!m.cuts.is_empty(), cut);
-        }
-        for (length, cut) in [(50, false), (51, true)] {
-            let mut d = sample();
-            d.progress[0].officer = "ệ".repeat(length);
-            let m = mapped(&d);
-            assert_eq!(m.progress[0]["NguoiXuLy"].as_str().unwrap().chars().count(), 50);
-            assert_eq!(!m.cuts.is_empty(), cut);
-        }
-        for (length, cut) in [(1_999, false), (2_000, true)] {
-            let mut d = sample();
-            d.results[0].title = "x".repeat(length);
-            assert_eq!(!mapped(&d).cuts.is_empty(), cut);
-        }
-        for (length, cut) in [(4_000, false), (4_001, true)] {
-            let mut d = sample();
-            d.papers[0].file_name = "x".repeat(length);
-            let expected = Cut { field: "TaiLieuNop 1 TenTepDinhKem".into(), was: 4_001, kept: 4_000 };
-            assert_eq!(mapped(&d).cuts, if cut { vec![expected] } else { Vec::new() });
-        }
-    }
-
-    #[test]
-    fn lengths_are_utf16_after_nfc_and_characters_stay_whole() {
-        assert_eq!(clamp("e\u{302}\u{323}e\u{302}\u{323}", 2), ("ệệ".into(), 2));
-        assert_eq!(clamp("a\u{1F600}b", 2), ("a".into(), 4));
-        assert_eq!(clamp("ab\u{325}\u{30D}c", 2), ("a".into(), 5), "marks go with their letter");
-        assert_eq!(clamp("", 0), (String::new(), 0));
-    }
-
-    #[test]
-    fn all_missing_fields_are_named_at_once_and_nothing_is_invented() {
-        let d = PortalDossier { phone: None, summary: " ".into(), due: None, owner_number: None, ..sample() };
-        let fault = map(&d, &BTreeSet::new()).unwrap_err();
-        assert_eq!(fault.code, &FIELD_MISSING);
-        assert_eq!(fault.detail.as_deref(), Some("SoGiayToChuHoSo, SoDienThoai, TrichYeuHoSo, NgayHenTra"));
-        let d = PortalDossier { phone: None, ..sample() };
-        let m = map(&d, &BTreeSet::from(["SoDienThoai".to_owned()])).unwrap();
-        assert_eq!(m.dossier["SoDienThoai"], "");
-    }
-
-    #[test]
-    fn flags_say_what_is_true() {
-        let mut d = sample();
-        d.papers[0].digitised = false;
-        assert_eq!(mapped(&d).dossier["HoSoCoThanhPhanSoHoa"], "0");
-        d.papers[0].digitised = true;
-        assert_eq!(mapped(&d).dossier["HoSoCoThanhPhanSoHoa"], "1");
-        d.papers[0].reuse = Reuse::ReplacedByResult(String::new());
-        assert_eq!(map(&d, &BTreeSet::new()).unwrap_err().detail.unwrap(), "TaiLieuNop 1 MaKetQuaThayThe");
-    }
-
-    #[test]
-    fn a_wrong_number_and_progress_out_of_order_are_refused_without_showing_them() {
-        let mut d = sample();
-        d.identities[0].number = "00109900000".into();
-        d.progress[0].at = i64::from(u32::MAX);
-        let fault = map(&d, &BTreeSet::new()).unwrap_err();
-        assert_eq!(fault.detail.as_deref(), Some("DinhDanhCHS 1 SoDinhDanh, ThoiDiemXuLy: not in order"));
-    }
-}
+mod tests;

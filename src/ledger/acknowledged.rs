@@ -1,0 +1,104 @@
+//! What recipients acknowledged, read beside whoever works: a connection of its own that cannot write.
+
+use super::UNAVAILABLE;
+use crate::digest::{Blake3, Sha256};
+use crate::fault::{Fault, Outcome};
+use rusqlite::{Connection, OpenFlags, Row, params};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The outbox, to be read only.
+pub struct Outbox(Connection);
+
+/// The last thing about one subject that a recipient acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// What it is about.
+    pub subject: String,
+    /// Its idempotency key.
+    pub id: Sha256,
+    /// When it was posted (ms).
+    pub posted_at: i64,
+    /// When its receipt was checked (ms).
+    pub at: i64,
+    /// Where the receipt lies.
+    pub receipt: Option<Blake3>,
+}
+
+impl Outbox {
+    /// Opens the ledger's file.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub fn open(path: &Path) -> Outcome<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).map_err(failed)?;
+        db.execute_batch("PRAGMA busy_timeout=30000; PRAGMA trusted_schema=OFF;").map_err(failed)?;
+        Ok(Outbox(db))
+    }
+
+    /// The last acknowledged parcel of every subject of a recipient, by subject.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub fn acknowledged(&self, recipient: &str) -> Outcome<Vec<Acknowledged>> {
+        let sql = "SELECT subject, id, posted_at, due, receipt FROM parcel WHERE recipient=?1 AND state='receipted'";
+        let mut last: BTreeMap<String, Acknowledged> = BTreeMap::new();
+        let mut statement = self.0.prepare(sql).map_err(failed)?;
+        for row in statement.query_map([recipient], acknowledged).map_err(failed)? {
+            let row = row.map_err(failed)?;
+            match last.get(&row.subject) {
+                Some(known) if (known.posted_at, known.id) >= (row.posted_at, row.id) => {}
+                _ => drop(last.insert(row.subject.clone(), row)),
+            }
+        }
+        Ok(last.into_values().collect())
+    }
+
+    /// The subjects of a recipient about which something is still on its way.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub fn on_their_way(&self, recipient: &str) -> Outcome<BTreeSet<String>> {
+        let sql = "SELECT DISTINCT subject FROM parcel WHERE recipient=?1 AND state IN ('pending', 'leased')";
+        let mut statement = self.0.prepare(sql).map_err(failed)?;
+        let subjects = statement.query_map([recipient], |r| r.get(0)).map_err(failed)?;
+        subjects.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
+    /// The body of a parcel; nothing for one that is not there.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub fn body(&self, id: &Sha256) -> Outcome<Option<Vec<u8>>> {
+        let mut statement = self.0.prepare_cached("SELECT body FROM parcel WHERE id=?1").map_err(failed)?;
+        let mut rows = statement.query(params![&id.0[..]]).map_err(failed)?;
+        rows.next().map_err(failed)?.map(|r| r.get(0).map_err(failed)).transpose()
+    }
+
+    /// The bodies of everything about a subject that was acknowledged, oldest first.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub fn history(&self, recipient: &str, subject: &str) -> Outcome<Vec<Vec<u8>>> {
+        let sql = "SELECT body FROM parcel WHERE recipient=?1 AND subject=?2 AND state='receipted' ORDER BY posted_at, id";
+        let mut statement = self.0.prepare_cached(sql).map_err(failed)?;
+        let bodies = statement.query_map(params![recipient, subject], |r| r.get(0)).map_err(failed)?;
+        bodies.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+}
+
+fn acknowledged(r: &Row<'_>) -> rusqlite::Result<Acknowledged> {
+    let digest = |bytes: Vec<u8>| bytes.try_into().ok();
+    Ok(Acknowledged {
+        subject: r.get(0)?,
+        id: Sha256(digest(r.get(1)?).ok_or(rusqlite::Error::InvalidQuery)?),
+        posted_at: r.get(2)?,
+        at: r.get(3)?,
+        receipt: r.get::<_, Option<Vec<u8>>>(4)?.and_then(digest).map(Blake3),
+    })
+}
+
+fn failed(error: rusqlite::Error) -> Fault {
+    Fault::new(&UNAVAILABLE).detail(error)
+}
