@@ -1,10 +1,10 @@
 //! The ledger in one SQLite file: WAL, `synchronous=FULL`, one writer thread that commits whatever has gathered
 //! while the disk was busy as one transaction.
 
-mod extract;
 mod outbox;
 mod readings;
 mod runs;
+mod told;
 mod views;
 mod writer;
 
