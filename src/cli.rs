@@ -79,10 +79,10 @@ enum Command {
     Assemble(assemble::Args),
     /// Sign PDFs (PAdES B-B to B-LTA) with a key in a file, on a token or at a signing service.
     Sign(Box<sign::Args>),
-    /// Verify signed PDFs, receipts and whole station folders, offline.
-    Verify(verify::Args),
     /// Put all that proves what became of a dossier into one file, for a court or for the recipient.
     Evidence(evidence::Args),
+    /// Verify signed PDFs, receipts and whole station folders, offline.
+    Verify(verify::Args),
     /// The transparency log: append, prove, check.
     #[command(subcommand)]
     Log(log::Command),
@@ -137,8 +137,8 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
         Command::Sign(args) => sign::run(*args).await,
-        Command::Verify(args) => verify::run(args, station).await,
         Command::Evidence(args) => evidence::run(args, station).await,
+        Command::Verify(args) => verify::run(args, station).await,
         Command::Log(command) => log::run(&command),
         Command::Serve(args) => serve::run(args, station).await,
         Command::Inbox(command) => inbox::run(command, station).await,

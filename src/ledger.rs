@@ -338,6 +338,40 @@ pub enum ParcelSettlement {
     Dead(Report),
 }
 
+/// An entry of the journal, as it is shown to whoever checks the chain elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalEntry {
+    /// The run.
+    pub run: RunId,
+    /// Its place in the run's chain, from 0.
+    pub entry: u32,
+    /// What happened.
+    pub kind: String,
+    /// The step it was at.
+    pub step: u32,
+    /// The record before; the parcel of `receipted` and `dead`.
+    pub input: Blake3,
+    /// The record after; the receipt of `receipted`.
+    pub output: Blake3,
+    /// When (ms).
+    pub at: i64,
+    /// Which process.
+    pub worker: String,
+    /// Digest of the entry before.
+    pub prev: Blake3,
+    /// Digest of this one.
+    pub digest: Blake3,
+}
+
+/// A run and its chain in the journal, read in one moment.
+#[derive(Debug, Clone)]
+pub struct RunExtract {
+    /// The run.
+    pub view: RunView,
+    /// Its chain, from the first entry on.
+    pub journal: Vec<JournalEntry>,
+}
+
 /// A run as people see it.
 #[derive(Debug, Clone)]
 pub struct RunView {
@@ -405,40 +439,6 @@ pub struct Queue {
     pub held: u64,
     /// When the next of those that wait for a time is due (ms).
     pub next_due: Option<i64>,
-}
-
-/// An entry of the journal, as it is shown to whoever checks the chain elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JournalEntry {
-    /// The run.
-    pub run: RunId,
-    /// Its place in the run's chain, from 0.
-    pub entry: u32,
-    /// What happened.
-    pub kind: String,
-    /// The step it was at.
-    pub step: u32,
-    /// The record before; the parcel of `receipted` and `dead`.
-    pub input: Blake3,
-    /// The record after; the receipt of `receipted`.
-    pub output: Blake3,
-    /// When (ms).
-    pub at: i64,
-    /// Which process.
-    pub worker: String,
-    /// Digest of the entry before.
-    pub prev: Blake3,
-    /// Digest of this one.
-    pub digest: Blake3,
-}
-
-/// A run and its chain in the journal, read in one moment.
-#[derive(Debug, Clone)]
-pub struct RunExtract {
-    /// The run.
-    pub view: RunView,
-    /// Its chain, from the first entry on.
-    pub journal: Vec<JournalEntry>,
 }
 
 /// How much waits and how much is finished.

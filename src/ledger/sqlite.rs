@@ -8,6 +8,7 @@ mod listener;
 mod outbox;
 mod readings;
 mod runs;
+mod told;
 mod views;
 mod writer;
 

@@ -97,18 +97,23 @@ fn world() -> &'static World {
             ("other.zip", OTHER, &[]),
             ("recipient.zip", DOSSIER, &["--recipient-only"]),
         ] {
-            let out =
-                ground.hoso(&["evidence", dossier, "-o"]).arg(dir.join(name)).args(more).output().unwrap();
+            let out = ground
+                .hoso(&["evidence", dossier])
+                .arg("-o")
+                .arg(dir.join(name))
+                .args(more)
+                .output()
+                .unwrap();
             assert!(out.status.success(), "{}", text(&out));
             said.push_str(&text(&out));
         }
         let config = ground.station().join("hoso.toml");
         let plain = fs::read_to_string(&config).unwrap();
         fs::write(&config, format!("{plain}\n[evidence]\ncode = \"hashed\"\n")).unwrap();
-        let out = ground.hoso(&["evidence", DOSSIER, "-o"]).arg(dir.join("hashed.zip")).output().unwrap();
+        let out = ground.hoso(&["evidence", DOSSIER]).arg("-o").arg(dir.join("hashed.zip")).output().unwrap();
         assert!(out.status.success(), "{}", text(&out));
         let missing =
-            ground.hoso(&["evidence", "H40.17.5-261121-9999", "-o"]).arg(dir.join("none.zip")).output();
+            ground.hoso(&["evidence", "H40.17.5-261121-9999"]).arg("-o").arg(dir.join("none.zip")).output();
         let missing = missing.unwrap();
         assert_eq!(missing.status.code(), Some(3));
         assert!(text(&missing).contains("EVID-020") && !dir.join("none.zip").exists(), "{}", text(&missing));
@@ -488,7 +493,7 @@ fn a_dossier_that_is_under_way_or_parked_says_what_is_missing() {
     };
     let bundle = |ground: &Playground, name: &str| {
         let path = ground.input().with_file_name(name);
-        let out = ground.hoso(&["evidence", DOSSIER, "--json", "-o"]).arg(&path).output().unwrap();
+        let out = ground.hoso(&["evidence", DOSSIER, "--json"]).arg("-o").arg(&path).output().unwrap();
         assert!(out.status.success(), "{}", text(&out));
         let anchors = ground.station().join("anchors");
         (printed(&out).1, judge(&fs::read(path).unwrap(), &anchors))
