@@ -1,5 +1,5 @@
 //! Wallets a second: whole flows (token, nonce, proof, credential) over HTTP on loopback, every answer on disk before it is sent.
-//! The wallets run in the same process and share its cores. `cargo bench --bench issuer [FLOWS] [AT_ONCE]`
+//! The wallets run in a process of their own on the same cores. `cargo bench --bench issuer [FLOWS] [AT_ONCE]`
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench ends at its first surprise")]
 
@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 
 #[tokio::main]
 async fn main() {
+    if let Ok(url) = std::env::var("WALLETS") {
+        return wallets(url).await;
+    }
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
     let (flows, at_once) = (numbers.next().unwrap_or(2_000), numbers.next().unwrap_or(64));
     let folder = tempfile::tempdir().unwrap();
@@ -66,36 +69,29 @@ async fn main() {
             links.push(made.await.unwrap());
         }
         row("offers", flows, began.elapsed());
-        Arc::new(links)
+        links
     };
 
-    let next = Arc::new(AtomicUsize::new(0));
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let began = Instant::now();
-    let wallets: Vec<_> = (0..at_once)
-        .map(|_| {
-            let (links, next, client, url) =
-                (Arc::clone(&links), Arc::clone(&next), client.clone(), at.issuer());
-            tokio::spawn(async move {
-                let key = SigningKey::mint().unwrap();
-                let mut times = Vec::new();
-                while let Some(link) = links.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let began = Instant::now();
-                    flow(&client, &url, link, &key, now).await;
-                    times.push(began.elapsed());
-                }
-                times
-            })
-        })
-        .collect();
-    let mut times = Vec::new();
-    for wallet in wallets {
-        times.extend(wallet.await.unwrap());
-    }
-    row("flows", times.len(), began.elapsed());
-    times.sort();
-    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)];
-    println!("{:<28} p50 {:?}  p99 {:?}  ({at_once} wallets at once)", "one flow", at(50), at(99));
+    let list = folder.path().join("links");
+    std::fs::write(&list, links.join("\n")).unwrap();
+    let (before, commits, began) = (cpu("self"), store.commits(), Instant::now());
+    // The wallets are a process of their own, so that the issuer's share of the cores is known.
+    let mut wallets = tokio::process::Command::new(std::env::current_exe().unwrap());
+    wallets.env("WALLETS", at.issuer()).env("LINKS", &list).env("AT_ONCE", at_once.to_string());
+    let told = wallets.output().await.unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let took = began.elapsed();
+    row("flows", flows, took);
+    println!("{:<28} {}", "one flow", String::from_utf8_lossy(&told.stdout).trim());
+    let of_issuer = (cpu("self") - before) / flows as f64;
+    println!("{:<28} {:.2} ms of the issuer's process", "CPU a flow", of_issuer * 1e3);
+    let commits = store.commits() - commits;
+    println!(
+        "{:<28} {:.2} a flow ({commits} in all, each one fsync)",
+        "commits",
+        commits as f64 / flows as f64
+    );
+    floor(&key);
     serving.abort();
 
     for percent in [0u32, 1, 5] {
@@ -112,6 +108,68 @@ async fn main() {
             began.elapsed()
         );
     }
+}
+
+/// The other process: as many wallets as there are to be at once, until no offer is left.
+async fn wallets(url: String) {
+    let links = std::fs::read_to_string(std::env::var("LINKS").unwrap()).unwrap();
+    let links: Arc<Vec<String>> = Arc::new(links.lines().map(str::to_owned).collect());
+    let at_once: usize = std::env::var("AT_ONCE").unwrap().parse().unwrap();
+    let now = jiff::Timestamp::now().as_second();
+    let next = Arc::new(AtomicUsize::new(0));
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let wallets: Vec<_> = (0..at_once)
+        .map(|_| {
+            let (links, next, client, url) =
+                (Arc::clone(&links), Arc::clone(&next), client.clone(), url.clone());
+            tokio::spawn(async move {
+                let key = SigningKey::mint().unwrap();
+                let mut times = Vec::new();
+                while let Some(link) = links.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let began = Instant::now();
+                    flow(&client, &url, link, &key, now).await;
+                    times.push(began.elapsed());
+                }
+                times
+            })
+        })
+        .collect();
+    let mut times = Vec::new();
+    for wallet in wallets {
+        times.extend(wallet.await.unwrap());
+    }
+    times.sort();
+    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)];
+    let own = cpu("self") / times.len() as f64 * 1e3;
+    println!("p50 {:?}  p99 {:?}  ({at_once} wallets at once, {own:.2} ms of theirs)", at(50), at(99));
+}
+
+/// What no issuer can do without: one signature and one verification a flow.
+fn floor(key: &SigningKey) {
+    let jwk = Jwk::of_signer(key).unwrap();
+    let object = |value: Value| value.as_object().unwrap().clone();
+    let sign = || jose::sign(object(json!({ "typ": "x" })), &object(json!({ "a": 1 })), key).unwrap();
+    let (began, count) = (Instant::now(), 2_000);
+    let signed: Vec<String> = (0..count).map(|_| sign()).collect();
+    let signing = began.elapsed();
+    let began = Instant::now();
+    for one in &signed {
+        jose::Jws::read(one).unwrap().verify("x", &jwk).unwrap();
+    }
+    let [sign, verify] = [signing, began.elapsed()].map(|took| took.as_secs_f64() / f64::from(count) * 1e3);
+    println!(
+        "{:<28} {:.2} ms a flow: one ES256 signature {sign:.3}, one verification {verify:.3}",
+        "floor",
+        sign + verify
+    );
+}
+
+/// Seconds of CPU that a process used, from Linux's own book.
+fn cpu(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
+    (ticks(11) + ticks(12)) / 100.0
 }
 
 async fn flow(client: &reqwest::Client, url: &str, link: &str, key: &SigningKey, now: i64) {

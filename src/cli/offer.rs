@@ -155,8 +155,10 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     for told in &all {
         told.print(args.json);
     }
-    // A counter without a server lets go of what has had its time, too.
-    store.let_go(now).await?;
+    // A counter without a server lets go of what has had its time, too. The offer stands whatever comes of that.
+    if let Err(fault) = store.let_go(now).await {
+        tracing::warn!(code = fault.code.id, "what has had its time could not be let go of");
+    }
     Ok(0)
 }
 
@@ -214,8 +216,14 @@ impl Told {
 async fn list(store: &Store, json: bool) -> Outcome<u8> {
     let now = Clock::System.now_ms().div_euclid(1000);
     store.let_go(now).await?;
-    let mut table =
-        Table::new(&["chứng nhận / credential", "tình trạng / state", "lập lúc / made", "SHA-256"]);
+    let heads = [
+        "chứng nhận / credential",
+        "tình trạng / state",
+        "lập lúc / made",
+        "SHA-256",
+        "lỗi sau cùng / last error",
+    ];
+    let mut table = Table::new(&heads);
     for issuance in store.list(MOST_LISTED).await? {
         let (state, made) = (issuance.state(now), vietnam_time(issuance.made_at.saturating_mul(1000)));
         let (sha256, place) = (issuance.document.digests.sha256, issuance.place);
@@ -224,11 +232,13 @@ async fn list(store: &Store, json: bool) -> Outcome<u8> {
                 "credential": issuance.id, "state": state, "made_at": made, "sha256": sha256,
                 "expires_at": vietnam_time(issuance.offer_until.saturating_mul(1000)),
                 "superseded_by": issuance.revoked.and_then(|revoked| revoked.superseded_by),
-                "status_list": { "list": place.list, "idx": place.index },
+                "status_list": { "list": place.list, "idx": place.index }, "events": issuance.events,
             });
             println!("{line}");
         } else {
-            table.row(vec![issuance.id, state.to_owned(), made, sha256.to_string()[..16].to_owned()]);
+            let error =
+                issuance.events.iter().rev().find_map(|event| event.error.clone()).unwrap_or_default();
+            table.row(vec![issuance.id, state.to_owned(), made, sha256.to_string()[..16].to_owned(), error]);
         }
     }
     if !json {

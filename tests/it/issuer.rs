@@ -279,17 +279,31 @@ fn a_credential_is_revoked_and_superseded_from_the_counter_while_wallets_are_ser
         assert_eq!(refused.status.code(), Some(3));
         assert!(!String::from_utf8_lossy(&refused.stderr).contains("/offers/"), "a link is a secret");
     }
-    let list = runtime.block_on(async {
+    let (list, cwt, key) = runtime.block_on(async {
         let token =
             http().get(format!("{}/status/0", served.url)).send().await.unwrap().text().await.unwrap();
         let keys = http().get(well_known(&served.url, "jwt-vc-issuer")).send().await.unwrap();
         let keys: Value = serde_json::from_str(&keys.text().await.unwrap()).unwrap();
+        let cwt =
+            http().get(format!("{}/status/0", served.url)).header("accept", "application/statuslist+cwt");
+        let cwt = cwt.send().await.unwrap().bytes().await.unwrap();
         let key = Jwk::from_value(&keys["jwks"]["keys"][0]).unwrap();
         let now = jiff::Timestamp::now().as_second();
-        StatusList::read(&token, &format!("{}/status/0", served.url), now, &key).unwrap()
+        let list = StatusList::read(&token, &format!("{}/status/0", served.url), now, &key).unwrap();
+        (list, cwt, key)
     });
     let place = |said: &Value| u32::try_from(said["status_list"]["idx"].as_u64().unwrap()).unwrap();
     assert_eq!(list, StatusList::with_revoked([place(&revoked), place(&ended)]));
+    if let Some(said) = cose(&cwt, &key.value()) {
+        let mut places = [place(&revoked), place(&ended)];
+        places.sort_unstable();
+        assert_eq!(
+            (&said["holds"], &said["revoked"], &said["bits"]),
+            (&json!(true), &json!(places), &json!(1))
+        );
+        assert_eq!(said["sub"], format!("{}/status/0", served.url));
+        assert_eq!(said["typ"], "application/statuslist+cwt");
+    }
 }
 
 #[test]
@@ -434,23 +448,46 @@ ask = json.load(sys.stdin)
 verifier = SDJWTVerifier(ask['credential'], lambda issuer, header=None: JWK.from_json(json.dumps(ask['key'])), None, None)
 print(json.dumps(verifier.get_verified_payload()))
 ";
+    judged("sd_jwt", SCRIPT, &json!({ "credential": credential, "key": issuer_jwk }))
+}
+
+/// What PyPI `pycose` makes of a status list in a CWT.
+fn cose(token: &[u8], issuer_jwk: &Value) -> Option<Value> {
+    const SCRIPT: &str = r"
+import base64, cbor2, json, sys, zlib
+from pycose.keys import EC2Key
+from pycose.messages import CoseMessage
+ask = json.load(sys.stdin)
+coordinate = lambda name: base64.urlsafe_b64decode(ask['key'][name] + '=')
+message = CoseMessage.decode(bytes.fromhex(ask['token']))
+message.key = EC2Key(crv='P_256', x=coordinate('x'), y=coordinate('y'))
+claims = cbor2.loads(message.payload)
+bits = zlib.decompress(claims[65533]['lst'])
+print(json.dumps({'holds': message.verify_signature(), 'sub': claims[2], 'typ': message.phdr[16], 'bits': claims[65533]['bits'],
+    'revoked': [i for i in range(len(bits) * 8) if bits[i // 8] >> i % 8 & 1]}))
+";
+    judged("pycose", SCRIPT, &json!({ "token": hex::encode(token), "key": issuer_jwk }))
+}
+
+/// What a script says in the judges' Python; nothing, saying so, where a module that it needs is absent.
+fn judged(module: &str, script: &str, ask: &Value) -> Option<Value> {
     let Some(venv) = std::env::var_os("HOSO_VENV") else {
         eprintln!("skipped: HOSO_VENV names no Python environment");
         return None;
     };
     let python = Path::new(&venv).join("bin/python");
-    let there = Command::new(&python).args(["-c", "import sd_jwt"]).stderr(Stdio::null()).status();
+    let import = format!("import {module}");
+    let there = Command::new(&python).args(["-c", &import]).stderr(Stdio::null()).status();
     if !there.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: the Python environment has no sd-jwt");
+        eprintln!("skipped: the Python environment has no {module}");
         return None;
     }
     let mut process = Command::new(python)
-        .args(["-c", SCRIPT])
+        .args(["-c", script])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let ask = json!({ "credential": credential, "key": issuer_jwk });
     process.stdin.take().unwrap().write_all(ask.to_string().as_bytes()).unwrap();
     let output = process.wait_with_output().unwrap();
     assert!(output.status.success());

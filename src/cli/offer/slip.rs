@@ -72,12 +72,11 @@ pub(super) fn draw(slip: &Slip<'_>, paper: Paper) -> Outcome<Leaf> {
     sheet.centred(base, 12.5, true, &format!("Dùng trước {}", in_words(slip.until)))?;
     base += 8.0;
     let digits = slip.digits;
+    let told = if slip.pin.is_some() { "ở phần cắt rời" } else { "do cán bộ báo riêng" };
     for line in [
         "1. Mở ứng dụng ví trên điện thoại và quét mã vuông ở trên.".to_owned(),
-        format!(
-            "2. Nhập mã PIN gồm {digits} chữ số mà cán bộ báo riêng. Sai năm lần thì phiếu hết hiệu lực."
-        ),
-        "3. Mỗi phiếu chỉ nhận được một lần, vào một ví. Không cho ai khác chụp phiếu này.".to_owned(),
+        format!("2. Nhập mã PIN {digits} chữ số {told}; sai năm lần thì phiếu hết hiệu lực."),
+        "3. Mỗi phiếu chỉ nhận được một lần, vào một ví. Đừng để ai chụp phiếu này.".to_owned(),
         "Không có ví: mang phiếu này tới bộ phận một cửa để nhận bản giấy.".to_owned(),
     ] {
         for part in sheet.wrapped(10.5, false, &line, 3)? {
@@ -252,9 +251,9 @@ fn grouped(pin: &str) -> String {
 
 /// Empty on both sides of the sheet, millimetres of A5.
 const MARGIN: f64 = 12.0;
-/// Modules of the QR, in [`UNITS_PER_INCH`]: at least 0.51 mm, four pixels at 200 dpi; at most 1.27 mm.
+/// Modules of the QR, in [`UNITS_PER_INCH`]: at least 0.51 mm, four pixels at 200 dpi; at most 1.7 mm.
 const NARROWEST: u32 = 6;
-const WIDEST: u32 = 15;
+const WIDEST: u32 = 20;
 const DASH: u32 = 18;
 
 /// A link that no QR on this sheet can hold.

@@ -112,6 +112,11 @@ impl Store {
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
+    /// How many transactions were made since it was opened: several changes share one.
+    pub fn commits(&self) -> u64 {
+        self.commits.made()
+    }
+
     /// Lets go of everything personal whose time is over; gives how many issuances that touched. `hoso serve` does it every
     /// minute by itself.
     ///

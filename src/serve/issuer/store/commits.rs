@@ -7,6 +7,8 @@ use crate::deliver::credential::register::UNAVAILABLE;
 use crate::fault::{Fault, Outcome};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -25,17 +27,20 @@ type Reply = Box<dyn FnOnce(Result<(), Fault>) + Send>;
 #[derive(Debug, Clone)]
 pub(super) struct Commits {
     jobs: mpsc::Sender<Job>,
+    made: Arc<AtomicU64>,
 }
 
 impl Commits {
     pub(super) fn start(path: &Path, clock: Clock) -> Outcome<Self> {
         let db = schema::open(path)?;
         let (jobs, queue) = mpsc::channel::<Job>();
+        let made = Arc::<AtomicU64>::default();
+        let count = Arc::clone(&made);
         std::thread::Builder::new()
             .name("issuer".into())
-            .spawn(move || work(&db, &queue, &clock))
+            .spawn(move || work(&db, &queue, &clock, &count))
             .map_err(|e| Fault::new(&UNAVAILABLE).detail(e.kind()))?;
-        Ok(Commits { jobs })
+        Ok(Commits { jobs, made })
     }
 
     /// Runs a job in a transaction and returns when the commit is durable. A job that fails is undone alone.
@@ -52,6 +57,11 @@ impl Commits {
         });
         self.jobs.send(Job::Change(job)).map_err(|_| ended())?;
         wait.await.map_err(|_| ended())?
+    }
+
+    /// How many transactions there were.
+    pub(super) fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
     }
 
     /// Moves what the log holds into the file and empties the log.
@@ -76,7 +86,7 @@ fn ended() -> Fault {
     Fault::new(&UNAVAILABLE).detail("the register's thread has ended")
 }
 
-fn work(db: &Connection, queue: &mpsc::Receiver<Job>, clock: &Clock) {
+fn work(db: &Connection, queue: &mpsc::Receiver<Job>, clock: &Clock, made: &AtomicU64) {
     let (mut tidied, mut wrote) = (Instant::now(), false);
     let mut next = None;
     loop {
@@ -86,6 +96,7 @@ fn work(db: &Connection, queue: &mpsc::Receiver<Job>, clock: &Clock) {
             Ok(Job::Change(first)) => {
                 next = commit(db, first, queue);
                 wrote = true;
+                made.fetch_add(1, Ordering::Relaxed);
             }
             Ok(Job::EmptyLog(answer)) => {
                 tidy::empty_log(db);
