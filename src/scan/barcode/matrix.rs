@@ -206,6 +206,6 @@ fn lines(patch: &Patch, rows: bool, step: usize, mut take: impl FnMut(&[usize]))
 /// Codes of dots that one region may hold.
 const MOST_CODES: usize = 6;
 /// Larger regions are photographs.
-const MOST_PIXELS: usize = 3_000_000;
+pub(crate) const MOST_PIXELS: usize = 3_000_000;
 /// Larger regions are not enlarged.
 const MOST_DOUBLED: usize = 500_000;
