@@ -189,7 +189,8 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
             whole(&Patch::whole(luma), &formats, &mut codes);
         } else {
             // One code fills the picture: what is that large in it is read better at a smaller size.
-            let mut patch = Patch::whole(luma);
+            let large = luma.data.len() > FILLED_PX;
+            let mut patch = if large { Patch::half_of(luma) } else { Patch::whole(luma) };
             while patch.data.len() > FILLED_PX {
                 patch = patch.halved();
             }
@@ -265,10 +266,14 @@ fn localised(
             if known(codes, region) {
                 continue;
             }
-            let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
-            if !effort.spend(cut.data.len()) {
+            let pixels = region.pixels(luma);
+            // What is too large for every decoder is not even copied.
+            let in_vain = pixels > matrix::MOST_PIXELS
+                && (region.kind == locate::Kind::Matrix || pixels > linear::MOST_PIXELS);
+            if !effort.spend(pixels) || in_vain {
                 continue;
             }
+            let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
             cut.stretch();
             let mut found = Vec::new();
             if region.kind == locate::Kind::Linear {

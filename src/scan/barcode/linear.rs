@@ -338,4 +338,4 @@ const MOST_BANDS: usize = 12;
 /// Codes side by side in one region.
 const MOST_SIDE_BY_SIDE: usize = 3;
 /// Larger regions are photographs.
-const MOST_PIXELS: usize = 6_000_000;
+pub(crate) const MOST_PIXELS: usize = 6_000_000;

@@ -44,6 +44,12 @@ pub struct Region {
 }
 
 impl Region {
+    /// Pixels of it that lie on the page.
+    pub fn pixels(&self, luma: &Luma) -> usize {
+        let side = |from: usize, to: usize, most: usize| to.min(most).saturating_sub(from);
+        side(self.x0, self.x1, luma.width) * side(self.y0, self.y1, luma.height)
+    }
+
     /// True where a point lies in the region.
     pub fn holds(&self, [x, y]: [f32; 2]) -> bool {
         x >= self.x0 as f32 && x < self.x1 as f32 && y >= self.y0 as f32 && y < self.y1 as f32

@@ -3,7 +3,7 @@
 use super::locate::Region;
 use super::patch::Patch;
 use super::read::Picture;
-use super::{Barcode, Effort, Format, Policy, Stage, corner};
+use super::{Barcode, Effort, Format, Policy, Stage, corner, pattern};
 use crate::scan::luma::Luma;
 
 /// The Data Matrix of a region that is too low for other codes of dots; most such regions are words of bold print.
@@ -156,11 +156,7 @@ pub(crate) fn has_guard(patch: &Patch) -> bool {
         lines(patch, *rows, 3, |runs| {
             let mut place = runs.first().copied().unwrap_or(0);
             for at in 1..runs.len() {
-                let like = |want: &[f32]| {
-                    let here = runs.get(at..at + want.len());
-                    here.is_some_and(|here| matches(here, want.iter()) || matches(here, want.iter().rev()))
-                };
-                if like(&START) || like(&STOP) {
+                if like(runs, at, &START) || like(runs, at, &STOP) {
                     places.push(place);
                 }
                 place += runs[at];
@@ -171,41 +167,55 @@ pub(crate) fn has_guard(patch: &Patch) -> bool {
     })
 }
 
-fn matches<'a>(runs: &[usize], want: impl ExactSizeIterator<Item = &'a f32> + Clone) -> bool {
-    if runs.len() != want.len() {
-        return false;
-    }
-    let unit = runs.iter().sum::<usize>() as f32 / want.clone().sum::<f32>();
+/// True where runs from one on have these widths, from the left or from the right.
+#[inline]
+fn like<const N: usize>(runs: &[usize], at: usize, want: &[f32; N]) -> bool {
+    let Some(here) = runs.get(at..).and_then(|rest| rest.first_chunk::<N>()) else { return false };
+    let unit = here.iter().sum::<usize>() as f32 / want.iter().sum::<f32>();
+    let slack = (0.6 * unit).max(1.1);
+    let close = |run: usize, want: f32| (run as f32 - want * unit).abs() < slack;
     unit >= 1.0
-        && runs.iter().zip(want).all(|(run, want)| (*run as f32 - want * unit).abs() < (0.6 * unit).max(1.1))
+        && (here.iter().zip(want).all(|(run, want)| close(*run, *want))
+            || here.iter().zip(want.iter().rev()).all(|(run, want)| close(*run, *want)))
 }
 
 /// Run lengths of every `step`th row or column, the first run white (perhaps of no length).
 fn lines(patch: &Patch, rows: bool, step: usize, mut take: impl FnMut(&[usize])) {
-    let (count, length) = if rows { (patch.height, patch.width) } else { (patch.width, patch.height) };
+    let width = patch.width.max(1);
     let mut runs: Vec<usize> = Vec::new();
-    for line in (0..count).step_by(step) {
-        let (start, stride) = if rows { (line * patch.width, 1) } else { (line, patch.width) };
+    let mut told = |edges: &[u32], length: usize| {
         runs.clear();
-        runs.push(0);
-        let (mut dark, mut at) = (false, start);
-        for _ in 0..length {
-            if (patch.data[at] < 128) != dark {
-                dark = !dark;
-                runs.push(0);
-            }
-            if let Some(run) = runs.last_mut() {
-                *run += 1;
-            }
-            at += stride;
+        let mut before = 0;
+        for edge in edges.iter().map(|edge| *edge as usize).chain([length]) {
+            runs.push(edge - before);
+            before = edge;
         }
         take(&runs);
+    };
+    if rows {
+        let mut edges = Vec::new();
+        for row in patch.data.chunks_exact(width).step_by(step) {
+            pattern::edges_of(row, 128, &mut edges);
+            told(&edges, row.len());
+        }
+        return;
     }
+    // All columns at once, row by row: no column is walked down through the whole picture.
+    let mut columns: Vec<(bool, Vec<u32>)> = vec![(false, Vec::new()); patch.width.div_ceil(step)];
+    for (y, row) in patch.data.chunks_exact(width).enumerate() {
+        for ((dark, edges), pixel) in columns.iter_mut().zip(row.iter().step_by(step)) {
+            if (*pixel < 128) != *dark {
+                *dark = !*dark;
+                edges.push(y as u32);
+            }
+        }
+    }
+    columns.iter().for_each(|(_, edges)| told(edges, patch.height));
 }
 
 /// Codes of dots that one region may hold.
 const MOST_CODES: usize = 6;
 /// Larger regions are photographs.
-const MOST_PIXELS: usize = 3_000_000;
+pub(crate) const MOST_PIXELS: usize = 3_000_000;
 /// Larger regions are not enlarged.
 const MOST_DOUBLED: usize = 500_000;

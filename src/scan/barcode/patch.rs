@@ -165,21 +165,26 @@ impl Patch {
 
     /// The same content at half the size, each pixel the mean of four.
     pub fn halved(&self) -> Self {
-        let (width, height) = (self.width / 2, self.height / 2);
-        let mut data = vec![0u8; width * height];
-        let pairs = self.data.chunks_exact(2 * self.width.max(1));
-        for (out, pair) in data.chunks_exact_mut(width.max(1)).zip(pairs) {
-            let (upper, lower) = pair.split_at(self.width);
-            half_row(upper, lower, out);
-        }
         let twice = |v: [f32; 2]| [v[0] * 2.0, v[1] * 2.0];
         Patch {
-            width,
-            height,
-            data,
+            width: self.width / 2,
+            height: self.height / 2,
+            data: half(&self.data, self.width, self.height),
             origin: self.to_page([0.5, 0.5]),
             right: twice(self.right),
             down: twice(self.down),
+        }
+    }
+
+    /// The whole page at half its size, without a copy of it at its own.
+    pub fn half_of(luma: &Luma) -> Self {
+        Patch {
+            width: luma.width / 2,
+            height: luma.height / 2,
+            data: half(&luma.data, luma.width, luma.height),
+            origin: [0.5, 0.5],
+            right: [2.0, 0.0],
+            down: [0.0, 2.0],
         }
     }
 
@@ -370,4 +375,15 @@ pub(crate) fn percentile(histogram: &[usize; 256], rank: usize) -> u8 {
         }
     }
     255
+}
+
+/// Every four samples as their mean.
+fn half(data: &[u8], width: usize, height: usize) -> Vec<u8> {
+    let mut halves = vec![0u8; (width / 2) * (height / 2)];
+    let pairs = data.chunks_exact(2 * width.max(1));
+    for (out, pair) in halves.chunks_exact_mut((width / 2).max(1)).zip(pairs) {
+        let (upper, lower) = pair.split_at(width);
+        half_row(upper, lower, out);
+    }
+    halves
 }

@@ -94,7 +94,7 @@ fn crossed(luma: &Luma, threshold: u8, step: usize, found: &mut Vec<Pattern>) {
 }
 
 /// Where a row turns dark and light again: even entries open a dark run.
-fn edges_of(row: &[u8], threshold: u8, edges: &mut Vec<u32>) {
+pub(crate) fn edges_of(row: &[u8], threshold: u8, edges: &mut Vec<u32>) {
     edges.clear();
     let mut before = 0u64;
     let mut take = |mask: u64, start: usize| {
