@@ -25,6 +25,7 @@ mod ledger;
 mod levels;
 mod looks;
 mod playground;
+mod portal;
 mod privacy;
 mod sandbox;
 mod scan;
