@@ -76,6 +76,9 @@ pub struct PortalArgs {
     /// How many calls a session lasts
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     session_calls: u64,
+    /// Fetch the documents of what it takes, as the portal does; fetched.jsonl in the state folder says how that went
+    #[arg(long)]
+    fetch: bool,
 }
 
 /// `hoso mock wallet`
@@ -141,6 +144,7 @@ pub async fn run(command: Command) -> Outcome<u8> {
                 dstcode: args.dstcode,
                 session_life: Duration::from_secs(args.session_life),
                 session_calls: args.session_calls,
+                fetch: args.fetch,
             };
             let router = args.place.over(mock_portal::router(setup, Fates::from(args.mischief))?)?;
             serve(loopback, router, args.place.url_file.as_deref()).await

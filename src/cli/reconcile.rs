@@ -115,6 +115,9 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
 /// Asks one recipient about everything; the account of it is let go of when all of it was asked.
 async fn reconcile(args: &Args, station: &Station, name: &str) -> Outcome<Vec<Row>> {
     let sink = Arc::new(station.portal(name)?);
+    if !sink.can_ask() {
+        return Err(Fault::new(&portal::CANNOT_ASK).at(name));
+    }
     let client = link::client(&Line::default())?;
     let outbox = Outbox::open(&station.path("var/ledger.db"))?;
     let now = Clock::System.now_ms();

@@ -72,6 +72,11 @@ impl PortalSink {
     pub fn dialect(&self) -> Dialect {
         self.envelope.dialect()
     }
+
+    /// Whether it, or whoever answers for it, can be asked about a dossier.
+    pub fn can_ask(&self) -> bool {
+        self.asks.is_some() || self.dialect() == Dialect::Session
+    }
 }
 
 /// How far a sync came: kept with the outbox row, so that the next attempt goes on where this one stopped.
@@ -242,8 +247,7 @@ async fn take_dossier(
     mapped: &Mapped,
     state: &mut SyncState,
 ) -> Result<(), Box<Attempt>> {
-    let can_ask = sink.asks.is_some() || sink.dialect() == Dialect::Session;
-    let mut known = can_ask && ask(client, sink, &dossier.code).await? != Found::Nothing;
+    let mut known = sink.can_ask() && ask(client, sink, &dossier.code).await? != Found::Nothing;
     let data = json!([mapped.dossier]);
     for turn in 0..2 {
         match dialect::send_dossier(client, sink, known, &data).await? {

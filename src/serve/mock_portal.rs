@@ -15,6 +15,7 @@ mod rules;
 use super::effects::{Accepted, EffectLog};
 use super::loopback::Cut;
 use super::mischief::{Fate, Fates};
+use crate::deliver::link::{self, Line};
 use crate::digest::Sha256;
 use crate::fault::Outcome;
 use axum::body::Bytes;
@@ -48,6 +49,8 @@ pub struct Setup {
     pub session_life: Duration,
     /// How many calls a session lasts.
     pub session_calls: u64,
+    /// Whether it fetches the documents of what it takes; `fetched.jsonl` says how that went.
+    pub fetch: bool,
 }
 
 /// A portal over what its state folder holds.
@@ -58,7 +61,15 @@ pub fn router(setup: Setup, fates: Fates) -> Outcome<Router> {
     let (log, effects) = EffectLog::open::<Effect>(&setup.state)?;
     let mut kept = Kept::default();
     effects.into_iter().for_each(|effect| kept.apply(effect));
+    let fetched = match setup.fetch {
+        true => Some(Fetcher {
+            client: link::client(&Line::default())?,
+            log: EffectLog::open_file::<Value>(&setup.state.join("fetched.jsonl"))?.0,
+        }),
+        false => None,
+    };
     let portal = Portal {
+        fetched,
         setup,
         fates,
         log,
@@ -78,6 +89,7 @@ pub fn router(setup: Setup, fates: Fates) -> Outcome<Router> {
 
 struct Portal {
     setup: Setup,
+    fetched: Option<Fetcher>,
     fates: Fates,
     log: EffectLog,
     kept: Mutex<Kept>,
@@ -127,6 +139,29 @@ impl Kept {
         } else {
             known.status = status;
             known.sha256 = sha256;
+        }
+    }
+}
+
+/// Fetches documents as the portal does some time later.
+#[derive(Clone)]
+struct Fetcher {
+    client: reqwest::Client,
+    log: EffectLog,
+}
+
+impl Fetcher {
+    async fn fetch(self, code: String, links: Vec<String>) {
+        for link in links {
+            let line = match self.client.get(link).send().await {
+                Ok(answer) => {
+                    let status = answer.status().as_u16();
+                    let bytes = answer.bytes().await.unwrap_or_default();
+                    json!({ "dossier": code, "status": status, "sha256": Sha256::of(&bytes), "size": bytes.len() })
+                }
+                Err(_) => json!({ "dossier": code, "status": 0 }),
+            };
+            let _ = self.log.append(&line).await;
         }
     }
 }
@@ -402,6 +437,9 @@ impl Portal {
                 self.commit(&mut kept, vec![effect]).await
             }
         };
+        if let (End::Taken(true), Some(fetcher)) = (&end, &self.fetched) {
+            tokio::spawn(fetcher.clone().fetch(code.clone(), rules::links(dossier)));
+        }
         Told::new("DongBoHoSoMC", &code, end)
     }
 

@@ -29,6 +29,7 @@ mod looks;
 mod outbox;
 mod offer;
 mod playground;
+mod portal;
 mod privacy;
 mod proxy;
 mod sandbox;

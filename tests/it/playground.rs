@@ -45,6 +45,13 @@ impl Playground {
         });
     }
 
+    /// Ends the portal and starts one with these options over the same state.
+    pub(crate) fn restart_portal(&mut self, options: &[&str]) {
+        self.stop("portal");
+        let portal = self.mock("portal");
+        self.stand_in("portal", |c| c.arg("--state").arg(portal).args(options));
+    }
+
     /// Starts the time stamp authority, at an address of its own each time.
     pub(crate) fn start_tsa(&mut self) {
         let keys = self.station().join("keys");

@@ -60,6 +60,17 @@ pub(super) fn wrong_field(dossier: &Value, typing: Typing) -> Option<String> {
         })
 }
 
+/// Every link to a document in a dossier.
+pub(super) fn links(dossier: &Value) -> Vec<String> {
+    [("TaiLieuNop", "DuongDanTaiTepTin"), ("DanhSachGiayToKetQua", "DuongDanTepTinKetQua")]
+        .iter()
+        .flat_map(|(list, field)| {
+            dossier[*list].as_array().into_iter().flatten().map(|item| text(item, field))
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
 /// The first field of a progress line that breaks the contract.
 pub(super) fn wrong_progress(line: &Value) -> Option<String> {
     let Some(fields) = line.as_object() else { return Some("data".into()) };

@@ -1,7 +1,6 @@
 use super::*;
 use crate::deliver::attempt::Attempt;
 use crate::deliver::file_link::{LinkKey, Links};
-use crate::deliver::link::{self, Line};
 use crate::deliver::portal::adapter::Adapter;
 use crate::deliver::portal::dialect::{Dialect, Envelope, Session};
 use crate::deliver::portal::record::{OtherPaper, PortalDossier, Progress, Status, Supplement};
@@ -39,6 +38,7 @@ async fn world(session_calls: u64, fates: Fates) -> World {
         dstcode: Some("VN:GOV:1".into()),
         session_life: Duration::from_secs(60),
         session_calls,
+        fetch: false,
     };
     let base = link::address(&loopback.url()).unwrap();
     let sink = sink(&base, session("mat-khau"));

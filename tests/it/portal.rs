@@ -1,0 +1,250 @@
+//! The portal's adapters through the real program: lost answers and what is told of them, links that the portal follows,
+//! flags that follow from evidence, and what is done here and not there.
+
+use crate::playground::{Playground, files, samples};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::TcpListener;
+use std::process::{Child, Output, Stdio};
+use std::time::{Duration, Instant};
+
+#[test]
+fn lost_answers_and_ended_sessions_leave_every_dossier_once_and_reconciling_finds_what_the_portal_loses() {
+    let mut ground = Playground::new(&[]);
+    let record = ground.mock("portal-record.jsonl");
+    ground.restart_portal(&[
+        "--record",
+        record.to_str().unwrap(),
+        "--faults",
+        "lost-answer=20%,500=5%,html=3%,session-expiry=every:7,duplicate=5%,seed=3",
+    ]);
+    deliver_results(&ground);
+    let effects = ground.effects("portal");
+    let mut created = BTreeMap::new();
+    for effect in effects.iter().filter(|effect| effect["op"] == "create") {
+        *created.entry(effect["code"].as_str().unwrap()).or_insert(0) += 1;
+    }
+    assert_eq!((created.len(), created.values().all(|n| *n == 1)), (4, true), "{created:?}");
+    let lines = json_lines(&fs::read_to_string(&record).unwrap());
+    let effective = lines.iter().filter(|line| line["effect"] == true).count();
+    assert_eq!(effective, effects.len(), "each result has one event, so that an effect is a request");
+    assert!(lines.iter().any(|line| line["what"] == "TraCuuHoSo"), "it is asked before it is sent");
+
+    ground.restart_portal(&[]);
+    let all_there = ground.output(&["reconcile", "--json"]);
+    assert_eq!(all_there.status.code(), Some(0), "{all_there:?}");
+    assert_eq!(total(&all_there)["same"], 4);
+
+    // The portal loses what it acknowledged.
+    ground.stop("portal");
+    fs::remove_file(ground.mock("portal/effects.jsonl")).unwrap();
+    ground.restart_portal(&["--faults", "lost-answer=every:5"]);
+    let missing = ground.output(&["reconcile"]);
+    let said = String::from_utf8_lossy(&missing.stdout).into_owned();
+    assert_eq!(missing.status.code(), Some(1), "{missing:?}");
+    for dossier in created.keys() {
+        assert!(said.lines().any(|l| l.contains(dossier) && l.contains("THIẾU")), "{dossier}: {said}");
+    }
+    assert!(said.contains("H40.17.5"), "per unit: {said}");
+    assert!(ground.effects("portal").is_empty(), "asking tells nothing");
+
+    ground.restart_portal(&[]);
+    let told = ground.output(&["reconcile", "--resend", "--json"]);
+    assert_eq!((told.status.code(), &total(&told)["resent"]), (Some(0), &Value::from(4)), "{told:?}");
+    let again = ground.effects("portal");
+    let of = |op: &str| again.iter().filter(|effect| effect["op"] == op).count();
+    assert_eq!((of("create"), of("progress")), (4, 4), "the dossier and what was done with it");
+    assert_eq!(ground.output(&["reconcile"]).status.code(), Some(0));
+    assert_eq!(ground.effects("portal").len(), again.len());
+}
+
+#[test]
+fn a_portal_that_does_not_answer_is_not_taken_for_one_that_has_it() {
+    let mut ground = Playground::new(&[]);
+    deliver_results(&ground);
+    ground.restart_portal(&["--faults", "html=100%"]);
+    let unasked = ground.output(&["reconcile", "--json"]);
+    assert_eq!(
+        (unasked.status.code(), &total(&unasked)["unasked"]),
+        (Some(5), &Value::from(4)),
+        "{unasked:?}"
+    );
+    let rows = json_lines(&String::from_utf8_lossy(&unasked.stdout));
+    assert!(rows.iter().any(|row| row["fault"]["code"] == "SEND-043"), "{rows:?}");
+}
+
+#[test]
+fn the_portal_fetches_what_it_was_told_of_by_links_that_are_renewed_and_leave_a_trace() {
+    let mut ground = Playground::new(&[]);
+    let address = free_address();
+    configure(
+        &ground,
+        "links = \"https://hoso.invalid/tai-lieu\"",
+        &format!("links = \"http://{address}\"\nlink-days = 1"),
+    );
+    let serving = serve(&ground, &address);
+    ground.restart_portal(&["--fetch"]);
+    deliver_results(&ground);
+    let sealed: BTreeSet<String> =
+        ground.effects("portal").iter().map(|effect| effect["code"].as_str().unwrap().to_owned()).collect();
+    let fetched = wait_for(|| {
+        let text = fs::read_to_string(ground.mock("portal/fetched.jsonl")).unwrap_or_default();
+        let lines = json_lines(&text);
+        (lines.len() >= sealed.len()).then_some(lines)
+    });
+    let published: BTreeSet<String> = files(&ground.station().join("out"))
+        .iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "pdf"))
+        .map(|path| hoso::digest::Sha256::of(&fs::read(path).unwrap()).to_string())
+        .collect();
+    for line in &fetched {
+        assert_eq!(line["status"], 200, "{line}");
+        assert!(published.contains(line["sha256"].as_str().unwrap()), "{line}");
+    }
+    let audit = json_lines(&fs::read_to_string(ground.station().join("var/file-fetches.jsonl")).unwrap());
+    assert_eq!(audit.len(), fetched.len());
+    assert!(audit.iter().all(|line| line["recipient"] == "portal" && line["length"].as_u64() > Some(0)));
+
+    // With links that live longer, those of a day are due: they are renewed once, and the portal fetches again.
+    configure(&ground, "link-days = 1", "link-days = 30");
+    let renewed = ground.output(&["reconcile", "--renew", "--json"]);
+    assert_eq!(
+        (renewed.status.code(), &total(&renewed)["renewed"]),
+        (Some(0), &Value::from(4)),
+        "{renewed:?}"
+    );
+    let updates = ground.effects("portal").iter().filter(|effect| effect["op"] == "update").count();
+    assert_eq!(updates, 4);
+    let rest = ground.output(&["reconcile", "--renew", "--json"]);
+    assert_eq!(total(&rest)["renewed"], 0, "{rest:?}");
+    drop(serving);
+}
+
+#[test]
+fn papers_that_were_scanned_signed_and_logged_here_count_as_digitised_and_unsigned_ones_do_not() {
+    let ground = Playground::new(&[]);
+    let seal = "seal = { profile = \"intake_scan\", key = \"officer\", timestamp = true }";
+    let text = fs::read_to_string(ground.station().join("pipelines/intake-desk.toml")).unwrap();
+    assert!(text.contains(seal), "{text}");
+    let unsigned =
+        text.replace(&format!("[[step]]\n{seal}\n"), "").replace("\"intake-desk\"", "\"unsigned\"");
+    fs::write(ground.station().join("pipelines/unsigned.toml"), unsigned).unwrap();
+    let batch = ground.input().join("batch-3");
+    copy_folder(&samples().join("intake/batch-3"), &batch);
+    let mut said = Vec::new();
+    for pipeline in ["unsigned", "intake-desk"] {
+        let ran = ground.output(&["run", pipeline, batch.to_str().unwrap()]);
+        let effects = ground.effects("portal");
+        let last = effects.iter().rfind(|effect| effect["service"] == "DongBoHoSoMC");
+        said.push(last.unwrap_or_else(|| panic!("{ran:?}"))["digitised"].as_u64());
+    }
+    assert_eq!(said[0], Some(0), "nothing shows it");
+    assert!(said[1] > Some(0), "scan, signature and log show it: {said:?}");
+}
+
+#[test]
+fn a_station_behind_a_bridge_delivers_the_same_results() {
+    let ground = Playground::new(&[]);
+    configure(
+        &ground,
+        "links = \"https://hoso.invalid/tai-lieu\"",
+        "links = \"https://hoso.invalid/tai-lieu\"\ndialect = \"bridge\"\n\
+         endpoints = { add = \"bridge/add\", update = \"bridge/update\", progress = \"bridge/progress\" }",
+    );
+    deliver_results(&ground);
+    let effects = ground.effects("portal");
+    let of = |op: &str| effects.iter().filter(|effect| effect["op"] == op).count();
+    assert_eq!((of("create"), of("progress")), (4, 4));
+    let receipts = files(&ground.station().join("out"))
+        .iter()
+        .filter_map(|path| serde_json::from_slice::<Value>(&fs::read(path).ok()?).ok())
+        .filter(|receipt| receipt["contract"] == "dvcqg-b")
+        .count();
+    assert_eq!(receipts, 4);
+    let cannot = ground.output(&["reconcile"]);
+    assert_eq!(cannot.status.code(), Some(4), "{cannot:?}");
+    assert!(String::from_utf8_lossy(&cannot.stderr).contains("SEND-143"), "{cannot:?}");
+}
+
+#[test]
+fn faults_that_a_stand_in_does_not_have_are_refused() {
+    let ground = Playground::new(&[]);
+    let state = ground.mock("other");
+    let sender = ground.station().join("keys/station.pem");
+    let wallet = ["mock", "wallet", "--state", state.to_str().unwrap(), "--sender", sender.to_str().unwrap()];
+    let refused = ground.output(&[&wallet[..], &["--faults", "session-expiry=5%"]].concat());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("MOCK-020"), "{refused:?}");
+    let mistyped = ground.output(&[&wallet[..], &["--faults", "lost-answers=5%"]].concat());
+    assert_eq!(mistyped.status.code(), Some(2), "{mistyped:?}");
+}
+
+/// Hands the sample results in until all of them are delivered.
+fn deliver_results(ground: &Playground) {
+    let results = samples().join("results");
+    let started = Instant::now();
+    loop {
+        let ran = ground.output(&["run", "result-delivery", results.to_str().unwrap()]);
+        if ran.status.success() {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{ran:?}");
+    }
+}
+
+/// `hoso serve` until it is dropped.
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(ground: &Playground, address: &str) -> Serving {
+    let mut command = ground.hoso(&["serve", "--listen", address]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let serving = Serving(child);
+    wait_for(|| std::net::TcpStream::connect(address).ok());
+    serving
+}
+
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "it never came");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn configure(ground: &Playground, from: &str, to: &str) {
+    let path = ground.station().join("hoso.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn total(output: &Output) -> Value {
+    let lines = json_lines(&String::from_utf8_lossy(&output.stdout));
+    lines.iter().find_map(|line| line.get("total").cloned()).unwrap_or_default()
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    for path in files(from) {
+        let place = to.join(path.strip_prefix(from).unwrap());
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::copy(&path, place).unwrap();
+    }
+}
