@@ -1,6 +1,7 @@
 //! The ledger in one SQLite file: WAL, `synchronous=FULL`, one writer thread that commits whatever has gathered
 //! while the disk was busy as one transaction.
 
+pub mod look;
 mod outbox;
 mod readings;
 mod runs;

@@ -139,6 +139,11 @@ pub enum RecipientConfig {
         receipt_key: String,
         /// The key that signs our requests, PEM.
         key: Reference,
+        /// The certificate of that key and those above it, PEM, below the station: shown to a receiver that asks who connects
+        /// (mutual TLS).
+        certificate: Option<String>,
+        /// The only authorities that are trusted for this receiver, PEM, below the station; otherwise those of the system.
+        ca: Option<String>,
     },
 }
 
