@@ -26,6 +26,7 @@ mod levels;
 mod looks;
 mod playground;
 mod privacy;
+mod receiver;
 mod sandbox;
 mod scan;
 mod seal_judges;
