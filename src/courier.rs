@@ -1,7 +1,7 @@
 //! One attempt at sending one parcel, and what the outbox does with its end.
 
 use crate::deliver::Attempt;
-use crate::deliver::link::{self, Line};
+use crate::deliver::link;
 use crate::deliver::outbox::{self, AttemptOutcome, Decision};
 use crate::deliver::pace::{Pace, PaceRule, Rooms, Ticket};
 use crate::deliver::portal::{self, PortalSink, SyncState};
@@ -155,6 +155,7 @@ impl Courier {
                     recipient: &handle,
                     sha256: document.sha256,
                     pdf: &pdf,
+                    key: None,
                 };
                 // Even a first attempt of this process may follow one that a crash cut short: ask when in doubt.
                 if parcel.attempts == 0 {
@@ -182,7 +183,7 @@ impl Courier {
         if let Some(open) = lines.get(recipient).filter(|open| open.address == address) {
             return Ok(Arc::clone(open));
         }
-        let client = link::client(&Line::default())?;
+        let client = link::client(&config.line(&self.desk.station.root)?)?;
         let sink = self.sink(recipient, config, &address)?;
         let memory = Semaphore::new(MEMORY_KB as usize);
         let open = Arc::new(Open { address, client, sink, memory });

@@ -5,8 +5,8 @@
 //! digest to the one before. What leaves the house waits in the outbox, whose rows are written in the transaction
 //! that says so, and leave it only with a receipt (promise 4).
 
-pub mod delivery;
 pub mod acknowledged;
+pub mod delivery;
 mod journal;
 mod schema;
 pub mod sqlite;

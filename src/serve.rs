@@ -1,19 +1,27 @@
 //! HTTP faces, and the stand-ins of the outside world that a training station talks to.
 //!
-//! [`issuer`] is what citizens' wallets talk to, behind [`front`], which anyone can reach. A stand-in speaks its contract strictly, keeps what it took across restarts, writes every effect as one line
+//! Behind [`front`], which anyone can reach: [`receiver`] is what other stations send to, [`intake`] and [`status`] what programs of
+//! the office hand in to and ask, [`issuer`] what citizens' wallets talk to, [`health`] and [`metrics`] what keeps an eye on it. A stand-in speaks its contract strictly, keeps what it took across restarts, writes every effect as one line
 //! of `effects.jsonl`, and fails on purpose when told to ([`mischief`]). It serves this machine only ([`loopback`]).
 
+mod body;
 pub mod effects;
 pub mod files;
 pub mod front;
+pub mod health;
+pub mod intake;
 pub mod issuer;
 pub mod loopback;
+pub mod metrics;
 pub mod mischief;
 pub mod mock_portal;
 pub mod mock_tsa;
 pub mod mock_wallet;
+pub mod openapi;
 pub mod problem;
 pub mod receiver;
+pub mod status;
+pub mod tokens;
 
 use crate::fault::Code;
 
@@ -35,6 +43,11 @@ pub const CODES: &[&Code] = &[
     &receiver::BAD_SENDER,
     &receiver::CONFLICT,
     &receiver::FAILURE,
+    &receiver::NO_ROOM,
+    &health::NOT_READY,
+    &health::NO_ROOM,
+    &health::CLOCK,
+    &intake::FAILURE,
     &issuer::BAD_PATH,
     &issuer::DOCUMENT_LOST,
 ];

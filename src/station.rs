@@ -2,8 +2,8 @@
 
 pub mod challenges;
 pub mod config;
-pub mod wire;
 pub mod portal;
+pub mod wire;
 
 use crate::blobs::Blobs;
 use crate::fault::{Class, Code, Fault, Outcome};

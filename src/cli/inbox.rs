@@ -5,7 +5,7 @@ use super::table::Table;
 use crate::clock::vietnam_time;
 use crate::fault::{Fault, Outcome};
 use crate::serve::receiver::FAILURE;
-use crate::serve::receiver::inbox::{Conflict, Delivery};
+use crate::serve::receiver::inbox::{Conflict, Delivery, Laid};
 use crate::station::Station;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -66,7 +66,7 @@ fn delivery(delivery: &Delivery) -> Value {
         "sha256": delivery.facts.sha256,
         "size": delivery.facts.size,
         "document_sha256": delivery.document,
-        "file": delivery.laid.then(|| format!("out/inbox/{}", delivery.file_name())),
+        "file": (delivery.laid != Laid::No).then(|| format!("out/inbox/{}", delivery.file_name(delivery.laid))),
     })
 }
 

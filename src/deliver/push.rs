@@ -13,7 +13,16 @@
 //! GET {base}/v1/deliveries/{delivery_id}        signed; asked before anything is sent again
 //! -> 200, body: the first receipt; 404 when the receiver does not have it
 //! ```
+//! A document for a recipient who gave a key goes as a compact JWE ([`sealed`]): `Content-Type: application/jose`, and
+//! `Hoso-Document-Digest: sha-256=:...:`, signed with the rest, names the PDF inside. What is larger than 4 MiB goes in parts
+//! ([`parts`]), so that a line that breaks costs the part that was under way.
+//!
 //! The delivery id follows from sink, recipient, document and revision, so that every retry is harmless.
+
+mod parts;
+mod sealed;
+
+pub use sealed::BAD_RECIPIENT_KEY;
 
 use super::attempt::{self, Attempt, ReceiptBytes};
 use super::link;
@@ -23,8 +32,9 @@ use super::signature::{self, Message, Terms};
 use super::wire_key::{SigningKey, VerifyingKey};
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode, Url};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A receiver of signed PDFs.
@@ -90,6 +100,8 @@ pub struct Parcel<'a> {
     pub sha256: Sha256,
     /// The document, read anew for every attempt.
     pub pdf: &'a [u8],
+    /// The recipient's public key (a JWK on P-256), where they gave one: nobody but them reads it then.
+    pub key: Option<&'a serde_json::Value>,
 }
 
 impl<'a> Parcel<'a> {
@@ -102,12 +114,48 @@ impl<'a> Parcel<'a> {
         pdf: &'a [u8],
     ) -> Self {
         let delivery_id = outbox::delivery_id(sink, recipient.as_str(), &sha256, revision);
-        Parcel { delivery_id, recipient, sha256, pdf }
+        Parcel { delivery_id, recipient, sha256, pdf, key: None }
     }
 
-    /// What its receipt must agree with.
+    /// What its receipt must agree with, where it is not encrypted.
     pub fn facts(&self) -> Facts {
         Facts { delivery_id: self.delivery_id, sha256: self.sha256, size: self.pdf.len() as u64 }
+    }
+
+    /// What goes over the wire: the same bytes for every attempt.
+    fn wire(&self) -> Outcome<Wire<'a>> {
+        // Hashed anew for every attempt: what leaves is what was sealed, or nothing leaves.
+        if Sha256::of(self.pdf) != self.sha256 {
+            return Err(Fault::new(&PARCEL_CHANGED).detail(format!("{} bytes", self.pdf.len())));
+        }
+        let Some(key) = self.key else {
+            return Ok(Wire { bytes: self.pdf.into(), facts: self.facts(), document: None });
+        };
+        let bytes = sealed::seal(self.pdf, &self.delivery_id, key)?.into_bytes();
+        let facts =
+            Facts { delivery_id: self.delivery_id, sha256: Sha256::of(&bytes), size: bytes.len() as u64 };
+        Ok(Wire { bytes: bytes.into(), facts, document: Some(self.sha256) })
+    }
+}
+
+/// A parcel as it leaves.
+struct Wire<'a> {
+    bytes: Cow<'a, [u8]>,
+    facts: Facts,
+    /// The document inside, where the bytes are encrypted.
+    document: Option<Sha256>,
+}
+
+impl Wire<'_> {
+    /// The fields that say what it is and for whom, whole or in parts.
+    fn headers(&self, parcel: &Parcel<'_>) -> Outcome<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        headers.insert("idempotency-key", field(&parcel.delivery_id.to_string())?);
+        headers.insert("hoso-recipient", field(parcel.recipient.as_str())?);
+        if let Some(document) = &self.document {
+            headers.insert(signature::DOCUMENT_DIGEST, field(&signature::content_digest(document))?);
+        }
+        Ok(headers)
     }
 }
 
@@ -126,87 +174,133 @@ pub enum Probe {
 ///
 /// After an attempt that [may have arrived](Attempt::may_have_arrived), use [`push_again`].
 pub async fn push(client: &Client, sink: &Sink, parcel: &Parcel<'_>, now: i64) -> Attempt {
-    match try_push(client, sink, parcel, now).await {
-        Ok(attempt) => attempt,
-        Err(fault) => of_fault(fault),
-    }
+    let tried = async { send(client, sink, parcel, &parcel.wire()?, 0, now).await };
+    tried.await.unwrap_or_else(of_fault)
 }
 
 /// Asks first, and sends only what the receiver does not have.
 pub async fn push_again(client: &Client, sink: &Sink, parcel: &Parcel<'_>, now: i64) -> Attempt {
-    match probe(client, sink, &parcel.facts(), now).await {
-        Probe::Stored(receipt) => Attempt::Delivered(receipt),
-        Probe::Unknown => push(client, sink, parcel, now).await,
-        // A receiver that cannot be asked is not sent to; one that does not know the question is.
-        Probe::Silent(Attempt::Never(_)) => push(client, sink, parcel, now).await,
-        Probe::Silent(attempt) => attempt,
-    }
+    let tried = async {
+        let wire = parcel.wire()?;
+        let there =
+            match ask(client, sink, &wire.facts, wire.document, now).await.unwrap_or_else(Asked::of_fault) {
+                Asked::Stored(receipt) => return Ok(Attempt::Delivered(receipt)),
+                Asked::Missing { there } => there,
+                // A receiver that cannot be asked is not sent to; one that does not know the question is.
+                Asked::Silent(Attempt::Never(_)) => 0,
+                Asked::Silent(attempt) => return Ok(attempt),
+            };
+        send(client, sink, parcel, &wire, there, now).await
+    };
+    tried.await.unwrap_or_else(of_fault)
 }
 
 /// Asks a receiver for the receipt of a delivery. `now` in Unix seconds.
 pub async fn probe(client: &Client, sink: &Sink, facts: &Facts, now: i64) -> Probe {
-    let asked = async {
-        let url = place(sink, &facts.delivery_id)?;
-        let response = exchange(client, sink, Method::GET, url, HeaderMap::new(), None, now).await?;
-        if response.status() == StatusCode::NOT_FOUND {
-            return Ok(Probe::Unknown);
-        }
-        Ok(match judge(sink, facts, response, now).await? {
-            Attempt::Delivered(receipt) => Probe::Stored(receipt),
-            other => Probe::Silent(other),
-        })
-    };
-    asked.await.unwrap_or_else(|fault| Probe::Silent(of_fault(fault)))
+    match ask(client, sink, facts, None, now).await.unwrap_or_else(Asked::of_fault) {
+        Asked::Stored(receipt) => Probe::Stored(receipt),
+        Asked::Missing { .. } => Probe::Unknown,
+        Asked::Silent(attempt) => Probe::Silent(attempt),
+    }
 }
 
-async fn try_push(client: &Client, sink: &Sink, parcel: &Parcel<'_>, now: i64) -> Outcome<Attempt> {
-    // Hashed anew for every attempt: what leaves is what was sealed, or nothing leaves.
-    if Sha256::of(parcel.pdf) != parcel.sha256 {
-        return Err(Fault::new(&PARCEL_CHANGED).detail(format!("{} bytes", parcel.pdf.len())));
+/// What a receiver says when it is asked, with how much of it is there.
+enum Asked {
+    Stored(ReceiptBytes),
+    Missing { there: u64 },
+    Silent(Attempt),
+}
+
+impl Asked {
+    fn of_fault(fault: Fault) -> Self {
+        Asked::Silent(of_fault(fault))
     }
-    let mut headers = HeaderMap::new();
-    for (name, value) in [
-        ("content-type", "application/pdf".to_owned()),
-        ("content-digest", signature::content_digest(&parcel.sha256)),
-        ("idempotency-key", parcel.delivery_id.to_string()),
-        ("hoso-recipient", parcel.recipient.as_str().to_owned()),
-    ] {
-        headers.insert(HeaderName::from_static(name), field(&value)?);
+}
+
+async fn ask(
+    client: &Client,
+    sink: &Sink,
+    facts: &Facts,
+    document: Option<Sha256>,
+    now: i64,
+) -> Outcome<Asked> {
+    let url = place(sink, &facts.delivery_id)?;
+    let covered = signature::COVERED_GET;
+    let response = exchange(client, sink, (Method::GET, url), covered, HeaderMap::new(), None, now).await?;
+    if response.status() == StatusCode::NOT_FOUND {
+        return Ok(Asked::Missing { there: parts::offset(response.headers()).unwrap_or(0) });
     }
+    Ok(match judge(sink, facts, document, response, now).await? {
+        Attempt::Delivered(receipt) => Asked::Stored(receipt),
+        other => Asked::Silent(other),
+    })
+}
+
+/// Sends what goes over the wire, in parts where it is large; `there` bytes of it are at the receiver already.
+async fn send(
+    client: &Client,
+    sink: &Sink,
+    parcel: &Parcel<'_>,
+    wire: &Wire<'_>,
+    there: u64,
+    now: i64,
+) -> Outcome<Attempt> {
+    if wire.bytes.len() > parts::WHOLE
+        && let Some(attempt) = parts::send(client, sink, parcel, wire, there, now).await?
+    {
+        return Ok(attempt);
+    }
+    let mut headers = wire.headers(parcel)?;
+    let kind = if wire.document.is_some() { "application/jose" } else { "application/pdf" };
+    headers.insert("content-type", field(kind)?);
+    headers.insert("content-digest", field(&signature::content_digest(&wire.facts.sha256))?);
     let url = place(sink, &parcel.delivery_id)?;
-    let response = exchange(client, sink, Method::PUT, url, headers, Some(parcel.pdf), now).await?;
-    judge(sink, &parcel.facts(), response, now).await
+    let covered = covered(signature::COVERED_PUT, wire);
+    let response =
+        exchange(client, sink, (Method::PUT, url), &covered, headers, Some(wire.bytes.to_vec()), now).await?;
+    judge(sink, &wire.facts, wire.document, response, now).await
+}
+
+/// What a signature covers.
+fn covered(always: &[&'static str], wire: &Wire<'_>) -> Vec<&'static str> {
+    let document = wire.document.map(|_| signature::DOCUMENT_DIGEST);
+    always.iter().copied().chain(document).collect()
 }
 
 /// Signs and sends one request.
 async fn exchange(
     client: &Client,
     sink: &Sink,
-    method: Method,
-    url: Url,
+    (method, url): (Method, Url),
+    covered: &[&str],
     mut headers: HeaderMap,
-    pdf: Option<&[u8]>,
+    body: Option<Vec<u8>>,
     now: i64,
 ) -> Outcome<Response> {
-    let covered = if pdf.is_some() { signature::COVERED_PUT } else { signature::COVERED_GET };
     let message = Message { method: method.as_str(), target_uri: url.as_str(), headers: &headers };
     let (input, value) = signature::sign(&message, covered, &terms(now)?, &sink.key)?;
     headers.insert("signature-input", field(&input)?);
     headers.insert("signature", field(&value)?);
     let mut request = client.request(method, url).headers(headers);
-    if let Some(pdf) = pdf {
-        request = request.body(pdf.to_vec());
+    if let Some(body) = body {
+        request = request.body(body);
     }
     request.send().await.map_err(|error| link::failure(&error))
 }
 
 /// What an answer proves. Only a receipt that holds makes it a delivery, whatever the status says.
-async fn judge(sink: &Sink, facts: &Facts, response: Response, now: i64) -> Outcome<Attempt> {
+async fn judge(
+    sink: &Sink,
+    facts: &Facts,
+    document: Option<Sha256>,
+    response: Response,
+    now: i64,
+) -> Outcome<Attempt> {
     let status = response.status();
     let headers = response.headers().clone();
     if status.is_success() {
         let bytes = link::body(response, receipt::LONGEST).await?;
-        receipt::verify_receipt(&bytes, &sink.receipt_keys, facts)?;
+        receipt::verify_receipt_of(&bytes, &sink.receipt_keys, facts, document)?;
         return Ok(Attempt::Delivered(ReceiptBytes(bytes)));
     }
     // Only a conflict's body matters; that it cannot be read is no reason to send over what is there.

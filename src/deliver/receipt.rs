@@ -11,6 +11,9 @@
 //! {"delivery_id": "<64 hex>", "sha256": "<64 hex>", "size": 12345, "received_at": "2026-03-02T01:15:09Z",
 //!  "receiver": "name of the receiver", "keyid": "<kid>"}
 //! ```
+//! Of an encrypted document `sha256` and `size` are those of the JWE as it came, which is what the receiver can prove, and
+//! `"document_sha256": "<64 hex>"` repeats what the sender said of the document inside.
+//!
 //! The signature is over the base64url texts as they are, so nothing has to be written in a canonical form, and
 //! the bytes that came are the bytes that are kept. No personal data: a receiver names itself, not a citizen.
 
@@ -39,6 +42,9 @@ pub struct Receipt {
     pub receiver: String,
     /// The key that signed, [`VerifyingKey::id`].
     pub keyid: String,
+    /// SHA-256 of the document inside, as the sender told it, where what was stored is encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_sha256: Option<Sha256>,
 }
 
 /// What a receipt must agree with.
@@ -57,11 +63,26 @@ pub struct Facts {
 /// # Errors
 /// [`UNREADABLE`], [`UNKNOWN_KEY`], [`BAD_SIGNATURE`], [`MISMATCH`] naming the fields.
 pub fn verify_receipt(bytes: &[u8], keys: &[VerifyingKey], facts: &Facts) -> Outcome<Receipt> {
+    verify_receipt_of(bytes, keys, facts, None)
+}
+
+/// As [`verify_receipt`]; `document` is the digest of the document inside, where what was sent is encrypted.
+///
+/// # Errors
+/// As [`verify_receipt`].
+pub fn verify_receipt_of(
+    bytes: &[u8],
+    keys: &[VerifyingKey],
+    facts: &Facts,
+    document: Option<Sha256>,
+) -> Outcome<Receipt> {
     let receipt = open_receipt(bytes, keys)?;
     let wrong: Vec<&str> = [
         ("delivery_id", receipt.delivery_id == facts.delivery_id),
         ("sha256", receipt.sha256 == facts.sha256),
         ("size", receipt.size == facts.size),
+        // A receipt of an older receiver, or one that was not asked about a document inside, says nothing of it.
+        ("document_sha256", document.is_none() || receipt.document_sha256 == document),
     ]
     .into_iter()
     .filter_map(|(name, agrees)| (!agrees).then_some(name))
@@ -112,6 +133,20 @@ pub fn write_receipt(
     receiver: &str,
     key: &SigningKey,
 ) -> Outcome<Vec<u8>> {
+    write_receipt_of(facts, None, received_at, receiver, key)
+}
+
+/// As [`write_receipt`]; `document` is what the sender said of the document inside, where what was stored is encrypted.
+///
+/// # Errors
+/// As [`write_receipt`].
+pub fn write_receipt_of(
+    facts: &Facts,
+    document: Option<Sha256>,
+    received_at: jiff::Timestamp,
+    receiver: &str,
+    key: &SigningKey,
+) -> Outcome<Vec<u8>> {
     let inner = |_| Fault::new(&UNREADABLE).detail("cannot be written");
     let header = Header { alg: key.kind().jose_name().into(), typ: TYPE.into(), kid: key.id().into() };
     let receipt = Receipt {
@@ -121,6 +156,7 @@ pub fn write_receipt(
         received_at,
         receiver: receiver.into(),
         keyid: key.id().into(),
+        document_sha256: document,
     };
     let protected = BASE64URL.encode(serde_json::to_vec(&header).map_err(inner)?);
     let payload = BASE64URL.encode(serde_json::to_vec(&receipt).map_err(inner)?);

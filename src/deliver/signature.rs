@@ -13,6 +13,20 @@ use reqwest::header::HeaderMap;
 /// What a signed PUT covers.
 pub const COVERED_PUT: &[&str] =
     &["@method", "@target-uri", "content-digest", "content-type", "idempotency-key", "hoso-recipient"];
+/// What a signed PATCH covers: a part of a document, and of which.
+pub const COVERED_PATCH: &[&str] = &[
+    "@method",
+    "@target-uri",
+    "content-digest",
+    "content-type",
+    "idempotency-key",
+    "hoso-recipient",
+    "repr-digest",
+    "upload-offset",
+    "upload-length",
+];
+/// What every request covers besides, where what is sent is encrypted: the digest of the document inside.
+pub const DOCUMENT_DIGEST: &str = "hoso-document-digest";
 /// What a signed GET covers.
 pub const COVERED_GET: &[&str] = &["@method", "@target-uri"];
 /// How far a signature's creation may be from the verifier's clock, seconds, either way.

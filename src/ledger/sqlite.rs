@@ -2,9 +2,9 @@
 //! while the disk was busy as one transaction.
 
 pub mod consent;
-mod extract;
 pub mod hand;
 mod listener;
+pub mod look;
 mod outbox;
 mod readings;
 mod runs;

@@ -9,7 +9,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::serve::{IncomingStream, Listener};
-use openssl::ssl::{AlpnError, Ssl, SslAcceptor, SslFiletype, SslMethod, select_next_proto};
+use openssl::ssl::{AlpnError, Ssl, SslAcceptor, SslFiletype, SslMethod, SslVerifyMode, select_next_proto};
+use openssl::x509::X509Name;
 use serde_json::json;
 use std::io;
 use std::net::SocketAddr;
@@ -24,6 +25,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, Sleep};
 use tokio_openssl::SslStream;
 
+/// With which certificate a port speaks TLS, and whose it asks for. PEM files.
+#[derive(Debug, Clone, Copy)]
+pub struct Tls<'a> {
+    /// The server's certificate and those above it, its own first.
+    pub chain: &'a Path,
+    /// Its private key.
+    pub key: &'a Path,
+    /// Authorities of clients: whoever shows a certificate has to have it from one of them (mutual TLS).
+    pub client_ca: Option<&'a Path>,
+    /// Nobody connects without one.
+    pub client_required: bool,
+}
+
 /// An open port that is not yet served.
 pub struct Front {
     listener: TcpListener,
@@ -37,8 +51,17 @@ impl Front {
     /// # Errors
     /// [`CANNOT_LISTEN`], [`BAD_TLS`].
     pub async fn bind(listen: SocketAddr, tls: Option<(&Path, &Path)>) -> Outcome<Self> {
+        let alone = |(chain, key)| Tls { chain, key, client_ca: None, client_required: false };
+        Self::bind_tls(listen, tls.map(alone)).await
+    }
+
+    /// As [`Front::bind`], asking clients for their certificates where that is wished.
+    ///
+    /// # Errors
+    /// As [`Front::bind`].
+    pub async fn bind_tls(listen: SocketAddr, tls: Option<Tls<'_>>) -> Outcome<Self> {
         let unable = |error: io::Error| Fault::new(&CANNOT_LISTEN).detail(error.kind()).at(listen);
-        let tls = tls.map(|(chain, key)| acceptor(chain, key)).transpose()?.map(Arc::new);
+        let tls = tls.map(acceptor).transpose()?.map(Arc::new);
         let listener = TcpListener::bind(listen).await.map_err(unable)?;
         let address = listener.local_addr().map_err(unable)?;
         Ok(Front { listener, address, tls })
@@ -121,7 +144,8 @@ async fn private(mut response: Response) -> Response {
     response
 }
 
-fn acceptor(chain: &Path, key: &Path) -> Outcome<SslAcceptor> {
+fn acceptor(tls: Tls<'_>) -> Outcome<SslAcceptor> {
+    let Tls { chain, key, client_ca, client_required } = tls;
     let wrong = |place: &Path| Fault::new(&BAD_TLS).at(place.display());
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).map_err(|_| wrong(chain))?;
     builder.set_certificate_chain_file(chain).map_err(|_| wrong(chain))?;
@@ -130,6 +154,15 @@ fn acceptor(chain: &Path, key: &Path) -> Outcome<SslAcceptor> {
     builder.set_alpn_select_callback(|_, offered| {
         select_next_proto(b"\x08http/1.1", offered).ok_or(AlpnError::NOACK)
     });
+    if let Some(authorities) = client_ca {
+        builder.set_ca_file(authorities).map_err(|_| wrong(authorities))?;
+        let names = X509Name::load_client_ca_file(authorities).map_err(|_| wrong(authorities))?;
+        builder.set_client_ca_list(names);
+        // A session that is taken up again belongs to this program, and keeps the certificate that was shown.
+        builder.set_session_id_context(b"hoso").map_err(|_| wrong(authorities))?;
+        let asked = SslVerifyMode::PEER;
+        builder.set_verify(if client_required { asked | SslVerifyMode::FAIL_IF_NO_PEER_CERT } else { asked });
+    }
     Ok(builder.build())
 }
 

@@ -10,7 +10,6 @@ use crate::blobs::Blobs;
 use crate::deliver::credential::issuer::{Body as Said, Fetched, Form, Issuer, Request as Asked};
 use crate::deliver::credential::metadata::{CREDENTIAL, DEFERRED, NONCE, NOTIFICATION, TOKEN};
 use crate::deliver::credential::refusal::Refusal;
-use crate::deliver::credential::register::Register;
 use crate::fault::{Class, Code, Fault, Outcome};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -67,15 +66,13 @@ pub struct Shared {
     blobs: Arc<Blobs>,
     /// Documents that are encrypted at once: each is in memory as a whole.
     encrypting: Semaphore,
-    openapi: String,
 }
 
-/// The endpoints, to be [`dressed`](super::front::dressed).
+/// The endpoints, to be [`dressed`](super::front::dressed); their description is [`openapi::text`].
 pub fn router(issuer: Issuer<Store>, blobs: Arc<Blobs>, at: &PublicUrl) -> Router {
-    let shared =
-        Arc::new(Shared { issuer, blobs, encrypting: Semaphore::new(2), openapi: openapi::text(at) });
+    let shared = Arc::new(Shared { issuer, blobs, encrypting: Semaphore::new(2) });
     let path = &at.path;
-    let mut routes = Router::new()
+    let routes = Router::new()
         .route(&format!("/.well-known/openid-credential-issuer{path}"), get(metadata))
         .route(&format!("/.well-known/oauth-authorization-server{path}"), get(authorization_metadata))
         .route(&format!("/.well-known/jwt-vc-issuer{path}"), get(key_metadata))
@@ -87,13 +84,6 @@ pub fn router(issuer: Issuer<Store>, blobs: Arc<Blobs>, at: &PublicUrl) -> Route
         .route(&format!("{path}{NOTIFICATION}"), post(notification))
         .route(&format!("{path}/documents/{{link}}"), get(document))
         .route(&format!("{path}/status/{{list}}"), get(status));
-    // Health at the root for whoever runs the machine, and below the path for whoever only has that.
-    for base in if path.is_empty() { vec![""] } else { vec!["", path] } {
-        routes = routes
-            .route(&format!("{base}/healthz"), get(async || "ok\n"))
-            .route(&format!("{base}/readyz"), get(readyz))
-            .route(&format!("{base}/openapi.json"), get(openapi_json));
-    }
     routes.layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(shared)
 }
 
@@ -227,17 +217,6 @@ fn wants_cwt(headers: &HeaderMap) -> bool {
         .flat_map(|value| value.split(','))
         .map(|kind| kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase());
     kinds.find(|kind| kind.starts_with("application/statuslist+")).is_some_and(|kind| kind.ends_with("+cwt"))
-}
-
-async fn readyz(State(app): App) -> Response {
-    match app.issuer.register().ready().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(fault) => refuse(&Refusal::later(&fault)),
-    }
-}
-
-async fn openapi_json(State(app): App) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], app.openapi.clone()).into_response()
 }
 
 fn told(result: Result<Value, Refusal>) -> Response {

@@ -1,6 +1,6 @@
 //! A stand-in for a citizen's wallet service: the receiving side of push v1 ([`crate::deliver::push`]), strictly.
 //!
-//! It keeps each PDF under its delivery id and the first receipt byte for byte; the line in `effects.jsonl` is
+//! It keeps each PDF (or JWE, as it came) under its delivery id and the first receipt byte for byte; the line in `effects.jsonl` is
 //! the moment a delivery is taken.
 
 use super::effects::{self, EffectLog};
@@ -47,7 +47,9 @@ pub struct Setup {
 /// [`NO_SENDERS`], a state folder that cannot be used.
 pub fn router(setup: Setup, fates: Fates) -> Outcome<Router> {
     let wallet = Wallet::open(setup, fates)?;
-    Ok(Router::new().route("/v1/deliveries/{id}", put(deliver).get(ask)).with_state(Arc::new(wallet)))
+    Ok(Router::new()
+        .route("/v1/deliveries/{id}", put(deliver).get(ask).patch(part))
+        .with_state(Arc::new(wallet)))
 }
 
 struct Wallet {
@@ -61,6 +63,8 @@ struct Wallet {
 struct Kept {
     deliveries: HashMap<Sha256, (Facts, Bytes)>,
     in_progress: HashSet<Sha256>,
+    /// Documents that come in parts: the digest of the whole, and what is here of it.
+    parts: HashMap<Sha256, (Sha256, Vec<u8>)>,
     /// Nonces seen, each with the second after which its signature is refused anyway.
     nonces: HashMap<(String, String), i64>,
 }
@@ -73,6 +77,9 @@ struct Effect {
     size: u64,
     received_at: jiff::Timestamp,
     receipt: String,
+    /// Digest of the document inside, as its sender told it, where what came is encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    document_sha256: Option<Sha256>,
 }
 
 impl Wallet {
@@ -118,9 +125,10 @@ impl Wallet {
     }
 
     /// Keeps a delivery and signs for it. From here on it runs to its end, even when the sender hangs up.
-    async fn keep(self: Arc<Self>, facts: Facts, pdf: Bytes) -> Outcome<Bytes> {
+    async fn keep(self: Arc<Self>, facts: Facts, document: Option<Sha256>, pdf: Bytes) -> Outcome<Bytes> {
         let received_at = jiff::Timestamp::now();
-        let receipt = receipt::write_receipt(&facts, received_at, &self.setup.name, &self.setup.receipt_key)?;
+        let (name, key) = (&self.setup.name, &self.setup.receipt_key);
+        let receipt = receipt::write_receipt_of(&facts, document, received_at, name, key)?;
         let folder = self.setup.state.clone();
         let stored = tokio::task::spawn_blocking(move || store(&folder, &facts.delivery_id, &pdf)).await;
         if !matches!(stored, Ok(Ok(()))) {
@@ -128,7 +136,10 @@ impl Wallet {
         }
         let text = String::from_utf8_lossy(&receipt).into_owned();
         let Facts { delivery_id, sha256, size } = facts;
-        self.log.append(&Effect { delivery_id, sha256, size, received_at, receipt: text }).await?;
+        let document_sha256 = document;
+        self.log
+            .append(&Effect { delivery_id, sha256, size, received_at, receipt: text, document_sha256 })
+            .await?;
         let receipt = Bytes::from(receipt);
         self.kept().deliveries.insert(delivery_id, (facts, receipt.clone()));
         Ok(receipt)
@@ -160,17 +171,24 @@ async fn take(wallet: &Arc<Wallet>, id: &str, request: Request) -> Response {
         Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "cut-off"),
     };
     let sha256 = Sha256::of(&pdf);
-    let genuine = signature::check_digest(&parts.headers, &sha256)
-        .and_then(|()| wallet.admit(&parts, signature::COVERED_PUT));
+    let covered = covered(&parts.headers, signature::COVERED_PUT);
+    let genuine =
+        signature::check_digest(&parts.headers, &sha256).and_then(|()| wallet.admit(&parts, &covered));
     if let Err(fault) = genuine {
         return unsigned(&fault);
     }
+    whole(wallet, id, &parts.headers, pdf, sha256).await
+}
+
+/// A document that is here whole, whether it came so or in parts.
+async fn whole(wallet: &Arc<Wallet>, id: &str, headers: &HeaderMap, pdf: Bytes, sha256: Sha256) -> Response {
     let Some(delivery_id) = exact_hex(id) else {
         return problem(StatusCode::UNPROCESSABLE_ENTITY, "delivery-id");
     };
-    if let Err((status, what)) = acceptable(&parts.headers, id, &pdf) {
-        return problem(status, what);
-    }
+    let document = match acceptable(headers, id, &pdf) {
+        Ok(document) => document,
+        Err((status, what)) => return problem(status, what),
+    };
     let facts = Facts { delivery_id, sha256, size: pdf.len() as u64 };
     {
         let mut kept = wallet.kept();
@@ -186,7 +204,7 @@ async fn take(wallet: &Arc<Wallet>, id: &str, request: Request) -> Response {
     let keeping = tokio::spawn({
         let wallet = Arc::clone(wallet);
         async move {
-            let kept = Arc::clone(&wallet).keep(facts, pdf).await;
+            let kept = Arc::clone(&wallet).keep(facts, document, pdf).await;
             wallet.kept().in_progress.remove(&delivery_id);
             kept
         }
@@ -209,33 +227,120 @@ async fn ask(State(wallet): State<Arc<Wallet>>, UrlPath(id): UrlPath<String>, re
         Ok(()) => {
             let found =
                 exact_hex(&id).and_then(|id| wallet.kept().deliveries.get(&id).map(|kept| kept.1.clone()));
-            found.map_or_else(
-                || problem(StatusCode::NOT_FOUND, "unknown"),
-                |receipt| receipted(StatusCode::OK, receipt),
-            )
+            match found {
+                Some(receipt) => receipted(StatusCode::OK, receipt),
+                None => {
+                    let safe =
+                        exact_hex(&id).and_then(|id| wallet.kept().parts.get(&id).map(|part| part.1.len()));
+                    at(safe.unwrap_or(0), problem(StatusCode::NOT_FOUND, "unknown"))
+                }
+            }
         }
     };
     fate.spoil(cut, answer)
 }
 
-/// What must hold of a signed PUT besides its signature.
-fn acceptable(headers: &HeaderMap, id: &str, pdf: &[u8]) -> Result<(), (StatusCode, &'static str)> {
+/// A part of a large document. They are kept in memory: a stand-in that is started anew has none of it, and says so.
+async fn part(State(wallet): State<Arc<Wallet>>, UrlPath(id): UrlPath<String>, request: Request) -> Response {
+    let fate = wallet.fates.next().await;
+    let cut = Cut::of(request.extensions());
+    if let Some(refusal) = fate.refusal() {
+        return refusal;
+    }
+    let answer = take_part(&wallet, &id, request).await;
+    fate.spoil(cut, answer)
+}
+
+async fn take_part(wallet: &Arc<Wallet>, id: &str, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(piece) = axum::body::to_bytes(body, wallet.setup.largest).await else {
+        return problem(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
+    };
+    let covered = covered(&parts.headers, signature::COVERED_PATCH);
+    let genuine = signature::check_digest(&parts.headers, &Sha256::of(&piece))
+        .and_then(|()| wallet.admit(&parts, &covered));
+    if let Err(fault) = genuine {
+        return unsigned(&fault);
+    }
+    let text = |name| signature::single(&parts.headers, name);
+    let number = |name| text(name).and_then(|text| text.parse::<usize>().ok());
+    let told = text("repr-digest").and_then(signature::read_digest);
+    let (Some(delivery), Some(told), Some(begin), Some(length)) =
+        (exact_hex(id), told, number("upload-offset"), number("upload-length"))
+    else {
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, "part");
+    };
+    if length > wallet.setup.largest || begin.saturating_add(piece.len()) > length {
+        return problem(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
+    }
+    let bytes = {
+        let mut kept = wallet.kept();
+        let growing = kept.parts.entry(delivery).or_insert_with(|| (told, Vec::new()));
+        if growing.0 != told && begin == 0 {
+            *growing = (told, Vec::new());
+        }
+        if growing.0 != told || growing.1.len() != begin {
+            let safe = if growing.0 == told { growing.1.len() } else { 0 };
+            return at(safe, problem(StatusCode::CONFLICT, "upload-offset"));
+        }
+        growing.1.extend_from_slice(&piece);
+        if growing.1.len() < length {
+            return at(growing.1.len(), StatusCode::NO_CONTENT.into_response());
+        }
+        kept.parts.remove(&delivery).map(|(_, bytes)| bytes).unwrap_or_default()
+    };
+    let sha256 = Sha256::of(&bytes);
+    if sha256 != told {
+        return at(0, problem(StatusCode::CONFLICT, "upload-offset"));
+    }
+    whole(wallet, id, &parts.headers, bytes.into(), sha256).await
+}
+
+/// An answer that says how much of a document is here.
+fn at(safe: usize, mut answer: Response) -> Response {
+    answer.headers_mut().insert("upload-offset", header::HeaderValue::from(safe));
+    answer
+}
+
+/// What a signature has to cover: of an encrypted document also what is inside.
+fn covered(headers: &HeaderMap, always: &[&'static str]) -> Vec<&'static str> {
+    let named = headers.contains_key(signature::DOCUMENT_DIGEST).then_some(signature::DOCUMENT_DIGEST);
+    always.iter().copied().chain(named).collect()
+}
+
+/// What must hold of a signed document besides its signature; gives the digest of the document inside, where it is encrypted.
+fn acceptable(
+    headers: &HeaderMap,
+    id: &str,
+    pdf: &[u8],
+) -> Result<Option<Sha256>, (StatusCode, &'static str)> {
     if signature::single(headers, "idempotency-key") != Some(id) {
         return Err((StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key"));
     }
     if signature::single(headers, "hoso-recipient").and_then(exact_hex).is_none() {
         return Err((StatusCode::UNPROCESSABLE_ENTITY, "recipient"));
     }
-    let is_pdf =
-        signature::single(headers, "content-type") == Some("application/pdf") && pdf.starts_with(b"%PDF-");
-    if !is_pdf {
-        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-a-pdf"));
+    let not_a_pdf = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-a-pdf");
+    let kind = signature::single(headers, "content-type");
+    if headers.contains_key(signature::DOCUMENT_DIGEST) {
+        let told = signature::single(headers, signature::DOCUMENT_DIGEST).and_then(signature::read_digest);
+        let jwe = matches!(kind, Some("application/jose" | "application/partial-upload"));
+        let five = pdf.starts_with(b"ey") && pdf.iter().filter(|byte| **byte == b'.').count() == 4;
+        return match told {
+            Some(document) if jwe && five => Ok(Some(document)),
+            Some(_) => Err(not_a_pdf),
+            None => Err((StatusCode::UNPROCESSABLE_ENTITY, "document-digest")),
+        };
+    }
+    let named = matches!(kind, Some("application/pdf" | "application/partial-upload"));
+    if !named || !pdf.starts_with(b"%PDF-") {
+        return Err(not_a_pdf);
     }
     // A wallet that cannot open it cannot show it. The key stands in a trailer or a cross-reference dictionary.
     if pdf.windows(8).any(|window| window == b"/Encrypt") {
         return Err((StatusCode::UNPROCESSABLE_ENTITY, "encrypted"));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// 64 lower-case digits and nothing else.

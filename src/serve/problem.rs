@@ -15,6 +15,8 @@ pub struct Problem {
     pub title: &'static str,
     /// JSON pointer (RFC 6901) to what is wrong, among `delivery_id`, `recipient`, `document` and the like.
     pub pointer: Option<&'static str>,
+    /// `Upload-Offset`: bytes of a document in parts that are safe.
+    pub safe: Option<u64>,
     /// Seconds after which another try makes sense.
     pub retry_after: Option<u32>,
 }
@@ -22,7 +24,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of the request as a whole.
     pub const fn new(status: StatusCode, kind: &'static str, title: &'static str) -> Self {
-        Problem { status, kind, title, pointer: None, retry_after: None }
+        Problem { status, kind, title, pointer: None, safe: None, retry_after: None }
     }
 
     /// A problem of one part of the request.
@@ -32,7 +34,12 @@ impl Problem {
         pointer: &'static str,
         title: &'static str,
     ) -> Self {
-        Problem { status, kind, title, pointer: Some(pointer), retry_after: None }
+        Problem { status, kind, title, pointer: Some(pointer), safe: None, retry_after: None }
+    }
+
+    /// The same, with how much is safe of a document in parts.
+    pub const fn with_safe(self, bytes: u64) -> Self {
+        Problem { safe: Some(bytes), ..self }
     }
 
     /// The same, with the wish to be left alone for some seconds.
@@ -51,6 +58,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status, kind, body.to_string()).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(bytes) = self.safe {
+            response.headers_mut().insert("upload-offset", HeaderValue::from(bytes));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             let scheme = if self.kind == "token-invalid" { "Bearer" } else { "Signature" };

@@ -5,14 +5,15 @@
 //! of a body is looked at before its signature holds, and nothing of it is ever logged.
 
 mod audit;
-mod body;
 mod checks;
 mod gate;
 pub mod inbox;
 mod lay;
+mod parts;
 
 pub use audit::Audit;
 pub use gate::{BAD_SENDER, Gate, Sender};
+pub use parts::NO_ROOM;
 
 use crate::blobs::Blobs;
 use crate::clock::Clock;
@@ -21,23 +22,26 @@ use crate::deliver::signature;
 use crate::deliver::wire_key::SigningKey;
 use crate::digest::{Digests, Sha256};
 use crate::fault::{Class, Code, Fault};
+use crate::serve::body::{self, TOO_LARGE};
 use crate::serve::problem::Problem;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, Path as UrlPath, Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::request::Parts as Head;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::put;
-use checks::{Envelope, Unfit};
+use checks::{Envelope, Part, Unfit};
 use gate::Passed;
-use inbox::{Delivery, Inbox, Kept, Mark};
+use inbox::{Delivery, Inbox, Kept, Laid, Mark};
+use openssl::pkey::{PKey, Private};
+use parts::Parts;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// What a receiver is set up with.
@@ -46,12 +50,16 @@ pub struct Setup {
     pub name: String,
     /// What it signs receipts with.
     pub receipt_key: SigningKey,
+    /// What opens documents that were encrypted for this station; none: they are kept as they came.
+    pub opening_keys: Vec<PKey<Private>>,
     /// Who may send.
     pub gate: Gate,
     /// The register.
     pub inbox: Inbox,
     /// Where the bytes go.
     pub blobs: Arc<Blobs>,
+    /// Where documents that come in parts grow: `var/inbox`.
+    pub parts: PathBuf,
     /// Where people find them: `out/inbox`.
     pub out: PathBuf,
     /// Where refusals are written down.
@@ -62,11 +70,12 @@ pub struct Setup {
 
 /// A receiver at work.
 pub struct Receiver {
+    parts: Parts,
     setup: Setup,
     /// Deliveries that are being stored.
     in_progress: Mutex<HashSet<Sha256>>,
     /// Room for bodies in memory, in pieces of [`PIECE`].
-    room: Semaphore,
+    room: Arc<Semaphore>,
     /// Bodies that are written to the disk at once.
     disk: Semaphore,
     arrived: Notify,
@@ -99,9 +108,10 @@ impl Receiver {
     /// A receiver that is ready to be asked.
     pub fn new(setup: Setup) -> Arc<Self> {
         Arc::new(Receiver {
+            parts: Parts::over(setup.parts.clone()),
             setup,
             in_progress: Mutex::default(),
-            room: Semaphore::new(ROOM / PIECE),
+            room: Arc::new(Semaphore::new(ROOM / PIECE)),
             disk: Semaphore::new(AT_ONCE),
             arrived: Notify::new(),
             tally: Tally::default(),
@@ -111,7 +121,7 @@ impl Receiver {
     /// The endpoints below `path` (empty, or `/a/b`), to be [`dressed`](super::front::dressed).
     pub fn router(self: &Arc<Self>, path: &str) -> Router {
         Router::new()
-            .route(&format!("{path}/v1/deliveries/{{id}}"), put(deliver).get(ask))
+            .route(&format!("{path}/v1/deliveries/{{id}}"), put(deliver).get(ask).patch(part))
             .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(self))
     }
@@ -128,14 +138,16 @@ impl Receiver {
 
     /// Lays what arrives into `out/inbox/` until it is told to stop; what a crash left undone first.
     pub async fn lay_out(self: Arc<Self>, stop: CancellationToken) {
-        lay::until(&self.setup.inbox, &self.setup.blobs, &self.setup.out, &self.arrived, &stop).await;
+        let setup = &self.setup;
+        let place = (setup.out.as_path(), setup.opening_keys.as_slice());
+        lay::until(&setup.inbox, &setup.blobs, place, &self.arrived, &stop).await;
     }
 
     fn in_progress(&self) -> MutexGuard<'_, HashSet<Sha256>> {
         self.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pass(&self, parts: &Parts, covered: &[&str]) -> Result<Passed, Problem> {
+    fn pass(&self, parts: &Head, covered: &[&str]) -> Result<Passed, Problem> {
         self.setup
             .gate
             .pass(parts, covered, self.setup.clock.now_ms() / 1000)
@@ -152,35 +164,120 @@ impl Receiver {
     async fn take(
         self: &Arc<Self>,
         id: &str,
-        parts: &Parts,
+        parts: &Head,
         body: Body,
     ) -> Result<(StatusCode, Bytes), Problem> {
-        let covered = checks::covered(&parts.headers);
-        let passed = match self.pass(parts, &covered) {
-            Ok(passed) => passed,
-            Err(problem) => return Err(body::drained(body, problem).await),
-        };
-        let envelope = match Envelope::read(&parts.headers, id, &passed.sender) {
-            Ok(envelope) => envelope,
-            Err(problem) => return Err(body::drained(body, problem).await),
-        };
-        let limit = usize::try_from(passed.sender.largest).unwrap_or(usize::MAX);
-        let announced = length(&parts.headers);
-        if announced.is_some_and(|length| length > limit) {
-            return Err(body::drained(body, TOO_LARGE).await);
-        }
-        let pieces = announced.unwrap_or(limit).min(ROOM).div_ceil(PIECE);
-        let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
-        let _room = self.room.acquire_many(pieces).await.map_err(|_| FAILED)?;
-        let bytes = body::read(body, announced, limit).await?;
+        let Begun { envelope, passed, bytes, room } = self.begin(id, parts, body, true).await?;
         let at_it = AtIt::begin(self, envelope.id).ok_or(IN_PROGRESS)?;
+        let told = signature::single(&parts.headers, "content-digest").and_then(signature::read_digest);
         // From here on it runs to its end, even when the sender hangs up.
-        let (receiver, headers) = (Arc::clone(self), parts.headers.clone());
+        let receiver = Arc::clone(self);
         let keeping = tokio::spawn(async move {
-            let _at_it = at_it;
-            receiver.keep(envelope, passed, &headers, bytes).await
+            let _until_the_end = (at_it, room);
+            receiver.keep(envelope, passed, told, bytes).await
         });
         keeping.await.unwrap_or(Err(FAILED))
+    }
+
+    /// Takes one PATCH: a part of a document, or its last.
+    async fn take_part(
+        self: &Arc<Self>,
+        id: &str,
+        parts: &Head,
+        body: Body,
+    ) -> Result<Result<u64, (StatusCode, Bytes)>, Problem> {
+        let Begun { envelope, passed, bytes, room } = self.begin(id, parts, body, false).await?;
+        signature::check_digest(&parts.headers, &Sha256::of(&bytes))
+            .map_err(|fault| self.unsigned(&fault))?;
+        let part = Part::read(&parts.headers, bytes.len())?;
+        if part.length > passed.sender.largest {
+            return Err(TOO_LARGE);
+        }
+        let at_it = AtIt::begin(self, envelope.id).ok_or(IN_PROGRESS)?;
+        drop(room);
+        let room = self.room_for(usize::try_from(part.length).unwrap_or(usize::MAX)).await?;
+        let receiver = Arc::clone(self);
+        let keeping = tokio::spawn(async move {
+            let _until_the_end = (at_it, room);
+            receiver.keep_part(envelope, passed, part, bytes).await
+        });
+        keeping.await.unwrap_or(Err(FAILED))
+    }
+
+    async fn keep_part(
+        self: Arc<Self>,
+        envelope: Envelope,
+        passed: Passed,
+        part: Part,
+        bytes: Bytes,
+    ) -> Result<Result<u64, (StatusCode, Bytes)>, Problem> {
+        let (receiver, id) = (Arc::clone(&self), envelope.id);
+        let laid = tokio::task::spawn_blocking(move || {
+            let Part { whole, at, length } = part;
+            // It may be here since long: then it is not written again.
+            match receiver.setup.inbox.look(&id)?.filter(|first| first.facts.sha256 == whole) {
+                Some(first) => Ok(Err(first.receipt)),
+                None => receiver.parts.add(&id, &whole, at, length, &bytes).map(Ok),
+            }
+        });
+        let laid =
+            laid.await.unwrap_or_else(|_| Err(Fault::new(&FAILURE))).map_err(|fault| failed(&fault))?;
+        let safe = match laid {
+            Ok(parts::Laid::Whole(bytes)) => {
+                let kept = Arc::clone(&self).keep(envelope, passed, Some(part.whole), bytes.into()).await;
+                if kept.as_ref().err() == Some(&FAILED) {
+                    return kept.map(Err);
+                }
+                self.parts.forget(&id);
+                // Parts that were each what was signed and are not the whole: a crash left one of them torn.
+                return match kept {
+                    Err(SIGNATURE_INVALID) => Err(ELSEWHERE.with_safe(0)),
+                    kept => kept.map(Err),
+                };
+            }
+            Ok(parts::Laid::Safe(safe)) => Ok(safe),
+            Ok(parts::Laid::Elsewhere(safe)) => Err(ELSEWHERE.with_safe(safe)),
+            Err(receipt) => {
+                self.setup.inbox.use_up(passed.mark).await.map_err(|fault| failed(&fault))?;
+                self.tally.repeated.fetch_add(1, Ordering::Relaxed);
+                return Ok(Err((StatusCode::OK, receipt.into())));
+            }
+        };
+        self.setup.inbox.use_up(passed.mark).await.map_err(|fault| failed(&fault))?;
+        safe.map(Ok)
+    }
+
+    /// What is the same for a whole document and a part of it: who sends, what the head says, the bytes.
+    async fn begin(&self, id: &str, parts: &Head, body: Body, whole: bool) -> Result<Begun, Problem> {
+        let begun = self.pass(parts, &checks::covered(&parts.headers, whole)).and_then(|passed| {
+            let envelope = Envelope::read(&parts.headers, id, &passed.sender)?;
+            let partial =
+                signature::single(&parts.headers, "content-type") == Some("application/partial-upload");
+            if partial == whole {
+                return Err(checks::NOT_A_PDF);
+            }
+            let limit = if whole { passed.sender.largest } else { passed.sender.largest.min(LARGEST_PART) };
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let announced = body::announced(&parts.headers);
+            if announced.is_some_and(|length| length > limit) {
+                Err(TOO_LARGE)
+            } else {
+                Ok((passed, envelope, limit, announced))
+            }
+        });
+        let (passed, envelope, limit, announced) = match begun {
+            Ok(begun) => begun,
+            Err(problem) => return Err(body::drained(body, problem).await),
+        };
+        let room = self.room_for(announced.unwrap_or(limit)).await?;
+        let bytes = body::read(body, announced, limit).await?;
+        Ok(Begun { envelope, passed, bytes, room })
+    }
+
+    /// Waits for room in memory.
+    async fn room_for(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let pieces = u32::try_from(bytes.min(ROOM).div_ceil(PIECE)).unwrap_or(u32::MAX);
+        Arc::clone(&self.room).acquire_many_owned(pieces).await.map_err(|_| FAILED)
     }
 
     /// Stores, writes down, signs.
@@ -188,15 +285,13 @@ impl Receiver {
         self: Arc<Self>,
         envelope: Envelope,
         passed: Passed,
-        headers: &HeaderMap,
+        told: Option<Sha256>,
         bytes: Bytes,
     ) -> Result<(StatusCode, Bytes), Problem> {
         let permit = self.disk.acquire().await.map_err(|_| FAILED)?;
-        let digest = signature::single(headers, "content-digest").map(str::to_owned);
         let (receiver, sender, mark) = (Arc::clone(&self), Arc::clone(&passed.sender), passed.mark);
-        let stored = tokio::task::spawn_blocking(move || {
-            receiver.store(&envelope, &sender.name, digest.as_deref(), &bytes)
-        });
+        let stored =
+            tokio::task::spawn_blocking(move || receiver.store(&envelope, &sender.name, told, &bytes));
         let stored = stored.await.unwrap_or(Stored::Failed(Fault::new(&FAILURE)));
         drop(permit);
         match stored {
@@ -247,9 +342,9 @@ impl Receiver {
     }
 
     /// Looks at the bytes and makes them durable; blocks.
-    fn store(&self, envelope: &Envelope, sender: &str, digest: Option<&str>, bytes: &[u8]) -> Stored {
+    fn store(&self, envelope: &Envelope, sender: &str, told: Option<Sha256>, bytes: &[u8]) -> Stored {
         let digests = Digests::of(bytes);
-        if let Err(unfit) = envelope.fits(digest, &digests, bytes) {
+        if let Err(unfit) = envelope.fits(told, &digests, bytes, &self.setup.opening_keys) {
             return Stored::Unfit(unfit);
         }
         let facts = Facts { delivery_id: envelope.id, sha256: digests.sha256, size: digests.size };
@@ -264,7 +359,13 @@ impl Receiver {
             let blob = self.setup.blobs.put(bytes)?.blake3;
             let received_at = self.setup.clock.now_ms();
             let at = jiff::Timestamp::from_millisecond(received_at).unwrap_or_default();
-            let receipt = receipt::write_receipt(&facts, at, &self.setup.name, &self.setup.receipt_key)?;
+            let receipt = receipt::write_receipt_of(
+                &facts,
+                envelope.document,
+                at,
+                &self.setup.name,
+                &self.setup.receipt_key,
+            )?;
             Ok(Stored::New(Box::new(Delivery {
                 facts,
                 blob,
@@ -273,14 +374,14 @@ impl Receiver {
                 document: envelope.document,
                 received_at,
                 receipt,
-                laid: false,
+                laid: Laid::No,
             })))
         };
         stored().unwrap_or_else(Stored::Failed)
     }
 
     /// Answers one GET.
-    async fn answer(&self, id: &str, parts: &Parts) -> Result<Bytes, Problem> {
+    async fn answer(&self, id: &str, parts: &Head) -> Result<Bytes, Problem> {
         let passed = self.pass(parts, signature::COVERED_GET)?;
         let used = self.setup.inbox.use_up(passed.mark);
         let found = match checks::exact_hex(id) {
@@ -295,9 +396,20 @@ impl Receiver {
         used.await.map_err(|fault| failed(&fault))?;
         match found.map_err(|fault| failed(&fault))? {
             Some(delivery) => Ok(delivery.receipt.into()),
-            None => Err(UNKNOWN),
+            None => {
+                let safe = checks::exact_hex(id).map_or(0, |id| self.parts.safe(&id));
+                Err(UNKNOWN.with_safe(safe))
+            }
         }
     }
+}
+
+/// A request whose body is here.
+struct Begun {
+    envelope: Envelope,
+    passed: Passed,
+    bytes: Bytes,
+    room: OwnedSemaphorePermit,
 }
 
 /// What came of bytes before the register was asked.
@@ -340,6 +452,16 @@ async fn deliver(State(receiver): App, id: Id, request: Request) -> Response {
     }
 }
 
+async fn part(State(receiver): App, id: Id, request: Request) -> Response {
+    let id = id.map(|UrlPath(id)| id).unwrap_or_default();
+    let (parts, body) = request.into_parts();
+    match receiver.take_part(&id, &parts, body).await {
+        Ok(Ok(safe)) => (StatusCode::NO_CONTENT, [("upload-offset", safe.to_string())]).into_response(),
+        Ok(Err((status, receipt))) => receipted(status, receipt),
+        Err(problem) => refused(&receiver, problem),
+    }
+}
+
 async fn ask(State(receiver): App, id: Id, request: Request) -> Response {
     let id = id.map(|UrlPath(id)| id).unwrap_or_default();
     let (parts, _) = request.into_parts();
@@ -355,7 +477,7 @@ fn receipted(status: StatusCode, receipt: Bytes) -> Response {
 
 fn refused(receiver: &Receiver, problem: Problem) -> Response {
     // That something is not here yet is an answer, not a refusal.
-    if problem != UNKNOWN {
+    if problem.kind != UNKNOWN.kind {
         receiver.tally.refuse(problem.kind);
     }
     problem.into_response()
@@ -366,25 +488,23 @@ fn failed(fault: &Fault) -> Problem {
     FAILED
 }
 
-fn length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
 /// Memory for bodies that are read at once, bytes.
 const ROOM: usize = 256 << 20;
 const PIECE: usize = 64 << 10;
 /// Bodies written to the disk at once: their flushes share the file system's own commits.
 const AT_ONCE: usize = 64;
+/// The largest part of a document that comes in parts, bytes.
+const LARGEST_PART: u64 = 8 << 20;
+
 const SIGNATURE_INVALID: Problem = Problem::new(
     StatusCode::UNAUTHORIZED,
     "signature-invalid",
     "the request is not signed as it must be (RFC 9421, RFC 9530)",
 );
-const TOO_LARGE: Problem =
-    Problem::at(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "/document", "the document is too large");
-const CUT_OFF: Problem = Problem::new(StatusCode::BAD_REQUEST, "cut-off", "the body did not arrive whole");
 const IN_PROGRESS: Problem =
     Problem::new(StatusCode::CONFLICT, "in-progress", "this delivery is being stored").after(1);
+const ELSEWHERE: Problem =
+    Problem::new(StatusCode::CONFLICT, "upload-offset", "the part does not begin where what is safe ends");
 const CONFLICTING: Problem =
     Problem::at(StatusCode::CONFLICT, "conflict", "/document", "other bytes are here under this delivery id");
 const UNKNOWN: Problem = Problem::new(StatusCode::NOT_FOUND, "unknown", "this delivery is not here");

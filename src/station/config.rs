@@ -186,6 +186,11 @@ pub enum RecipientConfig {
         consent: ConsentRule,
         /// The purpose that the consent has to name, where one is required.
         purpose: Option<String>,
+        /// The certificate of that key and those above it, PEM, below the station: shown to a receiver that asks who connects
+        /// (mutual TLS).
+        certificate: Option<String>,
+        /// The only authorities that are trusted for this receiver, PEM, below the station; otherwise those of the system.
+        ca: Option<String>,
     },
 }
 

@@ -1,7 +1,13 @@
 //! Who may talk to this station over HTTP, and with which keys it answers: `[inbox]`, `[senders.NAME]`, `[clients.NAME]`.
 
-use super::config::Reference;
+use super::NO_SECRET;
+use super::config::{RecipientConfig, Reference};
+use crate::deliver::link::Line;
+use crate::deliver::wire_key::SigningKey;
+use crate::fault::{Fault, Outcome};
 use serde::Deserialize;
+use std::path::Path;
+use zeroize::Zeroizing;
 
 /// `[inbox]`: this station as a receiver of push v1.
 #[derive(Debug, Clone, Deserialize)]
@@ -53,4 +59,27 @@ pub struct ClientConfig {
 /// 64 MiB.
 fn largest() -> u64 {
     64 << 20
+}
+
+impl RecipientConfig {
+    /// How it is reached: `ca` are the only authorities trusted for it; with `certificate` this station shows who it is, with the key
+    /// that signs its requests.
+    ///
+    /// # Errors
+    /// `STAT-004` for a file or key that cannot be read; `SEND-010`.
+    pub fn line(&self, root: &Path) -> Outcome<Line> {
+        let RecipientConfig::Push { certificate, ca, key, .. } = self else { return Ok(Line::default()) };
+        let read = |path: &String| {
+            std::fs::read(root.join(path)).map_err(|e| Fault::new(&NO_SECRET).at(path).detail(e.kind()))
+        };
+        let identity = |path: &String| {
+            let key = SigningKey::from_pem(&Zeroizing::new(key.bytes(root)?))?.private_pem()?;
+            Ok::<_, Fault>((read(path)?, key))
+        };
+        Ok(Line {
+            authorities_pem: ca.as_ref().map(read).transpose()?,
+            identity_pem: certificate.as_ref().map(identity).transpose()?,
+            ..Line::default()
+        })
+    }
 }

@@ -1,12 +1,15 @@
 //! The push receiver's part of `hoso serve`: who may send, what signs the receipts, where it is kept.
 
 use crate::clock::Clock;
-use crate::deliver::wire_key::SigningKey;
+use crate::deliver::wire_key::{KEY_UNREADABLE, SigningKey};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::serve::issuer::PublicUrl;
 use crate::serve::receiver::inbox::{Inbox, UNAVAILABLE};
 use crate::serve::receiver::{Audit, Gate, Receiver, Sender, Setup};
 use crate::station::Station;
+use crate::station::config::Reference;
+use openssl::pkey::{PKey, Private};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The receiver; `None` at a station that nobody sends to.
@@ -28,13 +31,29 @@ pub(super) async fn door(station: &Station, at: &PublicUrl) -> Outcome<Option<Ar
     Ok(Some(Receiver::new(Setup {
         name: receipts.name.clone().unwrap_or_else(|| config.name.clone()),
         receipt_key,
+        opening_keys: receipts
+            .decryption_keys
+            .iter()
+            .map(|key| opening(key, &station.root))
+            .collect::<Outcome<_>>()?,
         gate: Gate::new(&at.origin, senders, used)?,
         inbox,
         blobs: station.blobs()?,
+        parts: station.path("var/inbox"),
         out: station.path("out/inbox"),
         audit: Audit::open(&station.path("var/audit.jsonl"), clock.clone()),
         clock,
     })))
+}
+
+/// A key that opens what was encrypted for this station.
+fn opening(key: &Reference, root: &Path) -> Outcome<PKey<Private>> {
+    let pem = zeroize::Zeroizing::new(key.bytes(root)?);
+    let wrong = || Fault::new(&KEY_UNREADABLE).at("inbox.decryption-keys");
+    let key = PKey::private_key_from_pem_passphrase(&pem, b"").map_err(|_| wrong())?;
+    // Read once more as what signs, which looks at the curve.
+    SigningKey::new(key.clone()).map_err(|fault| fault.at("inbox.decryption-keys"))?;
+    Ok(key)
 }
 
 /// The station's register of what arrived, `var/inbox.db`.

@@ -73,10 +73,27 @@ impl Recipient {
         let failed = |_| Fault::new(&ENCRYPTION_FAILED);
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).map_err(failed)?;
         let ephemeral = EcKey::generate(&group).and_then(PKey::from_ec_key).map_err(failed)?;
+        let mut iv = [0u8; 12];
+        openssl::rand::rand_bytes(&mut iv).map_err(failed)?;
+        self.encrypt_with(&ephemeral, iv, content_type, plain)
+    }
+
+    /// The same with a key and a nonce that the caller answers for: they must never be used for anything else.
+    ///
+    /// # Errors
+    /// [`ENCRYPTION_FAILED`] where OpenSSL cannot.
+    pub(in crate::deliver) fn encrypt_with(
+        &self,
+        ephemeral: &PKey<Private>,
+        iv: [u8; 12],
+        content_type: Option<&str>,
+        plain: &[u8],
+    ) -> Outcome<String> {
+        let failed = |_| Fault::new(&ENCRYPTION_FAILED);
         let mut header = Object::new();
         header.insert("alg".into(), "ECDH-ES".into());
         header.insert("enc".into(), self.enc.name().into());
-        header.insert("epk".into(), Jwk::of(&*ephemeral)?.value());
+        header.insert("epk".into(), Jwk::of(&**ephemeral)?.value());
         if let Some(kid) = &self.kid {
             header.insert("kid".into(), kid.as_str().into());
         }
@@ -85,9 +102,7 @@ impl Recipient {
         }
         let protected = b64(Value::Object(header).to_string().as_bytes());
         let public = self.key.ec_key().and_then(PKey::from_ec_key).map_err(failed)?;
-        let key = agree(&ephemeral, &public, self.enc, &[], &[]).map_err(failed)?;
-        let mut iv = [0u8; 12];
-        openssl::rand::rand_bytes(&mut iv).map_err(failed)?;
+        let key = agree(ephemeral, &public, self.enc, &[], &[]).map_err(failed)?;
         let mut tag = [0u8; 16];
         let body = encrypt_aead(self.enc.cipher(), &key, Some(&iv), protected.as_bytes(), plain, &mut tag)
             .map_err(failed)?;

@@ -1,12 +1,15 @@
 //! What must hold of a delivery besides its signature: its head, and that its bytes are what the head says.
 
 use super::gate::Sender;
+use crate::deliver::credential::jwe;
 use crate::deliver::outbox::delivery_id;
-use crate::deliver::signature::{self, COVERED_PUT};
+use crate::deliver::signature::{self, COVERED_PATCH, COVERED_PUT, DOCUMENT_DIGEST};
 use crate::digest::{Digests, Sha256};
 use crate::serve::problem::Problem;
 use axum::http::{HeaderMap, StatusCode};
 use memchr::memmem;
+use openssl::pkey::{PKey, Private};
+use zeroize::Zeroizing;
 
 /// What the head of a delivery says, in a form that can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +33,39 @@ pub(super) enum Unfit {
     Problem(Problem),
 }
 
-/// What the signature of a delivery has to cover.
-pub(super) fn covered(headers: &HeaderMap) -> Vec<&'static str> {
-    let mut covered = COVERED_PUT.to_vec();
-    if headers.contains_key(DOCUMENT) {
-        covered.push(DOCUMENT);
+/// A part of a document that comes in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    /// Digest of the whole.
+    pub(super) whole: Sha256,
+    /// Bytes before this part.
+    pub(super) at: u64,
+    /// Bytes of the whole.
+    pub(super) length: u64,
+}
+
+impl Part {
+    /// Reads the head of a part that was signed.
+    pub(super) fn read(headers: &HeaderMap, length: usize) -> Result<Self, Problem> {
+        let number = |name: &str| {
+            let text = signature::single(headers, name)?;
+            text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?
+        };
+        let whole = signature::single(headers, "repr-digest").and_then(signature::read_digest);
+        let (Some(whole), Some(at), Some(total)) = (whole, number("upload-offset"), number("upload-length"))
+        else {
+            return Err(BAD_PART);
+        };
+        let inside = length > 0 && at.checked_add(length as u64).is_some_and(|end| end <= total);
+        if inside { Ok(Part { whole, at, length: total }) } else { Err(BAD_PART) }
+    }
+}
+
+/// What the signature of a delivery has to cover, whole or a part of it.
+pub(super) fn covered(headers: &HeaderMap, whole: bool) -> Vec<&'static str> {
+    let mut covered = if whole { COVERED_PUT } else { COVERED_PATCH }.to_vec();
+    if headers.contains_key(DOCUMENT_DIGEST) {
+        covered.push(DOCUMENT_DIGEST);
     }
     covered
 }
@@ -48,10 +79,11 @@ impl Envelope {
         }
         let recipient =
             signature::single(headers, "hoso-recipient").and_then(exact_hex).ok_or(BAD_RECIPIENT)?;
-        let document = match (signature::single(headers, "content-type"), headers.contains_key(DOCUMENT)) {
-            (Some("application/pdf"), false) => None,
-            (Some("application/jose"), _) => {
-                let told = signature::single(headers, DOCUMENT).and_then(signature::read_digest);
+        let named = headers.contains_key(DOCUMENT_DIGEST);
+        let document = match (signature::single(headers, "content-type"), named) {
+            (Some("application/pdf" | "application/partial-upload"), false) => None,
+            (Some("application/jose"), _) | (Some("application/partial-upload"), true) => {
+                let told = signature::single(headers, DOCUMENT_DIGEST).and_then(signature::read_digest);
                 Some(told.ok_or(BAD_DOCUMENT)?)
             }
             _ => return Err(NOT_A_PDF),
@@ -59,9 +91,16 @@ impl Envelope {
         Ok(Envelope { id: delivery, recipient, document, sink: sender.sink.clone() })
     }
 
-    /// Holds the bytes against the head; `told` is its `Content-Digest`.
-    pub(super) fn fits(&self, told: Option<&str>, digests: &Digests, bytes: &[u8]) -> Result<(), Unfit> {
-        if told != Some(signature::content_digest(&digests.sha256).as_str()) {
+    /// Holds the bytes against the head; `told` is the digest of them in it. With keys that open what is encrypted, what is
+    /// inside is held against the head, too.
+    pub(super) fn fits(
+        &self,
+        told: Option<Sha256>,
+        digests: &Digests,
+        bytes: &[u8],
+        keys: &[PKey<Private>],
+    ) -> Result<(), Unfit> {
+        if told != Some(digests.sha256) {
             return Err(Unfit::Altered);
         }
         let refuse = |problem| Err(Unfit::Problem(problem));
@@ -69,7 +108,14 @@ impl Envelope {
             None => document(bytes).map_err(Unfit::Problem)?,
             // Five parts, base64url: what is inside is for whoever holds the key.
             Some(_) if !looks_like_jwe(bytes) => return refuse(NOT_A_PDF),
-            Some(_) => {}
+            Some(_) if keys.is_empty() => {}
+            Some(told) => {
+                let inside = opened(bytes, keys).ok_or(Unfit::Problem(NOT_FOR_US))?;
+                if Sha256::of(&inside) != told {
+                    return refuse(OTHER_DOCUMENT);
+                }
+                document(&inside).map_err(Unfit::Problem)?;
+            }
         }
         if let Some(sink) = &self.sink {
             let sha256 = self.document.unwrap_or(digests.sha256);
@@ -91,6 +137,12 @@ pub(super) fn document(bytes: &[u8]) -> Result<(), Problem> {
     if memmem::find(bytes, b"/Encrypt").is_some() { Err(ENCRYPTED) } else { Ok(()) }
 }
 
+/// What is inside a JWE that was made for one of these keys.
+pub(super) fn opened(bytes: &[u8], keys: &[PKey<Private>]) -> Option<Zeroizing<Vec<u8>>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    keys.iter().find_map(|key| jwe::decrypt(text, key).ok()).map(|(_, plain)| plain)
+}
+
 /// 64 lower-case digits and nothing else.
 pub(super) fn exact_hex(text: &str) -> Option<Sha256> {
     if text.bytes().any(|b| b.is_ascii_uppercase()) { None } else { text.parse().ok() }
@@ -101,8 +153,6 @@ fn looks_like_jwe(bytes: &[u8]) -> bool {
     bytes.starts_with(b"ey") && bytes.iter().all(plain) && bytes.iter().filter(|b| **b == b'.').count() == 4
 }
 
-/// The field that names the document inside.
-pub(super) const DOCUMENT: &str = "hoso-document-digest";
 /// Revisions of one document for one recipient that are looked at.
 const REVISIONS: u32 = 64;
 
@@ -129,9 +179,23 @@ const BAD_DOCUMENT: Problem = Problem::at(
     "/document_digest",
     "an encrypted document must be named by Hoso-Document-Digest: sha-256=:...:",
 );
+const NOT_FOR_US: Problem =
+    Problem::at(UNFIT, "undecryptable", "/document", "it is not encrypted to a key of this station");
+const OTHER_DOCUMENT: Problem = Problem::at(
+    UNFIT,
+    "document-digest",
+    "/document_digest",
+    "the document inside is not the one that Hoso-Document-Digest names",
+);
+const BAD_PART: Problem = Problem::at(
+    UNFIT,
+    "part",
+    "/part",
+    "a part needs Repr-Digest, Upload-Offset and Upload-Length, and must lie within the whole",
+);
 const ENCRYPTED: Problem =
     Problem::at(UNFIT, "encrypted", "/document", "the PDF is encrypted; nobody could show it");
-const NOT_A_PDF: Problem = Problem::at(
+pub(super) const NOT_A_PDF: Problem = Problem::at(
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     "not-a-pdf",
     "/document",

@@ -37,15 +37,26 @@ pub struct Delivery {
     pub received_at: i64,
     /// The receipt, byte for byte.
     pub receipt: Vec<u8>,
-    /// Whether it lies in `out/inbox/`.
-    pub laid: bool,
+    /// How it lies in `out/inbox/`.
+    pub laid: Laid,
+}
+
+/// How a delivery lies in `out/inbox/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Laid {
+    /// Not yet.
+    No,
+    /// As it came.
+    AsItCame,
+    /// What was inside.
+    Opened,
 }
 
 impl Delivery {
-    /// What it is called in `out/inbox/`.
-    pub fn file_name(&self) -> String {
-        let kind = if self.document.is_some() { "jwe" } else { "pdf" };
-        format!("{}.{kind}", self.facts.delivery_id)
+    /// What it is called in `out/inbox/`, laid in this way.
+    pub fn file_name(&self, laid: Laid) -> String {
+        let sealed = self.document.is_some() && laid != Laid::Opened;
+        format!("{}.{}", self.facts.delivery_id, if sealed { "jwe" } else { "pdf" })
     }
 }
 
@@ -215,10 +226,10 @@ impl Inbox {
     ///
     /// # Errors
     /// [`UNAVAILABLE`].
-    pub async fn mark_laid(&self, ids: Vec<Sha256>) -> Outcome<()> {
+    pub async fn mark_laid(&self, laid: Vec<(Sha256, Laid)>) -> Outcome<()> {
         let job = move |db: &Connection| {
-            let mut mark = db.prepare_cached("UPDATE delivery SET laid = 1 WHERE id = ?1")?;
-            ids.iter().try_for_each(|id| mark.execute([&id.0[..]]).map(|_| ()))
+            let mut mark = db.prepare_cached("UPDATE delivery SET laid = ?2 WHERE id = ?1")?;
+            laid.iter().try_for_each(|(id, how)| mark.execute(params![&id.0[..], *how as i64]).map(|_| ()))
         };
         self.writer.run(job).await.map_err(ours)
     }
@@ -311,7 +322,10 @@ fn delivery(r: &Row<'_>) -> rusqlite::Result<Delivery> {
         document,
         received_at: r.get(7)?,
         receipt: r.get(8)?,
-        laid: r.get::<_, i64>(9)? != 0,
+        laid: [Laid::No, Laid::AsItCame]
+            .get(usize::from(r.get::<_, u16>(9)?))
+            .copied()
+            .unwrap_or(Laid::Opened),
     })
 }
 

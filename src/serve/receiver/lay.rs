@@ -1,10 +1,12 @@
 //! `out/inbox/`: what arrived, for people and for the program that takes it on. Whole files only, made of blobs that are on the disk,
 //! and again at will: what a crash left undone is laid when the receiver starts.
 
-use super::inbox::{Delivery, Inbox};
+use super::checks;
+use super::inbox::{Delivery, Inbox, Laid};
 use crate::blobs::{self, Blobs};
 use crate::digest::Sha256;
 use crate::fault::{Fault, Outcome};
+use openssl::pkey::{PKey, Private};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +17,12 @@ use tokio_util::sync::CancellationToken;
 pub(super) async fn until(
     inbox: &Inbox,
     blobs: &Arc<Blobs>,
-    out: &Path,
+    (out, keys): (&Path, &[PKey<Private>]),
     arrived: &Notify,
     stop: &CancellationToken,
 ) {
     loop {
-        match some(inbox, blobs, out).await {
+        match some(inbox, blobs, out, keys).await {
             Ok(0) => {
                 tokio::select! {
                     () = arrived.notified() => {}
@@ -45,16 +47,16 @@ pub(super) async fn until(
 }
 
 /// Lays the next few; gives how many.
-async fn some(inbox: &Inbox, blobs: &Arc<Blobs>, out: &Path) -> Outcome<usize> {
-    let (register, store, folder) = (inbox.clone(), Arc::clone(blobs), out.to_owned());
-    let work = move || -> Outcome<Vec<Sha256>> {
+async fn some(inbox: &Inbox, blobs: &Arc<Blobs>, out: &Path, keys: &[PKey<Private>]) -> Outcome<usize> {
+    let (register, store, folder, keys) = (inbox.clone(), Arc::clone(blobs), out.to_owned(), keys.to_vec());
+    let work = move || -> Outcome<Vec<(Sha256, Laid)>> {
         let waiting = register.unlaid(BATCH)?;
         if waiting.is_empty() {
             return Ok(Vec::new());
         }
         let refused = |e: std::io::Error| Fault::new(&blobs::NOT_STORED).at("out/inbox").detail(e.kind());
         std::fs::create_dir_all(&folder).map_err(refused)?;
-        waiting.iter().map(|delivery| lay(delivery, &store, &folder)).collect()
+        waiting.iter().map(|delivery| lay(delivery, &store, &folder, &keys)).collect()
     };
     let laid =
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Fault::new(&super::FAILURE)))?;
@@ -65,9 +67,13 @@ async fn some(inbox: &Inbox, blobs: &Arc<Blobs>, out: &Path) -> Outcome<usize> {
     Ok(count)
 }
 
-fn lay(delivery: &Delivery, blobs: &Blobs, folder: &Path) -> Outcome<Sha256> {
-    blobs.lay(&folder.join(delivery.file_name()), &blobs.get(&delivery.blob)?)?;
-    Ok(delivery.facts.delivery_id)
+fn lay(delivery: &Delivery, blobs: &Blobs, folder: &Path, keys: &[PKey<Private>]) -> Outcome<(Sha256, Laid)> {
+    let came = blobs.get(&delivery.blob)?;
+    let inside = delivery.document.and_then(|_| checks::opened(&came, keys));
+    let laid = if inside.is_some() { Laid::Opened } else { Laid::AsItCame };
+    let bytes = inside.as_ref().map_or(came.as_slice(), |inside| inside.as_slice());
+    blobs.lay(&folder.join(delivery.file_name(laid)), bytes)?;
+    Ok((delivery.facts.delivery_id, laid))
 }
 
 const BATCH: u32 = 64;

@@ -1,10 +1,11 @@
 use super::*;
 use crate::deliver::attempt::{self, Attempt};
+use crate::deliver::credential::jose::Jwk;
 use crate::deliver::link::{self, Line};
 use crate::deliver::push::{Parcel, Probe, RecipientHandle, Sink, probe, push, push_again};
 use crate::deliver::signature::{Message, Terms};
 use crate::serve::front::{self, Front};
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicI64;
@@ -15,6 +16,15 @@ const NOW: i64 = 1_790_000_000;
 fn keys() -> &'static (SigningKey, SigningKey) {
     static KEYS: OnceLock<(SigningKey, SigningKey)> = OnceLock::new();
     KEYS.get_or_init(|| (SigningKey::mint().unwrap(), SigningKey::mint().unwrap()))
+}
+
+/// What opens documents that are encrypted for this station.
+fn opening_key() -> &'static PKey<Private> {
+    static KEY: OnceLock<PKey<Private>> = OnceLock::new();
+    KEY.get_or_init(|| {
+        let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
+        PKey::from_ec_key(openssl::ec::EcKey::generate(&group).unwrap()).unwrap()
+    })
 }
 
 fn handle() -> RecipientHandle {
@@ -50,6 +60,8 @@ impl World {
         let setup = Setup {
             name: "Tỉnh Mẫu".into(),
             receipt_key: receipts.clone(),
+            opening_keys: vec![opening_key().clone()],
+            parts: folder.path().join("inbox"),
             gate: Gate::new(&front.url(), vec![one], used).unwrap(),
             inbox,
             blobs: Arc::new(Blobs::open(&folder.path().join("blobs")).unwrap()),
@@ -119,7 +131,8 @@ impl World {
         let message = Message { method: "PUT", target_uri: &target_uri, headers: &headers };
         let nonce = format!("n-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let terms = Terms { created: NOW, expires: NOW + 300, nonce };
-        let (input, value) = signature::sign(&message, &checks::covered(&headers), &terms, key).unwrap();
+        let (input, value) =
+            signature::sign(&message, &checks::covered(&headers, true), &terms, key).unwrap();
         headers.insert("signature-input", spoil(input).parse().unwrap());
         headers.insert("signature", value.parse().unwrap());
         headers
@@ -349,4 +362,83 @@ async fn two_keys_of_a_sender_are_good_while_it_changes_them_and_no_two_senders_
     assert_eq!(push(&world.client, &sink, &parcel(&handle), NOW).await, Attempt::Delivered(first));
     let twice = vec![Sender::new("a", both.clone(), 1), Sender::new("b", both, 1)];
     assert_eq!(Gate::new("https://x", twice, Vec::new()).err().unwrap().code, &BAD_SENDER);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_encrypted_for_the_station_is_opened_checked_and_receipted_as_it_came() {
+    let world = World::new().await;
+    let jwk = Jwk::of(&**opening_key()).unwrap().value();
+    let handle = handle();
+    let parcel = Parcel { key: Some(&jwk), ..parcel(&handle) };
+    let Attempt::Delivered(first) = push(&world.client, &world.sink, &parcel, NOW).await else { panic!() };
+    assert_eq!(push_again(&world.client, &world.sink, &parcel, NOW).await, Attempt::Delivered(first.clone()));
+    let receipt = receipt::open_receipt(&first.0, &world.sink.receipt_keys).unwrap();
+    assert_eq!(receipt.document_sha256, Some(Sha256::of(PDF)));
+    assert_ne!(receipt.sha256, Sha256::of(PDF));
+    let kept = &world.deliveries()[0];
+    let came = world.receiver.setup.blobs.get(&kept.blob).unwrap();
+    assert!(came.starts_with(b"ey") && Sha256::of(&came) == receipt.sha256);
+    let laid = world.folder.path().join("out/inbox").join(format!("{}.pdf", parcel.delivery_id));
+    for _ in 0..200 {
+        if laid.is_file() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(std::fs::read(laid).unwrap(), PDF);
+    // For somebody else's key, or with another document inside than it says.
+    let foreign = SigningKey::mint().unwrap();
+    let foreign = Jwk::of_signer(&foreign).unwrap().value();
+    let other = Parcel { key: Some(&foreign), ..Parcel::new("tinh", &handle, 2, Sha256::of(PDF), PDF) };
+    assert!(matches!(push(&world.client, &world.sink, &other, NOW).await, Attempt::Never(_)));
+    assert_eq!(world.refused("undecryptable"), 1);
+    let jose = |headers: &mut HeaderMap| {
+        headers.insert("content-type", HeaderValue::from_static("application/jose"));
+        let digest = signature::content_digest(&Sha256::of(b"another"));
+        headers.insert(signature::DOCUMENT_DIGEST, HeaderValue::from_str(&digest).unwrap());
+    };
+    let (status, problem) = world.put(&"1".repeat(64), &came, jose).await;
+    assert_eq!((status, &problem["pointer"]), (422, &"/document_digest".into()));
+    assert_eq!(world.deliveries().len(), 1);
+}
+
+/// A document of so many bytes.
+fn large(bytes: usize) -> Vec<u8> {
+    let mut pdf = b"%PDF-1.7\n".to_vec();
+    pdf.extend((0..bytes).map(|at| (at % 251) as u8));
+    pdf
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_document_goes_on_where_it_broke_off_even_after_a_restart() {
+    let roomy = |_| Sender::new("xa", vec![keys().0.public().unwrap()], 64 << 20);
+    let world = World::with(tempfile::tempdir().unwrap(), roomy).await;
+    let pdf = large(5 << 20);
+    let handle = handle();
+    let parcel = Parcel::new("tinh", &handle, 1, Sha256::of(&pdf), &pdf);
+    // What an earlier attempt left: three parts.
+    let (id, whole) = (parcel.delivery_id, parcel.sha256);
+    for at in 0..3u64 {
+        let part = &pdf[usize::try_from(at << 20).unwrap()..][..1 << 20];
+        world.receiver.parts.add(&id, &whole, at << 20, pdf.len() as u64, part).unwrap();
+    }
+    let world = World::with(world.dies().await, roomy).await;
+    assert_eq!(world.receiver.parts.safe(&id), 3 << 20);
+    let Attempt::Delivered(first) = push_again(&world.client, &world.sink, &parcel, NOW).await else {
+        panic!()
+    };
+    assert_eq!(push(&world.client, &world.sink, &parcel, NOW).await, Attempt::Delivered(first));
+    assert_eq!(world.receiver.parts.safe(&id), 0);
+    let kept = world.deliveries();
+    assert_eq!((kept.len(), world.receiver.setup.blobs.get(&kept[0].blob).unwrap()), (1, pdf.clone()));
+    // The first attempt, from its beginning, meeting parts of a torn file: it starts over by itself.
+    let second = Parcel::new("tinh", &handle, 2, Sha256::of(&pdf), &pdf);
+    world.receiver.parts.add(&second.delivery_id, &whole, 0, pdf.len() as u64, &[0; 1 << 20]).unwrap();
+    assert!(matches!(push(&world.client, &world.sink, &second, NOW).await, Attempt::Delivered(_)));
+    // Too large for this sender, in parts as well as whole.
+    let small = |_| Sender::new("xa", vec![keys().0.public().unwrap()], 5 << 20);
+    let world = World::with(tempfile::tempdir().unwrap(), small).await;
+    let attempt = push(&world.client, &world.sink, &parcel, NOW).await;
+    assert!(matches!(attempt, Attempt::Never(fault) if fault.code == &attempt::REFUSED));
+    assert_eq!(world.refused("too-large"), 1);
 }

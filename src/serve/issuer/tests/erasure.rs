@@ -50,8 +50,7 @@ async fn of_a_credential_that_was_accepted_only_what_an_audit_needs_is_left() {
     tidy(&world).await;
     let x = Jwk::of_signer(&key).unwrap().value()["x"].as_str().unwrap().to_owned();
     let id = answer["notification_id"].as_str().unwrap();
-    for gone in [NAME, NUMBER, &pin_hash, &signed, &disclosure, &proof, &x, &link, &token, &address, id]
-    {
+    for gone in [NAME, NUMBER, &pin_hash, &signed, &disclosure, &proof, &x, &link, &token, &address, id] {
         assert!(!holds(&world, gone), "{gone} is still there");
     }
     // What is left: the place to revoke it by, the document's digest, who holds it as a thumbprint, what happened when.

@@ -1,8 +1,8 @@
 //! The body of a request, read within its limit, or read and forgotten.
 
-use super::{CUT_OFF, TOO_LARGE};
-use crate::serve::problem::Problem;
+use super::problem::Problem;
 use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderMap, StatusCode, header};
 use std::future::poll_fn;
 use std::pin::Pin;
 
@@ -45,6 +45,17 @@ async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
     }
 }
 
+/// What the head says of the body's length.
+pub(super) fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// More than is taken.
+pub(super) const TOO_LARGE: Problem =
+    Problem::at(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "/document", "the document is too large");
+/// Less than was announced.
+pub(super) const CUT_OFF: Problem =
+    Problem::new(StatusCode::BAD_REQUEST, "cut-off", "the body did not arrive whole");
 /// Memory that is taken on the word of a head, bytes.
 const FIRST: usize = 1 << 20;
 /// How much of a refused body is read all the same, bytes.
