@@ -148,7 +148,7 @@ impl<R: Read + Seek> Archive<R> {
                 return Err(Fault::new(&OVERLAP).at(shown));
             }
             if found.offset > at {
-                return Err(between(&mut file, at, shown));
+                return Err(between(&mut file, at, &shown));
             }
             let data = at + (LOCAL_SIZE + name.len()) as u64;
             let end = data + found.size;
@@ -164,7 +164,7 @@ impl<R: Read + Seek> Archive<R> {
             return Err(Fault::new(&HEADER).detail("more entries in the directory than it says"));
         }
         if at != directory.start {
-            return Err(between(&mut file, at, "directory".to_owned()));
+            return Err(between(&mut file, at, "directory"));
         }
         Ok(Archive { file, entries })
     }
@@ -294,7 +294,7 @@ fn directory<R: Read + Seek>(file: &mut R, length: u64) -> Outcome<(usize, Range
         return Err(if offset + size > directory.end {
             Fault::new(&OVERLAP).detail("the directory reaches into its end")
         } else {
-            between(file, offset + size, "end".to_owned())
+            between(file, offset + size, "end")
         });
     }
     if bytes != end(count, size, offset) {
@@ -304,7 +304,7 @@ fn directory<R: Read + Seek>(file: &mut R, length: u64) -> Outcome<(usize, Range
 }
 
 /// Bytes that belong to nothing, beginning there; a second directory is called so.
-fn between<R: Read + Seek>(file: &mut R, from: u64, before: String) -> Fault {
+fn between<R: Read + Seek>(file: &mut R, from: u64, before: &str) -> Fault {
     let mark = read_range(file, &(from..from.saturating_add(4))).unwrap_or_default();
     if [CENTRAL, END].iter().any(|m| mark.starts_with(*m)) {
         Fault::new(&TWO_DIRECTORIES)

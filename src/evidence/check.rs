@@ -155,7 +155,7 @@ impl Report {
     }
 
     fn conclude(mut self) -> Self {
-        self.reasons.sort_by(|a, b| b.weight.cmp(&a.weight));
+        self.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.weight));
         self.reasons.truncate(MAX_REASONS);
         self.verdict = self.reasons.first().map_or(Verdict::Valid, |f| f.weight).max(self.manifest);
         self

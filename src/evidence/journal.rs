@@ -111,9 +111,12 @@ pub fn receipted(lines: &[Line], parcel: &[u8; 32], receipt: &Blake3) -> bool {
 
 /// The record that the chain ends with.
 pub fn record(lines: &[Line]) -> Option<Blake3> {
-    // Of a parcel or a reading, not of the record.
-    lines.iter().rev().find(|l| !matches!(l.kind.as_str(), "receipted" | "dead" | "let-go")).map(|l| l.output)
+    lines.iter().rev().find(|line| !NOT_OF_THE_RECORD.contains(&line.kind.as_str())).map(|line| line.output)
 }
+
+/// Entries of a parcel or a reading.
+const NOT_OF_THE_RECORD: [&str; 8] =
+    ["receipted", "dead", "let-go", "held", "released", "retried", "redriven", "cancelled"];
 
 /// A chain that does not hold.
 pub const BROKEN: Code = Code {

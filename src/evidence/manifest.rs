@@ -1,6 +1,7 @@
 //! `manifest.json`: every entry of a bundle with its SHA-256, what it is, what it proves, and what is missing and why; and
 //! `manifest.note`, the station's signature over it.
 
+use super::archive::MAX_ENTRIES;
 use super::journal;
 use crate::digest::{Blake3, Digests, Sha256};
 use crate::fault::{Class, Code, Fault, Outcome};
@@ -311,8 +312,19 @@ impl Manifest {
     pub fn parse(bytes: &[u8]) -> Outcome<Manifest> {
         let manifest: Manifest =
             serde_json::from_slice(bytes).map_err(|_| Fault::new(&UNREADABLE).at(MANIFEST))?;
-        let known = manifest.version == 1 && manifest.kind == KIND;
-        if known { Ok(manifest) } else { Err(Fault::new(&UNREADABLE).at(MANIFEST).detail("another version")) }
+        if manifest.version != 1 || manifest.kind != KIND {
+            return Err(Fault::new(&UNREADABLE).at(MANIFEST).detail("another version"));
+        }
+        // Every document is judged once, whoever wrote this.
+        let mut documents = std::collections::HashSet::new();
+        let once =
+            manifest.runs.iter().flat_map(|r| &r.documents).all(|d| documents.insert(d.entry.as_str()));
+        let parts = manifest.runs.iter().map(|r| 1 + r.documents.len() + r.deliveries.len()).sum::<usize>();
+        let most = [manifest.entries.len(), parts, manifest.batches.len(), manifest.missing.len()];
+        if !once || most.into_iter().any(|count| count > MAX_ENTRIES) {
+            return Err(Fault::new(&UNREADABLE).at(MANIFEST).detail("more than a bundle can have"));
+        }
+        Ok(manifest)
     }
 
     /// The entry of that name.
