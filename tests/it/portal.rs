@@ -122,25 +122,24 @@ fn the_portal_fetches_what_it_was_told_of_by_links_that_are_renewed_and_leave_a_
 }
 
 #[test]
-fn papers_that_were_scanned_signed_and_logged_here_count_as_digitised_and_unsigned_ones_do_not() {
+fn papers_that_were_scanned_signed_and_logged_here_count_as_digitised_and_files_that_were_never_paper_do_not()
+{
     let ground = Playground::new(&[]);
-    let seal = "seal = { profile = \"intake_scan\", key = \"officer\", timestamp = true }";
-    let text = fs::read_to_string(ground.station().join("pipelines/intake-desk.toml")).unwrap();
-    assert!(text.contains(seal), "{text}");
-    let unsigned =
-        text.replace(&format!("[[step]]\n{seal}\n"), "").replace("\"intake-desk\"", "\"unsigned\"");
-    fs::write(ground.station().join("pipelines/unsigned.toml"), unsigned).unwrap();
-    let batch = ground.input().join("batch-3");
-    copy_folder(&samples().join("intake/batch-3"), &batch);
-    let mut said = Vec::new();
-    for pipeline in ["unsigned", "intake-desk"] {
-        let ran = ground.output(&["run", pipeline, batch.to_str().unwrap()]);
-        let effects = ground.effects("portal");
-        let last = effects.iter().rfind(|effect| effect["service"] == "DongBoHoSoMC");
-        said.push(last.unwrap_or_else(|| panic!("{ran:?}"))["digitised"].as_u64());
-    }
-    assert_eq!(said[0], Some(0), "nothing shows it");
-    assert!(said[1] > Some(0), "scan, signature and log show it: {said:?}");
+    let input = ground.input();
+    copy_folder(&samples().join("intake/batch-3"), &input.join("scanned"));
+    let slip = fs::read_to_string(samples().join("intake/batch-3/dossier.toml")).unwrap();
+    fs::create_dir_all(input.join("drawn")).unwrap();
+    fs::write(input.join("drawn/dossier.toml"), format!("code = \"H40.17.5-261121-0099\"\n{slip}")).unwrap();
+    fs::copy(samples().join("results/result-1.pdf"), input.join("drawn/don.pdf")).unwrap();
+    let ran = ground.output(&["run", "intake-desk", input.to_str().unwrap()]);
+    let effects = ground.effects("portal");
+    let digitised: BTreeMap<bool, u64> = effects
+        .iter()
+        .filter(|effect| effect["op"] == "create")
+        .map(|effect| (effect["code"] == "H40.17.5-261121-0099", effect["digitised"].as_u64().unwrap()))
+        .collect();
+    assert!(digitised[&false] > 0, "scan, signature and log show it: {effects:?} {ran:?}");
+    assert_eq!(digitised.get(&true), Some(&0), "it is signed and logged, and nobody scanned it: {ran:?}");
 }
 
 #[test]
