@@ -83,7 +83,8 @@ fn main() {
     let place = leaves / 3;
     let receipt = log.prove_statement(&statement(&log, place)).expect("a receipt").to_text();
     let (keys, roots) = ([log.verifier()], [root]);
-    let policy = Policy { authorities: &roots, stamp: true, ..Policy::of(&keys) };
+    let known = hoso::log::store::certificates(&folder).expect("certificates");
+    let policy = Policy { authorities: &roots, known: &known, stamp: true, ..Policy::of(&keys) };
     let digests = document(place);
     let rounds = 200;
     let (began, cpu) = (Instant::now(), cpu_now());

@@ -11,7 +11,7 @@ use super::receipt::Receipt;
 use super::statement::Statement;
 use super::tree::root_of_inclusion;
 use crate::digest::{Digests, Sha256};
-use crate::seal::timestamp::check_token;
+use crate::seal::timestamp::{check_token, has_certificate, without_certificates};
 use openssl::x509::X509;
 
 /// Whom a verifier trusts and what it wants.
@@ -25,6 +25,8 @@ pub struct Policy<'a> {
     pub quorum: usize,
     /// Roots that time stamp authorities lead to, and certificates that help to find the way.
     pub authorities: &'a [X509],
+    /// Certificates that tokens may have been left without; nothing is trusted because it stands here.
+    pub known: &'a [X509],
     /// A receipt without a time stamp does not pass.
     pub stamp: bool,
 }
@@ -141,7 +143,12 @@ fn stamped(stamp: &Stamp, note: &Note, policy: &Policy<'_>, known: &mut Known) -
         }
     };
     let imprint = Sha256::of(note.text().as_bytes());
-    let Ok(stamp) = check_token(token, &imprint, policy.authorities) else {
+    let certificates = [policy.known, policy.authorities].concat();
+    if !has_certificate(token, &certificates) && without_certificates(token).is_ok() {
+        known.not_checked.push(NO_CERTIFICATE);
+        return policy.stamp.then_some(ReceiptOutcome::NotYetAnchored);
+    }
+    let Ok(stamp) = check_token(token, &imprint, &certificates) else {
         return Some(ReceiptOutcome::BadStamp);
     };
     known.stamped_at = Some(stamp.time);
@@ -305,6 +312,8 @@ fn read_note(checkpoint: &str) -> Option<(Note, Checkpoint)> {
 
 const NO_STAMP: &str =
     "thời điểm ghi (biên nhận không có dấu thời gian) / the time of logging (no time stamp token)";
+const NO_CERTIFICATE: &str = "dấu thời gian (không có chứng thư của đơn vị cấp ở đây) / the time stamp (its authority's certificate is \
+    not at hand)";
 const NO_AUTHORITY: &str = "đơn vị cấp dấu thời gian có đáng tin không (chưa nêu chứng thư gốc) / whether the time stamp \
     authority is to be trusted (no roots were given)";
 const STRANGE_AUTHORITY: &str = "đơn vị cấp dấu thời gian không thuộc các gốc tin cậy / the time stamp authority does not lead \

@@ -15,6 +15,7 @@ mod folder;
 pub(crate) mod history;
 mod index;
 
+pub use anchors::certificates;
 pub(crate) use anchors::{note_of, sizes as anchored_sizes, token_of};
 
 use super::mark::{Mark, Status};
@@ -27,6 +28,7 @@ use super::tiles::{Edge, Tiles};
 use super::tree::{self, Hash};
 use crate::digest::{Digests, Sha256};
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::seal::timestamp::without_certificates;
 use commit::{Commit, Item};
 use history::Head;
 use index::Index;
@@ -194,7 +196,8 @@ impl Log {
         self.proven(&state, statement, place)
     }
 
-    /// The receipt with what is kept about its checkpoint: time stamp and cosignatures.
+    /// The receipt with what is kept about its checkpoint: time stamp and cosignatures. Where it would be longer than
+    /// 2,560 bytes, the time stamp goes without its certificates.
     ///
     /// # Errors
     /// [`FOLDER`].
@@ -206,14 +209,22 @@ impl Log {
             None => Stamp::None,
         };
         receipt.checkpoint = self.cosigned(&head)?;
+        if let Stamp::Token(token) = &receipt.stamp
+            && receipt.to_text().len() > SHORT
+        {
+            // The certificates lie in `authorities/`, and whoever trusts the authority has its own.
+            receipt.stamp = Stamp::Token(without_certificates(token)?.0);
+        }
         Ok(receipt)
     }
 
     /// Keeps a time stamp token over the text of the head of `size` leaves; whoever asked for it has checked it.
     ///
     /// # Errors
-    /// [`FOLDER`].
+    /// [`FOLDER`]; `SEAL-012` for what is no token.
     pub fn keep_token(&self, size: u64, token: &[u8]) -> Outcome<()> {
+        let (_, certificates) = without_certificates(token)?;
+        anchors::keep_certificates(&self.folder, &certificates)?;
         anchors::keep_token(&self.folder, size, token)
     }
 
@@ -337,6 +348,9 @@ impl Log {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Bytes of a receipt that still takes the authority's certificates along.
+const SHORT: usize = 2560;
 
 fn io_fault(error: &std::io::Error, place: &str) -> Fault {
     Fault::new(&FOLDER).detail(error.kind()).at(place)

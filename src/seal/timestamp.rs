@@ -136,6 +136,38 @@ pub fn check_token(token: &[u8], imprint: &Sha256, known: &[X509]) -> Outcome<St
     check(token, imprint, None, known)
 }
 
+/// The token without the certificates and lists that came along, and those certificates. No signature covers them; whoever
+/// checks the token then needs the authority's own from elsewhere.
+///
+/// # Errors
+/// [`REPLY_BROKEN`].
+pub fn without_certificates(token: &[u8]) -> Outcome<(Vec<u8>, Vec<X509>)> {
+    let broken = |e: der::DerError| Fault::new(&REPLY_BROKEN).detail(e);
+    let certificates =
+        cms::parse(token, &Limits::default()).map_err(|e| Fault::new(&REPLY_BROKEN).detail(e))?.certificates;
+    let mut info = der::only(token, 0x30).map_err(broken)?.reader();
+    let kind = info.expect(0x06).map_err(broken)?;
+    let mut wrapper = info.expect(0xa0).map_err(broken)?.reader();
+    let mut fields = wrapper.expect(0x30).map_err(broken)?.reader();
+    let mut kept = Vec::new();
+    while !fields.is_empty() {
+        let field = fields.read_tlv().map_err(broken)?;
+        if !matches!(field.tag, 0xa0 | 0xa1) {
+            kept.push(field.raw);
+        }
+    }
+    let bare = der::sequence(&[kind.raw, &der::tlv(0xa0, &der::sequence(&kept))]);
+    Ok((bare, certificates))
+}
+
+/// Whether the certificate that signed a token came along or is among `known`.
+pub fn has_certificate(token: &[u8], known: &[X509]) -> bool {
+    let Ok(data) = cms::parse(token, &Limits::default()) else { return false };
+    data.signers
+        .iter()
+        .all(|signer| signer.certificate(&data.certificates).or_else(|| signer.certificate(known)).is_some())
+}
+
 fn check(token: &[u8], imprint: &Sha256, nonce: Option<&[u8; 8]>, known: &[X509]) -> Outcome<Stamp> {
     let mut data = cms::parse(token, &Limits::default()).map_err(|e| Fault::new(&REPLY_BROKEN).detail(e))?;
     data.certificates.extend_from_slice(known);

@@ -51,6 +51,7 @@ struct Means {
     witnesses: Vec<VerifierKey>,
     quorum: usize,
     authorities: Vec<X509>,
+    known: Vec<X509>,
     stamp: bool,
     copy: Option<LogCopy>,
     newer: Vec<String>,
@@ -169,13 +170,16 @@ impl Means {
             }
             _ => None,
         };
+        // Tokens may have been left without the certificates that lie beside the log; they help, and are not trusted.
+        let beside = args.log.clone().or_else(|| own("var/log"));
+        let known = beside.map_or(Ok(Vec::new()), |folder| crate::log::store::certificates(&folder))?;
         let newer = args.newer.iter().map(|path| {
             let bytes = fs::read(path).map_err(|e| unreadable(&e, path))?;
             Ok(String::from_utf8_lossy(&bytes).into_owned())
         });
         let newer = newer.collect::<Outcome<_>>()?;
         let quorum = args.witness_count.unwrap_or(named);
-        Ok(Means { keys, witnesses, quorum, authorities, stamp, copy, newer })
+        Ok(Means { keys, witnesses, quorum, authorities, known, stamp, copy, newer })
     }
 
     fn judge(&self, receipt: &str, document: &Path) -> Outcome<ReceiptVerdict> {
@@ -184,6 +188,7 @@ impl Means {
             witnesses: &self.witnesses,
             quorum: self.quorum,
             authorities: &self.authorities,
+            known: &self.known,
             stamp: self.stamp,
         };
         let later = Later { log: self.copy.as_ref(), newer: &self.newer };

@@ -106,6 +106,35 @@ fn a_stamp_of_another_head_of_a_stranger_or_none_is_not_taken() {
 }
 
 #[test]
+fn a_stamp_without_its_certificate_counts_where_that_is_at_hand() {
+    let world = world();
+    world.append(0..3);
+    world.anchor();
+    let receipt = world.log.prove(&document(1).sha256).unwrap();
+    let Stamp::Token(token) = &receipt.stamp else { panic!("no token") };
+    let (bare, certificates) = without_certificates(token).unwrap();
+    assert!(bare.len() < token.len() && !certificates.is_empty());
+    assert_eq!(crate::log::store::certificates(world.folder.path()).unwrap().len(), certificates.len());
+    let bare = Receipt { stamp: Stamp::Token(bare), ..receipt }.to_text();
+    let (keys, roots) = ([world.log.verifier()], [world.tsa.root.clone()]);
+    let policy = Policy { authorities: &roots, stamp: true, ..Policy::of(&keys) };
+    let verdict = judge(&bare, &document(1), &policy, &Later::default());
+    assert_eq!(verdict.outcome, ReceiptOutcome::NotYetAnchored);
+    assert!(verdict.not_checked.contains(&NO_CERTIFICATE) && verdict.stamped_at.is_none());
+    let policy = Policy { known: &certificates, ..policy };
+    assert_eq!(judge(&bare, &document(1), &policy, &Later::default()).outcome, ReceiptOutcome::Proven);
+    // To be at hand is not to be trusted.
+    let stranger = Minted::new("ec", Usage::Stamp);
+    let others = [stranger.root.clone()];
+    let known = [&certificates[..], &[world.tsa.root.clone()]].concat();
+    let policy = Policy { authorities: &others, known: &known, ..policy };
+    assert_eq!(
+        judge(&bare, &document(1), &policy, &Later::default()).outcome,
+        ReceiptOutcome::NotYetAnchored
+    );
+}
+
+#[test]
 fn no_changed_byte_of_a_stamped_and_witnessed_receipt_leaves_it_valid() {
     let world = world();
     world.append(0..6);

@@ -3,12 +3,15 @@
 //! is found without a list.
 
 use super::io_fault;
+use crate::digest::Sha256;
 use crate::fault::Outcome;
+use openssl::x509::X509;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 const FOLDER_NAME: &str = "anchors";
+const AUTHORITIES: &str = "authorities";
 const TOKEN: &str = "tst";
 const NOTE: &str = "note";
 
@@ -37,6 +40,40 @@ pub(crate) fn token_of(folder: &Path, size: u64) -> Outcome<Option<Vec<u8>>> {
 
 pub(crate) fn note_of(folder: &Path, size: u64) -> Outcome<Option<String>> {
     Ok(read(&path(folder, size, NOTE))?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Keeps certificates of authorities, so that tokens can be handed out without them: `authorities/<SHA-256>.pem`.
+pub(super) fn keep_certificates(folder: &Path, certificates: &[X509]) -> Outcome<()> {
+    for certificate in certificates {
+        let (Ok(pem), Ok(der)) = (certificate.to_pem(), certificate.to_der()) else { continue };
+        let path = folder.join(AUTHORITIES).join(format!("{}.pem", Sha256::of(&der)));
+        if !path.exists() {
+            write(&path, &pem)?;
+        }
+    }
+    Ok(())
+}
+
+/// The certificates that are kept of authorities; nothing is trusted because it lies there.
+///
+/// # Errors
+/// [`super::FOLDER`].
+pub fn certificates(folder: &Path) -> Outcome<Vec<X509>> {
+    let fault = |e: std::io::Error| io_fault(&e, AUTHORITIES);
+    let entries = match fs::read_dir(folder.join(AUTHORITIES)) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(fault(e)),
+    };
+    let mut certificates = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(fault)?.path();
+        if path.extension().is_some_and(|e| e == "pem") {
+            let pem = fs::read(path).map_err(fault)?;
+            certificates.extend(X509::stack_from_pem(&pem).unwrap_or_default());
+        }
+    }
+    Ok(certificates)
 }
 
 /// The smallest size not below `least` for which something of this kind is kept.

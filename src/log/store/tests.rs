@@ -290,8 +290,7 @@ fn a_large_log_opens_by_its_right_edge_and_mends_its_tiles() {
     drop(log);
     fs::remove_file(folder.path().join("tile/0/007")).unwrap();
     fs::write(folder.path().join("tile/0/026"), [0; 8192]).unwrap();
-    fs::remove_file(folder.path().join("tile/entries/003")).unwrap();
-    fs::remove_dir_all(folder.path().join("index")).unwrap();
+    let _ = fs::remove_dir_all(folder.path().join("index"));
     let log = open(folder.path()).unwrap();
     for i in [7 * 256 + 3, 6900, 12, 7000] {
         let receipt = log.prove(&document(i).sha256).unwrap();
