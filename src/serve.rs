@@ -11,6 +11,7 @@ pub mod front;
 pub mod health;
 pub mod intake;
 pub mod issuer;
+pub mod log_tiles;
 pub mod loopback;
 pub mod metrics;
 pub mod mischief;
@@ -22,6 +23,7 @@ pub mod problem;
 pub mod receiver;
 pub mod status;
 pub mod tokens;
+pub mod witness;
 
 use crate::fault::Code;
 

@@ -125,7 +125,7 @@ async fn doors(station: &Station, at: &PublicUrl, stop: &CancellationToken) -> O
         path if path.contains("/v1/") => programs,
         _ => true,
     };
-    router = router.merge(files::router(station, &at.path)?);
+    router = router.merge(files::router(station, &at.path)?).merge(super::log::routes(station)?);
     Ok(router.merge(openapi::router(at, &described, served)))
 }
 

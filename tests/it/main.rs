@@ -25,6 +25,7 @@ mod keys;
 mod kill;
 mod ledger;
 mod levels;
+mod log;
 mod looks;
 mod offer;
 mod outbox;
