@@ -147,6 +147,9 @@ impl Intake {
         let pieces = u32::try_from(announced.unwrap_or(limit).div_ceil(PIECE).min(ROOM)).unwrap_or(u32::MAX);
         let _room = self.room.acquire_many(pieces).await.map_err(|_| FAILED)?;
         let bytes = body::read(body, announced, limit).await?;
+        if bytes.is_empty() {
+            return Err(EMPTY);
+        }
         let sha256 = Sha256::of(&bytes);
         if head.headers.contains_key("content-digest")
             && signature::check_digest(&head.headers, &sha256).is_err()
@@ -236,7 +239,7 @@ impl Intake {
             };
             match admitted {
                 Ok((id, admission)) => {
-                    finished.runs.push(Admitted { id, admission: word(&admission).into() })
+                    finished.runs.push(Admitted { id, admission: word(&admission).into() });
                 }
                 Err(fault) if matches!(fault.code.class, Class::Input | Class::Person) => {
                     finished.refused.push(fault.report());
@@ -407,6 +410,7 @@ const NOTHING_TAKEN: Problem = Problem::at(
     "/batch",
     "nothing of the batch can be taken; mend its files and finish it again",
 );
+const EMPTY: Problem = Problem::at(UNFIT, "empty", "/file", "the file is empty");
 const ALTERED: Problem =
     Problem::at(UNFIT, "content-digest", "/file", "the body does not fit its Content-Digest");
 const IN_PROGRESS: Problem =

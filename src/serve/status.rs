@@ -9,6 +9,7 @@ use crate::codes::DossierCode;
 use crate::fault::{Fault, Report};
 use crate::ledger::sqlite::look::Look;
 use crate::ledger::{ParcelView, RunId, RunView, State as RunState};
+use crate::pipeline::StepConfig;
 use crate::workshop::pipeline_of;
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -129,9 +130,7 @@ impl Status {
         let mut known = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         let names = known.entry(run.pipeline.clone()).or_insert_with(|| {
             let pipeline = pipeline_of(self.intake.station(), &run.pipeline);
-            pipeline
-                .map(|pipeline| pipeline.steps.iter().map(|step| step.name()).collect())
-                .unwrap_or_default()
+            pipeline.map(|pipeline| pipeline.steps.iter().map(StepConfig::name).collect()).unwrap_or_default()
         });
         if names.len() == run.steps as usize { names.get(run.cursor as usize).copied() } else { None }
     }

@@ -4,7 +4,7 @@ use super::views;
 use crate::digest::Blake3;
 use crate::fault::{Fault, Outcome};
 use crate::ledger::{RunId, RunView, State, UNAVAILABLE};
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -125,8 +125,8 @@ impl Look {
                 if from.contains(&id) {
                     return Ok(true);
                 }
-                let parent: Option<Vec<u8>> = up.query_row([&id.0[..]], |r| r.get(0))?;
-                at = parent.and_then(|bytes| bytes.try_into().ok()).map(Blake3);
+                let parent: Option<Option<Vec<u8>>> = up.query_row([&id.0[..]], |r| r.get(0)).optional()?;
+                at = parent.flatten().and_then(|bytes| bytes.try_into().ok()).map(Blake3);
             }
             Ok(false)
         })
