@@ -139,7 +139,12 @@ impl Courier {
     /// `state` says how far a sync came, and moves on with every call that the portal acknowledged.
     async fn attempt(&self, parcel: &ParcelLease, state: &mut SyncState) -> Outcome<Attempt> {
         let body: Body = serde_json::from_slice(&parcel.body).map_err(|_| Fault::new(&PARCEL_UNREADABLE))?;
-        let open = self.line(&parcel.recipient)?;
+        // A key or an address that cannot be read is the station's to mend; the parcel is as good as ever, and so is the
+        // whole backlog behind it.
+        let open = match self.line(&parcel.recipient) {
+            Ok(open) => open,
+            Err(fault) => return Ok(Attempt::again(fault)),
+        };
         let now = self.desk.clock.now_ms() / 1000;
         Ok(match (&open.sink, body) {
             (AnySink::Portal(sink), Body::Portal(record)) => {

@@ -164,8 +164,10 @@ impl Ledger for SqliteLedger {
     async fn claim_parcels_within(&self, worker: &str, n: usize, rooms: Rooms) -> Outcome<Vec<ParcelLease>> {
         let (now, worker, turn) = (self.clock.now_ms(), worker.to_owned(), Arc::clone(&self.turn));
         let until = now + self.lease_ms;
+        // Where a power cut takes it back, the parcel is claimed again: what is on its way has its row since it was posted,
+        // and sending it once more is harmless.
         self.writer
-            .run(move |db| {
+            .run_hastily(move |db| {
                 let mut turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
                 outbox::claim(db, &worker, n, &rooms, &mut turn, (now, until))
             })

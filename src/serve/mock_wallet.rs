@@ -151,8 +151,13 @@ async fn deliver(
 
 async fn take(wallet: &Arc<Wallet>, id: &str, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(pdf) = axum::body::to_bytes(body, wallet.setup.largest).await else {
-        return problem(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
+    let pdf = match axum::body::to_bytes(body, wallet.setup.largest).await {
+        Ok(pdf) => pdf,
+        Err(error) if error.to_string().contains("length limit") => {
+            return problem(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
+        }
+        // A line that broke on the way says nothing of the document: whoever sent it shall try again.
+        Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "cut-off"),
     };
     let sha256 = Sha256::of(&pdf);
     let genuine = signature::check_digest(&parts.headers, &sha256)
@@ -459,6 +464,23 @@ mod tests {
         }
         // The refusal may reach the sender as a broken line, when it comes before the body is through.
         assert!(!matches!(send(&world, &large, 0, now()).await, Attempt::Delivered(_)));
+        assert!(world.effects().is_empty());
+        world.end().await;
+    }
+
+    #[tokio::test]
+    async fn a_document_whose_end_is_lost_on_the_way_is_no_reason_to_give_it_up() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let world = World::new(fair()).await;
+        let address = world.sink.base.as_str().trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let mut line = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = "PUT /v1/deliveries/x HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n%PDF-1.7";
+        line.write_all(head.as_bytes()).await.unwrap();
+        line.shutdown().await.unwrap();
+        let mut answer = String::new();
+        // No answer at all is as good: the sender sees a broken line.
+        let _ = line.read_to_string(&mut answer).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
         assert!(world.effects().is_empty());
         world.end().await;
     }

@@ -37,7 +37,7 @@ async fn kill_minus_nine_at_both_ends_of_a_bad_line_loses_nothing_and_stores_not
     let (mut sender, mut receiver) = (work(&ground), wallet.start(&proxy));
     let mut killed = 0;
     while killed < kills {
-        for _ in 0..=dice.below(3) {
+        for _ in 0..=dice.below(5) {
             let number = produced.len();
             produced.push(outbox.post("wallet", number, None).await);
         }
@@ -178,7 +178,10 @@ impl Outbox {
     }
 
     fn parcel(&self, recipient: &str, number: usize, subject: Option<String>) -> NewParcel {
-        let document = self.blobs.put(format!("%PDF-1.7\n% {number}\n%%EOF\n").as_bytes()).unwrap();
+        // Every third is longer than what a line carries at once.
+        let length = if number.is_multiple_of(3) { 25_000 } else { 10 };
+        let text = format!("%PDF-1.7\n% {number:0length$}\n%%EOF\n");
+        let document = self.blobs.put(text.as_bytes()).unwrap();
         let handle = Blake3::of(&number.to_be_bytes()).to_string();
         let id = delivery_id(recipient, &handle, &document.sha256, 1);
         let body = json!({ "push": { "handle": handle, "document": document } });
@@ -218,7 +221,12 @@ impl Outbox {
     async fn wait_for(&self, receipted: usize, most: Duration) -> Duration {
         let began = Instant::now();
         let sql = "SELECT count(*) FROM parcel WHERE state='receipted'";
-        self.wait_until(most, || self.ask(sql) as usize >= receipted).await;
+        self.wait_until(most, || {
+            let given_up = self.ask("SELECT count(*) FROM parcel WHERE state='dead'");
+            assert_eq!(given_up, 0, "{}", self.states());
+            self.ask(sql) as usize >= receipted
+        })
+        .await;
         began.elapsed()
     }
 

@@ -43,13 +43,19 @@ impl Fate {
         match dice.below(12) {
             0 => (Fate::Cut, "cut"),
             1 => (Fate::Delay(1 + dice.below(60)), "delayed"),
-            2 | 3 => (Fate::Reset(dice.below(1_500), true), "reset while asking"),
+            2 | 3 => (Fate::Reset(somewhere(dice), true), "reset while asking"),
             4 | 5 => (Fate::Reset(dice.below(900), false), "reset while answering"),
-            6 => (Fate::HalfClose(dice.below(1_500)), "half closed"),
+            6 => (Fate::HalfClose(somewhere(dice)), "half closed"),
             7 | 8 => (Fate::Twice, "asked twice"),
             _ => (Fate::Through, "left alone"),
         }
     }
+}
+
+/// In a head, or somewhere in a document.
+fn somewhere(dice: &mut Dice) -> u64 {
+    let most = if dice.below(2) == 0 { 1_500 } else { 30_000 };
+    dice.below(most)
 }
 
 impl Proxy {
@@ -75,7 +81,7 @@ impl Proxy {
                 };
                 *own.told.lock().unwrap().entry(name).or_default() += 1;
                 let shared = Arc::clone(&own);
-                std::thread::spawn(move || drop(serve(client, fate, &shared)));
+                std::thread::spawn(move || drop(serve(&client, fate, &shared)));
             }
         });
         Proxy { address, shared }
@@ -104,13 +110,13 @@ impl Proxy {
     }
 }
 
-fn serve(client: TcpStream, fate: Fate, shared: &Shared) -> std::io::Result<()> {
+fn serve(client: &TcpStream, fate: Fate, shared: &Shared) -> std::io::Result<()> {
     let target = shared.target.lock().unwrap().ok_or(std::io::ErrorKind::NotConnected)?;
     if matches!(fate, Fate::Cut) {
-        return reset(&client);
+        return reset(client);
     }
     let server = TcpStream::connect(target)?;
-    for stream in [&client, &server] {
+    for stream in [client, &server] {
         stream.set_nodelay(true)?;
         shared.open.lock().unwrap().push(stream.try_clone()?);
     }
@@ -123,7 +129,7 @@ fn serve(client: TcpStream, fate: Fate, shared: &Shared) -> std::io::Result<()> 
             _ => None,
         };
         let whole = pump(&from_client, &to_server, fate, limit, |bytes| {
-            heard.lock().unwrap().extend_from_slice(bytes)
+            heard.lock().unwrap().extend_from_slice(bytes);
         });
         match fate {
             Fate::Reset(..) if !whole => {
@@ -138,7 +144,7 @@ fn serve(client: TcpStream, fate: Fate, shared: &Shared) -> std::io::Result<()> 
         _ => None,
     };
     let mut again = matches!(fate, Fate::Twice);
-    let whole = pump(&server, &client, fate, limit, |_| {
+    let whole = pump(&server, client, fate, limit, |_| {
         if std::mem::take(&mut again) {
             let asked = asked.lock().unwrap().clone();
             std::thread::spawn(move || drop(ask_again(target, &asked)));
@@ -147,7 +153,7 @@ fn serve(client: TcpStream, fate: Fate, shared: &Shared) -> std::io::Result<()> 
     if whole {
         let _ = client.shutdown(Shutdown::Write);
     } else {
-        reset(&client)?;
+        reset(client)?;
         reset(&server)?;
     }
     let _ = asking.join();

@@ -64,7 +64,7 @@ pub(super) fn claim(
     let mut leases = Vec::new();
     for ((recipient, ids), share) in due.into_iter().zip(shares(n, &room, &want)) {
         for id in ids.into_iter().take(share) {
-            leases.push(lease(db, worker, id, (now, until))?);
+            leases.push(lease(db, worker, &id, (now, until))?);
             turn.clone_from(&recipient);
         }
     }
@@ -84,7 +84,7 @@ fn recipients(db: &Connection) -> Result<Vec<String>> {
     }
 }
 
-fn lease(db: &Connection, worker: &str, id: Vec<u8>, (now, until): (i64, i64)) -> Result<ParcelLease> {
+fn lease(db: &Connection, worker: &str, id: &[u8], (now, until): (i64, i64)) -> Result<ParcelLease> {
     let token = token()?;
     db.prepare_cached(
         "UPDATE parcel SET state='leased', lease_token=?2, lease_until=?3, lease_owner=?5, attempts=attempts+1,
@@ -92,7 +92,7 @@ fn lease(db: &Connection, worker: &str, id: Vec<u8>, (now, until): (i64, i64)) -
     )?
     .query_row(params![id, &token[..], until, now, worker], |r| {
         Ok(ParcelLease {
-            key: ParcelKey { id: sha256(id.clone()), token },
+            key: ParcelKey { id: sha256(id.to_vec()), token },
             recipient: r.get(0)?,
             body: r.get(1)?,
             attempts: r.get(2)?,
@@ -234,19 +234,18 @@ pub(super) fn queues(db: &Connection, now: i64) -> Result<Vec<Queue>> {
             .query_row(params![recipient, now], |r| Ok((count(r, 0)?, count(r, 1)?, r.get(2)?)))?;
         all.insert(recipient, queue);
     }
-    let rest: [(&str, fn(&mut Queue) -> &mut u64); 3] = [
-        ("state='leased'", |queue| &mut queue.leased),
-        ("state='pending' AND head=0", |queue| &mut queue.waiting),
-        ("state='held'", |queue| &mut queue.held),
-    ];
-    for (which, field) in rest {
+    for which in ["state='leased'", "state='pending' AND head=0", "state='held'"] {
         let mut rows = db.prepare_cached(&format!(
             "SELECT recipient, count(*) FROM parcel WHERE {which} GROUP BY recipient"
         ))?;
         for row in rows.query_map([], |r| Ok((r.get::<_, String>(0)?, count(r, 1)?)))? {
             let (recipient, count) = row?;
             let queue = all.entry(recipient.clone()).or_insert(Queue { recipient, ..Queue::default() });
-            *field(queue) += count;
+            match which {
+                "state='leased'" => queue.leased = count,
+                "state='held'" => queue.held = count,
+                _ => queue.waiting += count,
+            }
         }
     }
     Ok(all.into_values().collect())

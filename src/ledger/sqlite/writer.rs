@@ -21,8 +21,18 @@ type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
 /// What the thread does next.
 struct Job {
     work: Work,
-    /// Nothing else is in its transaction, so that all it reads is on the disk.
-    alone: bool,
+    kind: Kind,
+}
+
+/// What a job asks of its transaction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Flushed before its end is told; others may share it.
+    Durable,
+    /// Flushed, and nothing else is in it, so that all it reads is on the disk.
+    Alone,
+    /// Need not be flushed: the next that is takes it along. A power cut may undo it, a killed process does not.
+    Hasty,
 }
 
 /// A handle to the thread; the thread ends with the last handle.
@@ -47,22 +57,30 @@ impl Writer {
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Outcome<T> {
-        self.queue(job, false).await
+        self.queue(job, Kind::Durable).await
     }
 
-    /// The same in a transaction of its own: what the job reads was committed, and flushed, before it began. For what
-    /// cannot be undone together with the transaction.
+    /// The same in a transaction of its own: what the job reads was committed, and (but for leases) flushed, before it
+    /// began. For what cannot be undone together with the transaction.
     pub(super) async fn run_alone<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Outcome<T> {
-        self.queue(job, true).await
+        self.queue(job, Kind::Alone).await
+    }
+
+    /// The same without waiting for the disk, for what may be undone by a power cut and then is done again: leases.
+    pub(super) async fn run_hastily<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Outcome<T> {
+        self.queue(job, Kind::Hasty).await
     }
 
     async fn queue<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-        alone: bool,
+        kind: Kind,
     ) -> Outcome<T> {
         let (answer, wait) = oneshot::channel();
         let work: Work = Box::new(move |db| {
@@ -73,7 +91,7 @@ impl Writer {
                 let _ = answer.send(result);
             })
         });
-        let job = Job { work, alone };
+        let job = Job { work, kind };
         self.jobs.send(job).map_err(|_| Fault::new(&UNAVAILABLE).detail("the ledger's thread has ended"))?;
         match wait.await {
             Ok(Ok(value)) => Ok(value),
@@ -115,7 +133,19 @@ fn work(db: &Connection, queue: &mpsc::Receiver<Job>) {
     // From here on only `begin` waits, and in its own way.
     let _ = db.execute_batch("PRAGMA busy_timeout=0");
     let mut held_back = None;
-    while let Some(Job { work, alone }) = held_back.take().or_else(|| queue.recv().ok()) {
+    let mut flushes = true;
+    while let Some(Job { work, kind }) = held_back.take().or_else(|| queue.recv().ok()) {
+        if flushes != (kind != Kind::Hasty) {
+            flushes = kind != Kind::Hasty;
+            let set = if flushes { "PRAGMA synchronous=FULL" } else { "PRAGMA synchronous=NORMAL" };
+            if let Err(e) = db.execute_batch(set) {
+                // Nothing is told to be on the disk that may not be.
+                let reason = e.to_string();
+                flushes = !flushes;
+                work(Err(reason.clone()))(Err(reason));
+                continue;
+            }
+        }
         if let Err(e) = turn.begin(db) {
             let reason = e.to_string();
             work(Err(reason.clone()))(Err(reason));
@@ -124,9 +154,10 @@ fn work(db: &Connection, queue: &mpsc::Receiver<Job>) {
         let mut replies: Vec<Reply> = vec![work(Ok(db))];
         // SQLite itself ends the transaction on a full disk or an I/O error: what came before in it is undone then,
         // and a job run after that would commit alone.
-        while !alone && replies.len() < BATCH && !db.is_autocommit() {
+        while kind != Kind::Alone && replies.len() < BATCH && !db.is_autocommit() {
             match queue.try_recv() {
-                Ok(Job { work, alone: false }) => replies.push(work(Ok(db))),
+                Ok(Job { work, kind: Kind::Hasty }) => replies.push(work(Ok(db))),
+                Ok(Job { work, kind: Kind::Durable }) if flushes => replies.push(work(Ok(db))),
                 Ok(next) => {
                     held_back = Some(next);
                     break;
