@@ -22,8 +22,10 @@ pub struct Delivery {
     pub posted_at: i64,
     /// First tried (ms).
     pub first_at: Option<i64>,
-    /// Where its receipt lies.
+    /// The digest of its receipt.
     pub receipt: Option<Blake3>,
+    /// The receipt, byte for byte; of one that was asked for by its id. Of an older ledger it lies among the blobs.
+    pub proof: Option<Vec<u8>>,
     /// Why it waits or ended so.
     pub reason: Option<Report>,
     /// What the sender needs (JSON); of one that was asked for by its id, otherwise empty.

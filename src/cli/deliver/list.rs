@@ -1,15 +1,16 @@
 //! `hoso deliver list`, `hoso deliver show`.
 
 use super::row;
+use crate::blobs::write_whole;
 use crate::clock::{Clock, vietnam_time};
-use crate::fault::Outcome;
+use crate::fault::{Class, Code, Fault, Outcome};
 use crate::ledger::delivery::{DeliveryState, Which};
 use crate::station::Station;
 use crate::steps::deliver::Body;
 use crate::workshop::Workshop;
 use serde_json::{Value, json};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// `hoso deliver list`
 #[derive(Debug, clap::Args)]
@@ -40,6 +41,9 @@ pub struct Args {
 pub struct Show {
     /// The id, or as much of its beginning as no other has.
     id: String,
+    /// Write the recipient's receipt into this file, byte for byte as it came; `hoso verify` judges it.
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -83,10 +87,18 @@ pub async fn list(args: Args, station: Option<&Path>) -> Outcome<u8> {
 /// Shows one; always 0.
 ///
 /// # Errors
-/// No station; `SEND-122`, `SEND-123`; `LEDG-001`.
+/// No station; `SEND-122`, `SEND-123`; `SEND-135` where a receipt is asked for that is not there; `LEDG-001`.
 pub async fn show(args: Show, station: Option<&Path>) -> Outcome<u8> {
     let workshop = Workshop::open(Station::find(station)?).await?;
     let (delivery, acts) = workshop.ledger.delivery(&args.id).await?;
+    if let Some(path) = &args.receipt {
+        let bytes = match (&delivery.proof, &delivery.receipt) {
+            (Some(proof), _) => proof.clone(),
+            (None, Some(digest)) => workshop.blobs.get(digest)?,
+            (None, None) => return Err(Fault::new(&NO_RECEIPT).at(row::short(&delivery))),
+        };
+        write_whole(path, &bytes)?;
+    }
     let (kind, document, purpose, encrypted) = match serde_json::from_slice(&delivery.body) {
         Ok(Body::Push { document, purpose, key, .. }) => ("push", Some(document), purpose, key.is_some()),
         Ok(Body::Portal(_)) => ("portal", None, None, false),
@@ -149,6 +161,18 @@ fn age(text: &str) -> Result<i64, String> {
     };
     Ok(i64::from(number).saturating_mul(seconds).saturating_mul(1_000))
 }
+
+/// No receipt yet.
+pub const NO_RECEIPT: Code = Code {
+    id: "SEND-135",
+    class: Class::Later,
+    vi: "Lượt gửi này chưa có biên nhận",
+    en: "there is no receipt of this delivery yet",
+    remedy_vi: "Chờ nơi nhận xác nhận, hoặc chạy `hoso work`",
+    remedy_en: "wait for the recipient, or run `hoso work`",
+};
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&NO_RECEIPT];
 
 #[cfg(test)]
 mod tests {

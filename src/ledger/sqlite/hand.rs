@@ -23,9 +23,10 @@ impl SqliteLedger {
         let (now, who) = (self.clock.now_ms(), who.to_owned());
         self.writer
             .run(move |db| {
-                let new = super::outbox::post(db, None, &parcel, now)?;
+                let new = super::outbox::insert(db, &parcel, now)?;
                 if new {
                     act(db, &parcel.id, "queued", &who, None, now)?;
+                    consent::on_post(db, &parcel.id, &parcel.recipient, &parcel.body, now)?;
                 }
                 Ok((one(db, &parcel.id, now)?, new))
             })
@@ -264,7 +265,7 @@ const COLUMNS: &str =
 
 fn one(db: &Connection, id: &Sha256, now: i64) -> Result<Delivery> {
     let mut delivery = db
-        .prepare_cached(&format!("{COLUMNS}, body FROM parcel WHERE id=?2"))?
+        .prepare_cached(&format!("{COLUMNS}, body, proof FROM parcel WHERE id=?2"))?
         .query_row(params![now, &id.0[..]], row)?;
     delivery.runs = runs(db, id)?;
     Ok(delivery)
@@ -273,7 +274,7 @@ fn one(db: &Connection, id: &Sha256, now: i64) -> Result<Delivery> {
 fn select(db: &Connection, which: &Which, now: i64) -> Result<Vec<Delivery>> {
     let mut deliveries: Vec<Delivery> = db
         .prepare(&format!(
-            "{COLUMNS}, x'' FROM parcel WHERE (?2 IS NULL OR recipient=?2) AND (?3 IS NULL OR posted_at <= ?3)
+            "{COLUMNS}, x'', NULL FROM parcel WHERE (?2 IS NULL OR recipient=?2) AND (?3 IS NULL OR posted_at <= ?3)
              AND NOT (?4 AND state IN ('receipted', 'cancelled')) AND NOT (?5 AND state='receipted')
              ORDER BY posted_at, id"
         ))?
@@ -299,6 +300,7 @@ fn row(r: &Row<'_>) -> Result<Delivery> {
         receipt: r.get::<_, Option<Vec<u8>>>(7)?.map(blake3),
         reason: r.get::<_, Option<String>>(8)?.and_then(|t| serde_json::from_str(&t).ok()),
         body: r.get(9)?,
+        proof: r.get(10)?,
         runs: Vec::new(),
     })
 }
