@@ -59,7 +59,7 @@ def main() -> int:
             wrong += 1
         else:
             keys = receipts.keys(a.log_key.read_text())
-            wrong += report([(f, receipts.judge(f, keys)) for f in proofs], receipts.NAMES, a.json)
+            wrong += report([(f, receipts.judge(f, keys, a.trust)) for f in proofs], receipts.NAMES, a.json)
     bare = {f.with_suffix(".pdf") for f in proofs}
     print(f"{len(bundles)} bundles, " if bundles else "", end="")
     print(f"{len(pdfs)} PDF ({len([f for f in pdfs if f not in bare])} without a receipt beside them), {len(proofs)} receipts, {wrong} with a no")

@@ -123,7 +123,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Sign(args) => sign::run(*args).await,
         Command::Evidence(args) => evidence::run(args, station).await,
         Command::Verify(args) => verify::run(args, station).await,
-        Command::Log(command) => log::run(&command),
+        Command::Log(command) => log::run(command, station).await,
         Command::Serve(args) => serve::run(args, station).await,
         Command::Offer(args) => offer::run(args, station).await,
         Command::Revoke(args) => offer::revoke(args, station).await,

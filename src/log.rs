@@ -4,15 +4,24 @@
 //! [`store::Log`] is a folder that takes [`statement::Statement`]s and gives [`receipt::Receipt`]s;
 //! [`receipt::verify`] judges a receipt with nothing but the document and the log's public key.
 
+pub mod audit;
+pub mod check;
+pub mod copy;
+pub mod mark;
 pub mod note;
+pub mod notice;
+pub mod outcome;
+pub mod proof;
 pub mod receipt;
 pub mod statement;
 pub mod store;
 pub mod tiles;
 pub mod tree;
+pub mod witness;
 
 pub use note::{Signer, VerifierKey};
-pub use receipt::{Receipt, ReceiptOutcome, ReceiptVerdict};
+pub use outcome::{ReceiptOutcome, ReceiptVerdict};
+pub use receipt::Receipt;
 pub use statement::{Statement, StatementFacts};
 pub use store::Log;
 
@@ -34,6 +43,11 @@ pub const CODES: &[&Code] = &[
     &store::NOT_LOGGED,
     &store::TOO_LARGE,
     &tiles::NO_SUBTREE,
+    &witness::STATE,
+    &witness::client::SILENT,
+    &witness::client::REFUSED,
+    &witness::client::AHEAD,
+    &witness::client::ADDRESS,
     &UNREADABLE,
     &NO_RECEIPT,
 ];

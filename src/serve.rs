@@ -6,11 +6,13 @@
 pub mod effects;
 pub mod front;
 pub mod issuer;
+pub mod log_tiles;
 pub mod loopback;
 pub mod mischief;
 pub mod mock_portal;
 pub mod mock_tsa;
 pub mod mock_wallet;
+pub mod witness;
 
 use crate::fault::Code;
 

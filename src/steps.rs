@@ -2,6 +2,7 @@
 //! dossier it made; it never calls another step and knows no ledger.
 
 pub mod admit;
+pub mod anchor;
 pub mod assemble;
 pub mod barcodes;
 pub mod deliver;

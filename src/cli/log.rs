@@ -1,20 +1,29 @@
 //! `hoso log`: the transparency log on plain files and folders.
 
+mod check;
+mod confirm;
+mod enter;
+mod place;
+mod tell;
+
+pub use check::{load_keys, receipt_beside};
+
 use crate::digest;
-use crate::fault::{Fault, Outcome};
-use crate::log::note::{Checkpoint, Note};
-use crate::log::{Log, Receipt, ReceiptOutcome, Signer, StatementFacts, VerifierKey, receipt};
-use crate::log::{NO_RECEIPT, UNREADABLE};
-use serde_json::json;
-use std::fs;
-use std::io::Write as _;
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::log::witness::Witness;
+use crate::log::{Signer, VerifierKey};
+use crate::serve::{log_tiles, witness};
+use crate::station::Station;
+use crate::station::config::Reference;
 use std::path::{Path, PathBuf};
 
 /// The transparency log: an append-only record of document hashes, with receipts that anyone can check offline.
 #[derive(Debug, clap::Subcommand)]
-#[command(after_help = "Example:\n  hoso log init nhat-ky --origin h49.vn/nhat-ky\n  \
+#[command(after_help = "Where no folder is given, the station's log is meant.\n\nExample:\n  \
+    hoso log init nhat-ky --origin h49.vn/nhat-ky\n  \
     hoso log append nhat-ky ket-qua.pdf --office H49.12.5 --type result\n  \
-    hoso log check ket-qua.pdf --key nhat-ky/verifier.key")]
+    hoso log check ket-qua.tlog-proof ket-qua.pdf --key nhat-ky/verifier.key\n  \
+    hoso log verify nhat-ky")]
 pub enum Command {
     /// Make an empty log and its key.
     Init {
@@ -23,53 +32,99 @@ pub enum Command {
         /// The log's name for ever, such as h49.vn/nhat-ky.
         #[arg(long)]
         origin: String,
+        /// Time stamp authority (RFC 3161) that `anchor` asks; receipts await its stamp.
+        #[arg(long, value_name = "URL")]
+        tsa: Option<String>,
     },
     /// Log documents; writes FILE.tlog-proof beside each.
     Append {
-        /// Folder of the log.
-        dir: PathBuf,
-        /// Documents.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        /// Identifier code of the office that issues them.
+        /// Folder of the log, where it is not the station's; then the documents.
+        #[arg(required = true, value_name = "[DIR] FILE")]
+        paths: Vec<PathBuf>,
+        /// Identifier code of the office that issues them; the station's where not given.
         #[arg(long)]
-        office: String,
+        office: Option<String>,
         /// Kind of document, a code.
         #[arg(long = "type", default_value = "document")]
         doc_type: String,
         /// When they were issued (RFC 3339); now where not given.
         #[arg(long)]
         issued_at: Option<String>,
-        /// SHA-256 of the document that this one replaces; for a single file.
+        /// SHA-256 of the document that this one replaces; for a single file. The log marks the older one.
         #[arg(long)]
         supersedes: Option<digest::Sha256>,
         /// One JSON object a line.
         #[arg(long)]
         json: bool,
     },
-    /// Print a fresh receipt for a document that was logged before.
-    Prove {
-        /// Folder of the log.
-        dir: PathBuf,
-        /// The document.
-        file: PathBuf,
-    },
-    /// Check documents against their receipts, or a log's folder against its signed head.
-    Check {
-        /// Documents with FILE.tlog-proof beside them, or folders of logs.
-        #[arg(required = true)]
+    /// Log that a document does not hold any more, and print the notice.
+    Revoke {
+        /// Folder of the log, where it is not the station's; then the document, or its SHA-256.
+        #[arg(required = true, num_args = 1..=2, value_name = "[DIR] FILE")]
         paths: Vec<PathBuf>,
-        /// Public key of a trusted log: a line or a file of lines; may be given several times.
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the signed head of a log, with the cosignatures that it has.
+    Checkpoint {
+        /// Folder of the log, where it is not the station's.
+        dir: Option<PathBuf>,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a receipt for a document that was logged before, under the first head that others confirmed.
+    Prove {
+        /// Folder of the log, where it is not the station's; then the document.
+        #[arg(required = true, num_args = 1..=2, value_name = "[DIR] FILE")]
+        paths: Vec<PathBuf>,
+        /// One JSON object a line, with the receipt's text in it.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a receipt against its document: `check RECEIPT FILE`, or files with their receipts beside them.
+    #[command(
+        after_help = "Exit code: 0 valid, 10 altered, 11 not yet anchored, 12 unknown log, 13 broken consistency, \
+        14 revoked, 15 superseded.\nOf several files the worst counts, in the order 13, 10, 14, 15, 12, 11."
+    )]
+    Check(check::Args),
+    /// Verify a whole log or a fetched copy of one: every tile, every entry, every kept head and time stamp.
+    Verify {
+        /// Folder with `checkpoint` and `tile/`, where it is not the station's log.
+        dir: Option<PathBuf>,
+        /// Public key of the log: a line or a file of lines; otherwise DIR/verifier.key or the station's.
         #[arg(long = "key")]
         keys: Vec<String>,
         /// One JSON object a line.
         #[arg(long)]
         json: bool,
     },
+    /// Print the proof that the log of one size grew into that of another.
+    Consistency {
+        /// Folder of the log, where it is not the station's.
+        dir: Option<PathBuf>,
+        /// The smaller size.
+        #[arg(long)]
+        from: u64,
+        /// The larger size; now where not given.
+        #[arg(long)]
+        to: Option<u64>,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the newest head stamped by the time stamp authority and cosigned by the witnesses, and complete receipts that await it.
+    Anchor(confirm::Args),
+    /// Ask the witnesses only, not the time stamp authority.
+    Witness(confirm::Args),
     /// Show a log's head or what a receipt says, without judging it.
     Show {
         /// Folder of a log, or a receipt.
         path: PathBuf,
+        /// Writes the checkpoint's text and the time stamp token of the receipt here, for `openssl ts -verify`.
+        #[arg(long, value_name = "DIR")]
+        extract: Option<PathBuf>,
         /// One JSON object a line.
         #[arg(long)]
         json: bool,
@@ -79,199 +134,83 @@ pub enum Command {
 /// Runs one log command.
 ///
 /// # Errors
-/// Those of the log; [`UNREADABLE`] for a file that cannot be read or written.
-pub fn run(command: &Command) -> Outcome<u8> {
+/// Those of the log; [`crate::log::UNREADABLE`] for a file that cannot be read or written; [`NO_LOG`].
+pub async fn run(command: Command, station: Option<&Path>) -> Outcome<u8> {
+    let station = station.map(Path::to_owned);
+    let handle = tokio::runtime::Handle::current();
+    // Authorities and witnesses are waited for in a thread that may block.
+    let done = tokio::task::spawn_blocking(move || run_blocking(&command, station.as_deref(), &handle));
+    done.await.unwrap_or_else(|_| Err(Fault::new(&STOPPED)))
+}
+
+fn run_blocking(command: &Command, station: Option<&Path>, handle: &tokio::runtime::Handle) -> Outcome<u8> {
     match command {
-        Command::Init { dir, origin } => init(dir, origin),
-        Command::Append { dir, files, office, doc_type, issued_at, supersedes, json } => {
-            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-            let facts = StatementFacts {
-                media_type: String::new(),
-                office: office.clone(),
-                doc_type: doc_type.clone(),
-                issued_at: issued_at.clone().unwrap_or(now),
-                supersedes: *supersedes,
-            };
-            append(dir, files, &facts, *json)
+        Command::Init { dir, origin, tsa } => place::init(dir, origin, tsa.as_deref()),
+        Command::Append { paths, office, doc_type, issued_at, supersedes, json } => {
+            let place = place::Place::of_first(paths, station)?;
+            let facts = enter::facts(&place, office.as_deref(), doc_type, issued_at.as_deref(), *supersedes)?;
+            enter::append(&place, place.files(paths), &facts, *json)
         }
-        Command::Prove { dir, file } => {
-            let proof = open(dir)?.prove(&digests(file)?.sha256).map_err(|f| f.at(file.display()))?;
-            print!("{}", proof.to_text());
-            Ok(0)
+        Command::Revoke { paths, json } => {
+            let place = place::Place::of_first(paths, station)?;
+            enter::revoke(&place, place.files(paths), *json)
         }
-        Command::Check { paths, keys, json } => check(paths, &load_keys(keys)?, *json),
-        Command::Show { path, json } => show(path, *json),
+        Command::Checkpoint { dir, json } => {
+            tell::checkpoint(&place::Place::of(dir.as_deref(), station)?, *json)
+        }
+        Command::Prove { paths, json } => {
+            let place = place::Place::of_first(paths, station)?;
+            enter::prove(&place, place.files(paths), *json)
+        }
+        Command::Check(args) => check::run(args, station),
+        Command::Verify { dir, keys, json } => {
+            tell::verify(&place::Place::of(dir.as_deref(), station)?, keys, *json)
+        }
+        Command::Consistency { dir, from, to, json } => {
+            tell::consistency(&place::Place::of(dir.as_deref(), station)?, *from, *to, *json)
+        }
+        Command::Anchor(args) => confirm::run(args, true, station, handle),
+        Command::Witness(args) => confirm::run(args, false, station, handle),
+        Command::Show { path, extract, json } => tell::show(path, extract.as_deref(), *json),
     }
 }
 
-/// The keys behind `--key` arguments: lines themselves, files of lines, or folders of such files.
+/// What a station shows the world of its log, and of itself as a witness of others' logs: `/log/…` and, with `[witness]`,
+/// `/witness/…`.
 ///
 /// # Errors
-/// [`UNREADABLE`], [`crate::log::note::BAD_KEY`].
-pub fn load_keys(arguments: &[String]) -> Outcome<Vec<VerifierKey>> {
-    let mut keys = Vec::new();
-    for argument in arguments {
-        let path = Path::new(argument);
-        let files = if path.is_dir() {
-            let mut files: Vec<PathBuf> = fs::read_dir(path)
-                .map_err(|e| unreadable(&e, path))?
-                .filter_map(|entry| Some(entry.ok()?.path()))
-                .filter(|p| p.is_file())
-                .collect();
-            files.sort();
-            files
-        } else if path.is_file() {
-            vec![path.to_owned()]
-        } else {
-            keys.push(VerifierKey::parse(argument).map_err(|f| f.at("--key"))?);
-            continue;
-        };
-        for file in files {
-            let text = fs::read_to_string(&file).map_err(|e| unreadable(&e, &file))?;
-            for (number, line) in (1..).zip(text.lines()) {
-                if !line.trim().is_empty() && !line.starts_with('#') {
-                    let place = format!("{} line {number}", file.display());
-                    keys.push(VerifierKey::parse(line).map_err(|f| f.at(place))?);
-                }
-            }
-        }
-    }
-    Ok(keys)
-}
-
-/// Where the receipt of a document lies: `X.pdf` has `X.tlog-proof`, or `X.pdf.tlog-proof`.
-pub fn receipt_beside(document: &Path) -> Option<PathBuf> {
-    let long = PathBuf::from(format!("{}.tlog-proof", document.display()));
-    [document.with_extension("tlog-proof"), long].into_iter().find(|p| p.is_file())
-}
-
-fn init(dir: &Path, origin: &str) -> Outcome<u8> {
-    let signer = Signer::generate(origin)?;
-    fs::create_dir_all(dir).map_err(|e| unreadable(&e, dir))?;
-    let key = dir.join("key.pem");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&key).map_err(|e| unreadable(&e, &key))?;
-    file.write_all(&signer.to_pem()?).and_then(|()| file.sync_all()).map_err(|e| unreadable(&e, &key))?;
-    let public = dir.join("verifier.key");
-    fs::write(&public, format!("{}\n", signer.verifier())).map_err(|e| unreadable(&e, &public))?;
-    println!("{}", signer.verifier());
-    Log::open_with(dir, signer)?;
-    Ok(0)
-}
-
-/// The log of a folder made by `init`: its name stands in `verifier.key`.
-fn open(dir: &Path) -> Outcome<Log> {
-    let (key, public) = (dir.join("key.pem"), dir.join("verifier.key"));
-    let line = fs::read_to_string(&public).map_err(|e| unreadable(&e, &public))?;
-    let verifier = VerifierKey::parse(&line).map_err(|f| f.at(public.display()))?;
-    let pem = fs::read(&key).map_err(|e| unreadable(&e, &key))?;
-    Log::open_with(dir, Signer::from_pem(verifier.name(), &pem)?).map_err(|f| f.at(dir.display()))
-}
-
-fn append(dir: &Path, files: &[PathBuf], facts: &StatementFacts, json: bool) -> Outcome<u8> {
-    let log = open(dir)?;
-    let mut statements = Vec::with_capacity(files.len());
-    for file in files {
-        let media_type = media_type(file).to_owned();
-        let facts = StatementFacts { media_type, ..facts.clone() };
-        statements.push(log.statement(&digests(file)?, &facts)?);
-    }
-    for (file, receipt) in files.iter().zip(log.append(&statements)?) {
-        let target = file.with_extension("tlog-proof");
-        let written = fs::write(target.with_extension("tlog-proof.tmp"), receipt.to_text())
-            .and_then(|()| fs::rename(target.with_extension("tlog-proof.tmp"), &target));
-        written.map_err(|e| unreadable(&e, &target))?;
-        if json {
-            let sha256 = receipt.statement.sha256;
-            println!(
-                "{}",
-                json!({"file": file, "receipt": target, "index": receipt.index, "sha256": sha256})
-            );
-        } else {
-            println!("{:>10}  {}", receipt.index, target.display());
-        }
-    }
-    Ok(0)
-}
-
-fn check(paths: &[PathBuf], keys: &[VerifierKey], json: bool) -> Outcome<u8> {
-    let mut good = true;
-    for path in paths {
-        if path.is_dir() {
-            let size = open(path)?.check().map_err(|f| f.at(path.display()))?;
-            if json {
-                println!("{}", json!({"log": path, "size": size, "outcome": "sound"}));
-            } else {
-                println!(
-                    "{}: {size} mục, khớp với điểm chốt đã ký / {size} leaves, as signed",
-                    path.display()
-                );
-            }
-            continue;
-        }
-        let proof = receipt_beside(path).ok_or_else(|| Fault::new(&NO_RECEIPT).at(path.display()))?;
-        let text = fs::read(&proof).map_err(|e| unreadable(&e, &proof))?;
-        let verdict = receipt::verify(&String::from_utf8_lossy(&text), &digests(path)?, keys);
-        good &= verdict.outcome == ReceiptOutcome::Proven;
-        if json {
-            println!("{}", json!({"file": path, "receipt": proof, "verdict": verdict}));
-        } else {
-            println!("{}: {} / {}", path.display(), verdict.vi, verdict.en);
-            println!("  chưa kiểm tra / not checked: {}", verdict.not_checked.join("; "));
-        }
-    }
-    Ok(u8::from(!good))
-}
-
-fn show(path: &Path, json: bool) -> Outcome<u8> {
-    let (note, receipt) = if path.is_dir() {
-        let head = path.join("checkpoint");
-        (fs::read_to_string(&head).map_err(|e| unreadable(&e, &head))?, None)
-    } else {
-        let text = fs::read_to_string(path).map_err(|e| unreadable(&e, path))?;
-        let receipt = Receipt::parse(&text).map_err(|f| f.at(path.display()))?;
-        (receipt.checkpoint.clone(), Some(receipt))
+/// `STAT-004`, `STEP-030`; `LOG-001` for a log's key line that is none, `LOG-003`, `LOG-004`, `LOG-025`.
+pub fn routes(station: &Station) -> Outcome<axum::Router> {
+    let signer = |name: &str, key: &Reference| {
+        let pem = zeroize::Zeroizing::new(key.bytes(&station.root)?);
+        Signer::from_pem(name, &pem)
     };
-    let head = Checkpoint::parse(Note::parse(&note)?.text())?;
-    if json {
-        let receipt = receipt.map(|r| json!({"index": r.index, "statement": r.statement}));
-        println!(
-            "{}",
-            json!({"origin": head.origin, "size": head.size, "root": hex::encode(head.root), "receipt": receipt})
-        );
-        return Ok(0);
-    }
-    println!(
-        "nhật ký / log      {}\nsố mục / leaves    {}\ngốc / root         {}",
-        head.origin,
-        head.size,
-        hex::encode(head.root)
-    );
-    if let Some(receipt) = receipt {
-        println!("vị trí / index     {}", receipt.index);
-        println!("nội dung / says    {}", String::from_utf8_lossy(&receipt.statement.to_bytes()));
-    }
-    Ok(0)
+    let own = signer(&station.config.log.origin, &station.config.log.key)?;
+    let router = log_tiles::router(station.path("var/log"), &own.verifier());
+    let Some(role) = &station.config.witness else { return Ok(router) };
+    let logs = role.logs.iter().map(|line| VerifierKey::parse(line).map_err(|f| f.at("witness.logs")));
+    let logs = logs.collect::<Outcome<Vec<_>>>()?;
+    let cosigner = signer(&role.name, &role.key).map_err(|f| f.at("witness.key"))?;
+    Ok(router.merge(witness::router(Witness::open(&station.path("var/witness"), cosigner, logs)?)))
 }
 
-fn digests(file: &Path) -> Outcome<digest::Digests> {
-    fs::File::open(file).and_then(digest::of_reader).map_err(|e| unreadable(&e, file))
-}
-
-fn media_type(file: &Path) -> &'static str {
-    match file.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
-        Some("pdf") => "application/pdf",
-        Some("json") => "application/json",
-        Some("jpg" | "jpeg") => "image/jpeg",
-        Some("png") => "image/png",
-        Some("tif" | "tiff") => "image/tiff",
-        _ => "application/octet-stream",
-    }
-}
-
-fn unreadable(error: &std::io::Error, path: &Path) -> Fault {
-    Fault::new(&UNREADABLE).detail(error.kind()).at(path.display())
-}
+/// Neither a folder nor a station.
+pub const NO_LOG: Code = Code {
+    id: "LOG-026",
+    class: Class::Setup,
+    vi: "Không biết nhật ký nào được nói tới",
+    en: "it is not clear which log is meant",
+    remedy_vi: "Nêu thư mục của nhật ký, hoặc chạy trong thư mục trạm (--station)",
+    remedy_en: "name the folder of the log, or run it in a station (--station)",
+};
+/// The work itself broke off.
+const STOPPED: Code = Code {
+    id: "LOG-028",
+    class: Class::Inner,
+    vi: "Lệnh nhật ký bị dừng giữa chừng",
+    en: "the command broke off",
+    remedy_vi: "Chạy lại; nếu lặp lại, báo cho người phát triển",
+    remedy_en: "run it again; if it happens again, tell the developers",
+};
+/// Every code of this file.
+pub const CODES: &[&Code] = &[&NO_LOG, &STOPPED, &confirm::NOBODY];

@@ -54,7 +54,7 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
         PublicUrl::parse(&told.unwrap_or_else(|| front.url())).map_err(|fault| fault.at("--public-url"))?;
     let store = Arc::new(register(&station)?);
     let issuer = open(&station, &at, Arc::clone(&store)).await?;
-    let router = issuer::router(issuer, station.blobs()?, &at);
+    let router = issuer::router(issuer, station.blobs()?, &at).merge(super::log::routes(&station)?);
     store.set_public_url(&at.issuer()).await?;
     if args.json {
         println!("{}", json!({ "listening": front.url(), "public_url": at.issuer() }));

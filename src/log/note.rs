@@ -15,8 +15,16 @@ use std::fmt;
 pub const MAX_NOTE: usize = 64 * 1024;
 /// Most signature lines that are read.
 const MAX_SIGNATURES: usize = 100;
-/// The algorithm byte of Ed25519 (C2SP signed-note, "Signature types").
-const ED25519: u8 = 0x01;
+
+/// What a key signs: checkpoints of its own log, or those of others that it has watched grow. The value is the algorithm byte
+/// of C2SP signed-note, "Signature types".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// Ed25519 over the text: a log.
+    Log = 0x01,
+    /// A timestamped Ed25519 cosignature (C2SP tlog-cosignature, cosignature/v1): a witness.
+    Witness = 0x04,
+}
 
 /// A private key with the name it signs under.
 pub struct Signer {
@@ -29,6 +37,7 @@ pub struct Signer {
 /// A public key with its name: what a verifier is configured with, written `name+id+base64`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifierKey {
+    kind: KeyKind,
     name: String,
     public: [u8; 32],
     id: [u8; 4],
@@ -82,7 +91,7 @@ impl Signer {
         }
         let raw = key.raw_public_key().map_err(|_| Fault::new(&KEY_REFUSED))?;
         let public: [u8; 32] = raw.try_into().map_err(|_| Fault::new(&KEY_REFUSED))?;
-        Ok(Signer { name: name.to_owned(), id: key_id(name, &public), key, public })
+        Ok(Signer { name: name.to_owned(), id: key_id(name, KeyKind::Log, &public), key, public })
     }
 
     /// A signer from a PKCS#8 PEM.
@@ -117,7 +126,24 @@ impl Signer {
 
     /// The public half.
     pub fn verifier(&self) -> VerifierKey {
-        VerifierKey { name: self.name.clone(), public: self.public, id: self.id }
+        VerifierKey { kind: KeyKind::Log, name: self.name.clone(), public: self.public, id: self.id }
+    }
+
+    /// The public half, as that of a witness.
+    pub fn witness(&self) -> VerifierKey {
+        let id = key_id(&self.name, KeyKind::Witness, &self.public);
+        VerifierKey { kind: KeyKind::Witness, name: self.name.clone(), public: self.public, id }
+    }
+
+    /// The line by which a witness vouches for a checkpoint's text at a time (POSIX seconds): the largest consistent head
+    /// of that log that it has seen. The message names no witness: a key must have one name only, and sign no log.
+    ///
+    /// # Errors
+    /// [`KEY_REFUSED`] where the key does not sign.
+    pub fn cosign(&self, text: &str, time: u64) -> Outcome<String> {
+        let signature = self.raw_signature(cosigned(time, text).as_bytes())?;
+        let stamp = STANDARD.encode([&self.witness().id[..], &time.to_be_bytes(), &signature].concat());
+        Ok(format!("\u{2014} {} {stamp}\n", self.name))
     }
 
     /// A note over `text`, which ends in a newline and holds no empty line at its end.
@@ -125,11 +151,15 @@ impl Signer {
     /// # Errors
     /// [`KEY_REFUSED`] where the key does not sign.
     pub fn sign(&self, text: &str) -> Outcome<String> {
-        let mut signer =
-            OpensslSigner::new_without_digest(&self.key).map_err(|_| Fault::new(&KEY_REFUSED))?;
-        let signature = signer.sign_oneshot_to_vec(text.as_bytes()).map_err(|_| Fault::new(&KEY_REFUSED))?;
+        let signature = self.raw_signature(text.as_bytes())?;
         let stamp = STANDARD.encode([&self.id[..], &signature].concat());
         Ok(format!("{text}\n\u{2014} {} {stamp}\n", self.name))
+    }
+
+    fn raw_signature(&self, message: &[u8]) -> Outcome<Vec<u8>> {
+        let refused = |_| Fault::new(&KEY_REFUSED);
+        let mut signer = OpensslSigner::new_without_digest(&self.key).map_err(refused)?;
+        signer.sign_oneshot_to_vec(message).map_err(refused)
     }
 
     /// A secret that only the holder of the key has, bound to one purpose.
@@ -149,7 +179,7 @@ impl fmt::Debug for Signer {
 }
 
 impl VerifierKey {
-    /// Reads `name+id+base64(0x01 ‖ public key)`; the id must be the one that the key has.
+    /// Reads `name+id+base64(kind ‖ public key)`; the id must be the one that the key has.
     ///
     /// # Errors
     /// [`BAD_KEY`].
@@ -162,14 +192,25 @@ impl VerifierKey {
         let key = STANDARD.decode(key).map_err(|_| bad())?;
         let (algorithm, public) = key.split_first().ok_or_else(bad)?;
         let public: [u8; 32] = public.try_into().map_err(|_| bad())?;
-        if *algorithm != ED25519 {
-            return Err(bad().detail(format!("key type {algorithm} is not Ed25519")));
-        }
-        let id = key_id(name, &public);
+        let kind = match *algorithm {
+            0x01 => KeyKind::Log,
+            0x04 => KeyKind::Witness,
+            other => return Err(bad().detail(format!("key type {other} is not Ed25519"))),
+        };
+        let id = key_id(name, kind, &public);
         if hex::encode(id) != id_hex {
             return Err(bad().detail("the key id does not belong to this key"));
         }
-        Ok(VerifierKey { name: name.to_owned(), public, id })
+        Ok(VerifierKey { kind, name: name.to_owned(), public, id })
+    }
+
+    fn is_of(&self, line: &SignatureLine) -> bool {
+        self.name == line.name && self.id == line.id
+    }
+
+    /// Whose key it is.
+    pub fn kind(&self) -> KeyKind {
+        self.kind
     }
 
     /// The log's or witness's name.
@@ -177,12 +218,25 @@ impl VerifierKey {
         &self.name
     }
 
-    fn has_signed(&self, text: &str, signature: &[u8]) -> bool {
+    /// The time that a cosignature says, 0 for a log's own signature; none where it is not this key's.
+    fn has_signed(&self, text: &str, signature: &[u8]) -> Option<u64> {
+        match self.kind {
+            KeyKind::Log => self.holds(text.as_bytes(), signature).then_some(0),
+            KeyKind::Witness => {
+                let (time, signature) = signature.split_first_chunk::<8>()?;
+                let time = u64::from_be_bytes(*time);
+                let sane = time <= i64::MAX as u64;
+                (sane && self.holds(cosigned(time, text).as_bytes(), signature)).then_some(time)
+            }
+        }
+    }
+
+    fn holds(&self, message: &[u8], signature: &[u8]) -> bool {
         let Ok(key) = PKey::<Public>::public_key_from_raw_bytes(&self.public, Id::ED25519) else {
             return false;
         };
         let Ok(mut verifier) = Verifier::new_without_digest(&key) else { return false };
-        let good = verifier.verify_oneshot(signature, text.as_bytes()).unwrap_or(false);
+        let good = verifier.verify_oneshot(signature, message).unwrap_or(false);
         drop(openssl::error::ErrorStack::get());
         good
     }
@@ -190,7 +244,7 @@ impl VerifierKey {
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = STANDARD.encode([&[ED25519][..], &self.public].concat());
+        let key = STANDARD.encode([&[self.kind as u8][..], &self.public].concat());
         write!(f, "{}+{}+{key}", self.name, hex::encode(self.id))
     }
 }
@@ -241,12 +295,40 @@ impl Note {
     pub fn signed_by(&self, key: &VerifierKey) -> Signed {
         let mut verdict = Signed::UnknownKey;
         for line in self.signatures.iter().filter(|l| l.name == key.name && l.id == key.id) {
-            if !key.has_signed(&self.text, &line.signature) {
+            if key.has_signed(&self.text, &line.signature).is_none() {
                 return Signed::Bad;
             }
             verdict = Signed::By;
         }
         verdict
+    }
+
+    /// When the witness `key` cosigned it (POSIX seconds), the last time where it did several times.
+    pub fn cosigned_at(&self, key: &VerifierKey) -> Option<u64> {
+        let own = self
+            .signatures
+            .iter()
+            .filter(|l| key.kind == KeyKind::Witness && l.name == key.name && l.id == key.id);
+        own.filter_map(|l| key.has_signed(&self.text, &l.signature)).max()
+    }
+
+    /// The signature lines of these keys, as they stand in a note.
+    pub fn lines_by(&self, keys: &[VerifierKey]) -> String {
+        let known = |l: &&SignatureLine| keys.iter().any(|k| k.is_of(l));
+        self.signatures.iter().filter(known).map(SignatureLine::to_text).collect()
+    }
+
+    /// The signature lines of everyone but these keys.
+    pub fn lines_except<'a>(&self, keys: impl Iterator<Item = &'a VerifierKey> + Clone) -> String {
+        let strange = |l: &&SignatureLine| !keys.clone().any(|k| k.is_of(l));
+        self.signatures.iter().filter(strange).map(SignatureLine::to_text).collect()
+    }
+}
+
+impl SignatureLine {
+    fn to_text(&self) -> String {
+        let stamp = STANDARD.encode([&self.id[..], &self.signature].concat());
+        format!("\u{2014} {} {stamp}\n", self.name)
     }
 }
 
@@ -278,9 +360,14 @@ pub(super) fn decimal(text: &str) -> Option<u64> {
     plain.then(|| text.parse().ok()).flatten()
 }
 
+/// What a witness signs (C2SP tlog-cosignature, "Ed25519 signed message").
+fn cosigned(time: u64, text: &str) -> String {
+    format!("cosignature/v1\ntime {time}\n{text}")
+}
+
 /// SHA-256(name ‖ newline ‖ algorithm ‖ public key), first four bytes.
-fn key_id(name: &str, public: &[u8; 32]) -> [u8; 4] {
-    let digest = openssl::sha::sha256(&[name.as_bytes(), b"\n", &[ED25519], public].concat());
+fn key_id(name: &str, kind: KeyKind, public: &[u8; 32]) -> [u8; 4] {
+    let digest = openssl::sha::sha256(&[name.as_bytes(), b"\n", &[kind as u8], public].concat());
     [digest[0], digest[1], digest[2], digest[3]]
 }
 

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// Longest statement that is read.
 pub const MAX_STATEMENT: usize = 4096;
 
+/// What the secret behind the salts is derived for ([`Signer::derive`]).
+pub(super) const SALT: &str = "hoso 2026 transparency log statement salt";
+
 /// What the office says of a document when it logs it. No names, no identity or dossier numbers: checked by shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementFacts {
@@ -60,8 +63,16 @@ impl Statement {
     /// # Errors
     /// [`BAD_STATEMENT`] for facts that a statement cannot carry, [`super::note::KEY_REFUSED`].
     pub fn new(document: &Digests, facts: &StatementFacts, signer: &Signer) -> Outcome<Statement> {
-        let secret = signer.derive("hoso 2026 transparency log statement salt")?;
-        let salt = blake3::keyed_hash(&secret, &document.sha256.0);
+        Statement::salted(document, facts, &*signer.derive(SALT)?)
+    }
+
+    /// As [`Statement::new`], with the log's secret ([`SALT`]) at hand.
+    pub(super) fn salted(
+        document: &Digests,
+        facts: &StatementFacts,
+        secret: &[u8; 32],
+    ) -> Outcome<Statement> {
+        let salt = blake3::keyed_hash(secret, &document.sha256.0);
         let statement = Statement {
             blake3: document.blake3,
             doc_type: facts.doc_type.clone(),

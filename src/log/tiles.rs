@@ -1,12 +1,13 @@
 //! Tiles (C2SP tlog-tiles): the tree cut into files of up to 256 hashes, eight levels a tile, that any web server can
 //! hand out. Everything here is derived from the leaves and can be written again.
 
-use super::tree::{Hash, Subtrees, node_hash};
+use super::tree::{Hash, Subtrees, leaf_hash, node_hash};
 use crate::fault::{Class, Code, Fault, Outcome};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 /// Hashes in a full tile.
@@ -81,6 +82,25 @@ impl Edge {
         })
     }
 
+    /// The edge of the first `size` leaves, from the full tiles below a folder; `tail` are the hashes of the leaves after the
+    /// last full tile. Nothing is believed: a caller compares the root.
+    ///
+    /// # Errors
+    /// [`NO_SUBTREE`].
+    pub fn from_tiles(tiles: &Tiles<'_>, size: u64, tail: Vec<Hash>) -> Outcome<Edge> {
+        let mut edge = Edge { size, levels: vec![tail] };
+        for level in 1..8u8 {
+            let complete = size >> (8 * u32::from(level));
+            if complete == 0 {
+                break;
+            }
+            let first = complete - complete % WIDTH as u64;
+            let folded = (first..complete).map(|number| Ok(fold(&tiles.full(level - 1, number)?)));
+            edge.levels.push(folded.collect::<Outcome<Vec<Hash>>>()?);
+        }
+        Ok(edge)
+    }
+
     fn hashes(&self, tile_level: u8, number: u64) -> Option<&[Hash]> {
         let full = self.size.checked_shr(8 * (u32::from(tile_level) + 1)).unwrap_or(0);
         (full == number).then(|| self.levels.get(usize::from(tile_level)).map(Vec::as_slice)).flatten()
@@ -100,6 +120,7 @@ impl Subtrees for Edge {
 pub struct Tiles<'a> {
     folder: &'a Path,
     edge: &'a Edge,
+    mends: bool,
     tiles: RefCell<HashMap<(u8, u64), Vec<Hash>>>,
     nodes: RefCell<HashMap<(u8, u64), Hash>>,
 }
@@ -107,7 +128,12 @@ pub struct Tiles<'a> {
 impl<'a> Tiles<'a> {
     /// Over the folder that holds `tile/` and the right edge of the same tree.
     pub fn new(folder: &'a Path, edge: &'a Edge) -> Self {
-        Tiles { folder, edge, tiles: RefCell::default(), nodes: RefCell::default() }
+        Tiles { folder, edge, mends: false, tiles: RefCell::default(), nodes: RefCell::default() }
+    }
+
+    /// Over the folder that holds `leaves`, too: a tile that is not there is made again from them.
+    pub fn mending(folder: &'a Path, edge: &'a Edge) -> Self {
+        Tiles { mends: true, ..Tiles::new(folder, edge) }
     }
 
     /// A hash as it stands in a tile.
@@ -119,12 +145,7 @@ impl<'a> Tiles<'a> {
         if let Some(hashes) = self.tiles.borrow().get(&(level, number)) {
             return hashes.get(place).copied().ok_or_else(missing);
         }
-        let path = self.folder.join(tile_path(Some(level), number, WIDTH));
-        let bytes = fs::read(path).map_err(|e| missing().detail(e.kind()))?;
-        if bytes.len() != WIDTH * 32 {
-            return Err(missing().detail(format!("{} bytes", bytes.len())));
-        }
-        let hashes = bytes.as_chunks::<32>().0.to_vec();
+        let hashes = self.full(level, number)?;
         let hash = hashes.get(place).copied().ok_or_else(missing)?;
         let mut tiles = self.tiles.borrow_mut();
         if tiles.len() >= MAX_KEPT_TILES {
@@ -132,6 +153,34 @@ impl<'a> Tiles<'a> {
         }
         tiles.insert((level, number), hashes);
         Ok(hash)
+    }
+
+    /// The 256 hashes of a full tile, from its file.
+    fn full(&self, level: u8, number: u64) -> Outcome<Vec<Hash>> {
+        let path = tile_path(Some(level), number, WIDTH);
+        let missing = || Fault::new(&NO_SUBTREE).at(&path);
+        let bytes = match fs::read(self.folder.join(&path)) {
+            Ok(bytes) if bytes.len() == WIDTH * 32 => return Ok(bytes.as_chunks::<32>().0.to_vec()),
+            Ok(bytes) => Err(missing().detail(format!("{} bytes", bytes.len()))),
+            Err(e) => Err(missing().detail(e.kind())),
+        };
+        if !self.mends {
+            return bytes;
+        }
+        let hashes = self.made_again(level, number).ok_or_else(missing)?;
+        write_tile(self.folder, &path, hashes.as_flattened())?;
+        Ok(hashes)
+    }
+
+    fn made_again(&self, level: u8, number: u64) -> Option<Vec<Hash>> {
+        let first = number.checked_mul(WIDTH as u64)?;
+        let Some(below) = level.checked_sub(1) else {
+            let mut bytes = vec![0; WIDTH * 32];
+            let leaves = fs::File::open(self.folder.join("leaves")).ok()?;
+            leaves.read_exact_at(&mut bytes, first.checked_mul(32)?).ok()?;
+            return Some(bytes.as_chunks::<32>().0.iter().map(|entry| leaf_hash(entry)).collect());
+        };
+        (first..first + WIDTH as u64).map(|n| Some(fold(&self.full(below, n).ok()?))).collect()
     }
 }
 
@@ -167,6 +216,11 @@ pub fn write_tile(folder: &Path, path: &str, bytes: &[u8]) -> Outcome<()> {
     let mut file = fs::File::create(&temporary).map_err(fault)?;
     file.write_all(bytes).map_err(fault)?;
     fs::rename(&temporary, &target).map_err(fault)
+}
+
+/// Entries as tlog-tiles writes them: each after its length in two bytes.
+pub(super) fn entry_bundle(entries: &[Hash]) -> Vec<u8> {
+    entries.iter().flat_map(|entry| [&[0, 32][..], entry].concat()).collect()
 }
 
 /// Where a complete subtree lies within the tiles.
@@ -206,8 +260,8 @@ pub const NO_SUBTREE: Code = Code {
     class: Class::Inner,
     vi: "Thiếu hoặc hỏng tệp mảnh của nhật ký minh bạch",
     en: "a tile of the transparency log is missing or damaged",
-    remedy_vi: "Chạy hoso log check để dựng lại các mảnh từ tệp leaves",
-    remedy_en: "run hoso log check, which writes the tiles again from the leaves",
+    remedy_vi: "Chạy hoso log check THƯ-MỤC để dựng lại các mảnh từ tệp leaves",
+    remedy_en: "run hoso log check DIR, which writes the tiles again from the leaves",
 };
 
 #[cfg(test)]

@@ -123,14 +123,61 @@ pub fn check_reply(reply: &[u8], request: &Request) -> Outcome<Stamp> {
     }
     let token = fields.expect(0x30).map_err(broken)?;
     fields.end().map_err(broken)?;
-    let data = cms::parse(token.raw, &Limits::default()).map_err(|e| Fault::new(&REPLY_BROKEN).detail(e))?;
+    check(token.raw, &request.imprint, Some(&request.nonce), &[])
+}
+
+/// The stamp in a token that was kept, once its imprint, signature, and the purpose and validity of the authority's
+/// certificate agree. `known` are certificates that the token may have been left without. Whether the authority is trusted
+/// is for [`Stamp::check_chain`].
+///
+/// # Errors
+/// As [`check_reply`].
+pub fn check_token(token: &[u8], imprint: &Sha256, known: &[X509]) -> Outcome<Stamp> {
+    check(token, imprint, None, known)
+}
+
+/// The token without the certificates and lists that came along, and those certificates. No signature covers them; whoever
+/// checks the token then needs the authority's own from elsewhere.
+///
+/// # Errors
+/// [`REPLY_BROKEN`].
+pub fn without_certificates(token: &[u8]) -> Outcome<(Vec<u8>, Vec<X509>)> {
+    let broken = |e: der::DerError| Fault::new(&REPLY_BROKEN).detail(e);
+    let certificates =
+        cms::parse(token, &Limits::default()).map_err(|e| Fault::new(&REPLY_BROKEN).detail(e))?.certificates;
+    let mut info = der::only(token, 0x30).map_err(broken)?.reader();
+    let kind = info.expect(0x06).map_err(broken)?;
+    let mut wrapper = info.expect(0xa0).map_err(broken)?.reader();
+    let mut fields = wrapper.expect(0x30).map_err(broken)?.reader();
+    let mut kept = Vec::new();
+    while !fields.is_empty() {
+        let field = fields.read_tlv().map_err(broken)?;
+        if !matches!(field.tag, 0xa0 | 0xa1) {
+            kept.push(field.raw);
+        }
+    }
+    let bare = der::sequence(&[kind.raw, &der::tlv(0xa0, &der::sequence(&kept))]);
+    Ok((bare, certificates))
+}
+
+/// Whether the certificate that signed a token came along or is among `known`.
+pub fn has_certificate(token: &[u8], known: &[X509]) -> bool {
+    let Ok(data) = cms::parse(token, &Limits::default()) else { return false };
+    data.signers
+        .iter()
+        .all(|signer| signer.certificate(&data.certificates).or_else(|| signer.certificate(known)).is_some())
+}
+
+fn check(token: &[u8], imprint: &Sha256, nonce: Option<&[u8; 8]>, known: &[X509]) -> Outcome<Stamp> {
+    let mut data = cms::parse(token, &Limits::default()).map_err(|e| Fault::new(&REPLY_BROKEN).detail(e))?;
+    data.certificates.extend_from_slice(known);
     let (Some(info), [signer]) = (&data.econtent, data.signers.as_slice()) else {
         return Err(Fault::new(&REPLY_BROKEN).detail("no content, or not one signer"));
     };
     if data.econtent_type != TST_INFO {
         return Err(Fault::new(&REPLY_BROKEN).detail("not a time stamp"));
     }
-    let time = check_question(info, request)?;
+    let time = check_question(info, imprint, nonce)?;
     let certificate = signer
         .certificate(&data.certificates)
         .ok_or_else(|| Fault::new(&REPLY_SIGNATURE).detail("the authority's certificate is missing"))?;
@@ -147,7 +194,7 @@ pub fn check_reply(reply: &[u8], request: &Request) -> Outcome<Stamp> {
     if time < from || time > until {
         return Err(Fault::new(&AUTHORITY_EXPIRED).detail(format!("valid from {from} until {until}")));
     }
-    Ok(Stamp { token: token.raw.to_vec(), time, certificate: certificate.clone(), others: data.certificates })
+    Ok(Stamp { token: token.to_vec(), time, certificate: certificate.clone(), others: data.certificates })
 }
 
 /// An authority reached over HTTP (RFC 3161, 3.4). Call from a blocking thread: the answer is waited for.
@@ -235,8 +282,9 @@ impl TimestampSource for HttpTimestamp {
     }
 }
 
-/// Imprint and nonce of a TSTInfo (RFC 3161, 2.4.2) against the question; the time that it says.
-fn check_question(info: &[u8], request: &Request) -> Outcome<Timestamp> {
+/// Imprint and nonce of a TSTInfo (RFC 3161, 2.4.2) against the question; the time that it says. A kept token's question
+/// is not known any more, nor its nonce.
+fn check_question(info: &[u8], asked: &Sha256, asked_nonce: Option<&[u8; 8]>) -> Outcome<Timestamp> {
     let broken = |e: der::DerError| Fault::new(&REPLY_BROKEN).detail(e);
     let mut fields = der::only(info, 0x30).map_err(broken)?.reader();
     if fields.expect(0x02).and_then(|v| v.number()).map_err(broken)? != 1 {
@@ -246,7 +294,7 @@ fn check_question(info: &[u8], request: &Request) -> Outcome<Timestamp> {
     let mut imprint = fields.expect(0x30).map_err(broken)?.reader();
     let hash = cms::Hash::read(&imprint.expect(0x30).map_err(broken)?).map_err(broken)?;
     let digest = imprint.expect(0x04).map_err(broken)?.content;
-    if hash != cms::Hash::Sha256 || digest != request.imprint.0 {
+    if hash != cms::Hash::Sha256 || digest != asked.0 {
         return Err(Fault::new(&OTHER_QUESTION).detail("imprint"));
     }
     fields.expect(0x02).map_err(broken)?;
@@ -256,7 +304,7 @@ fn check_question(info: &[u8], request: &Request) -> Outcome<Timestamp> {
     fields.optional(0x30).map_err(broken)?;
     fields.optional(0x01).map_err(broken)?;
     let nonce = fields.optional(0x02).map_err(broken)?.map(|n| n.content);
-    if nonce != Some(&request.nonce) {
+    if asked_nonce.is_some_and(|asked| nonce != Some(asked)) {
         return Err(Fault::new(&OTHER_QUESTION).detail("nonce"));
     }
     Ok(time)

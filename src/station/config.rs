@@ -23,6 +23,8 @@ pub struct Config {
     pub workers: usize,
     /// The transparency log.
     pub log: LogConfig,
+    /// What this station is as a witness of others' logs.
+    pub witness: Option<WitnessRole>,
     /// Keys that seal, by name.
     #[serde(default)]
     pub keys: BTreeMap<String, KeyConfig>,
@@ -49,6 +51,31 @@ pub struct LogConfig {
     pub origin: String,
     /// Ed25519 private key, PEM.
     pub key: Reference,
+    /// Who is asked to vouch for its checkpoints.
+    #[serde(default)]
+    pub witnesses: Vec<WitnessConfig>,
+}
+
+/// `[[log.witnesses]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WitnessConfig {
+    /// The address below which `add-checkpoint` lies.
+    pub url: Reference,
+    /// The witness's public key, a line `name+id+base64`.
+    pub key: String,
+}
+
+/// `[witness]`: this station vouches for the logs of others.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WitnessRole {
+    /// The name that it cosigns under.
+    pub name: String,
+    /// Ed25519 private key, PEM; used for nothing else, not for the station's own log.
+    pub key: Reference,
+    /// Public keys of the logs that it watches, lines `name+id+base64`.
+    pub logs: Vec<String>,
 }
 
 /// `[keys.NAME]`: one of `p12`, `pem`, `pkcs11` and `csc` says where the key is.

@@ -1,6 +1,7 @@
 //! The desk a step works at: blobs, keys, anchors, the log, the timestamp authority. Everything is opened when it is
 //! first asked for, so that a pipeline needs only what it uses, and a key is loaded once.
 
+use super::anchor::{Anchoring, Round};
 use crate::blobs::Blobs;
 use crate::chip::Trust;
 use crate::clock::Clock;
@@ -42,6 +43,7 @@ pub struct Desk {
     keys: Mutex<HashMap<String, Arc<SealKey>>>,
     trust: Mutex<Option<Arc<Trust>>>,
     log: Mutex<Option<Arc<Log>>>,
+    anchoring: Anchoring,
     procedures: Mutex<Option<Arc<Procedures>>>,
 }
 
@@ -76,6 +78,7 @@ impl Desk {
             keys: Mutex::default(),
             trust: Mutex::default(),
             log: Mutex::default(),
+            anchoring: Anchoring::default(),
             procedures: Mutex::default(),
         }
     }
@@ -172,6 +175,14 @@ impl Desk {
         cached(&self.log, || open_log(&self.station).map(Arc::new))
     }
 
+    /// Has the log's newest head confirmed; none where nobody is asked, or not just now.
+    ///
+    /// # Errors
+    /// Those of [`Anchoring::round`].
+    pub fn anchor(&self, log: &Log) -> Outcome<Option<Round>> {
+        self.anchoring.round(&self.station, log, &self.runtime)
+    }
+
     /// The timestamp authority.
     ///
     /// # Errors
@@ -230,7 +241,7 @@ pub fn open_log(station: &Station) -> Outcome<Log> {
     let config = &station.config.log;
     let pem = config.key.bytes(&station.root)?;
     let key = openssl::pkey::PKey::private_key_from_pem(&pem).map_err(|_| Fault::new(&BAD_LOG_KEY))?;
-    Log::open(&station.path("var/log"), &config.origin, key)
+    Ok(Log::open(&station.path("var/log"), &config.origin, key)?.stamped(station.config.timestamp.is_some()))
 }
 
 fn cached<T: ?Sized>(

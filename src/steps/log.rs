@@ -5,16 +5,17 @@ use super::Desk;
 use crate::clock::vietnam_time;
 use crate::dossier::Dossier;
 use crate::fault::Outcome;
-use crate::log::statement::StatementFacts;
+use crate::log::{Statement, StatementFacts};
 
-/// Appends every document to the log.
+/// Appends every document to the log, and has the new head confirmed by whoever the station asks. Where nobody answers, the
+/// receipts say that they await a time stamp; `hoso log anchor` fetches it later.
 ///
 /// # Errors
 /// Those of the log; `BLOB-001`.
 pub fn run(mut dossier: Dossier, desk: &Desk) -> Outcome<Dossier> {
     let log = desk.log()?;
-    for index in 0..dossier.papers.len() {
-        let paper = &dossier.papers[index];
+    let mut papers: Vec<(usize, Statement)> = Vec::new();
+    for (index, paper) in dossier.papers.iter().enumerate() {
         let (digests, doc_type, at) = match (&paper.sealed, &paper.document) {
             (Some(sealed), _) => (sealed.digests, sealed.profile.clone(), sealed.at),
             (None, Some(document)) => (document.digests, "kept".to_owned(), dossier.received_at),
@@ -28,8 +29,22 @@ pub fn run(mut dossier: Dossier, desk: &Desk) -> Outcome<Dossier> {
             issued_at: vietnam_time(at),
             supersedes: None,
         };
-        let receipt = log.append_document(&digests, &facts)?;
-        dossier.papers[index].receipt = Some(desk.blobs.put(receipt.to_text().as_bytes())?.blake3);
+        papers.push((index, log.statement(&digests, &facts)?));
+    }
+    // All papers in one commit, which dossiers of other threads share.
+    let statements: Vec<Statement> = papers.iter().map(|(_, statement)| statement.clone()).collect();
+    let mut receipts = log.append(&statements)?;
+    let round = desk.anchor(&log)?;
+    if round.is_some_and(|round| round.stamped || round.cosigned > 0) {
+        for receipt in &mut receipts {
+            *receipt = log.prove_statement(&receipt.statement)?;
+        }
+    }
+    for ((index, _), receipt) in papers.into_iter().zip(receipts) {
+        let stored = desk.blobs.put(receipt.to_text().as_bytes())?.blake3;
+        if let Some(paper) = dossier.papers.get_mut(index) {
+            paper.receipt = Some(stored);
+        }
     }
     Ok(dossier)
 }

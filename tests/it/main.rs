@@ -24,6 +24,7 @@ mod keys;
 mod kill;
 mod ledger;
 mod levels;
+mod log;
 mod looks;
 mod playground;
 mod privacy;

@@ -67,6 +67,8 @@ fn weigh_in(report: &mut Report, receipt: &ReceiptVerdict, no_keys: bool) {
         ReceiptOutcome::Proven => return,
         ReceiptOutcome::UnknownLogKey if no_keys => (Verdict::Valid, &RECEIPT_OPEN),
         ReceiptOutcome::UnknownLogKey => (Verdict::Indeterminate, &RECEIPT_OPEN),
+        // It is in the log; only who confirms the time is still missing, and the file's own signature says its own.
+        ReceiptOutcome::NotYetAnchored | ReceiptOutcome::NotYetWitnessed => (Verdict::Valid, &RECEIPT_OPEN),
         _ => (Verdict::Invalid, &RECEIPT_REFUTED),
     };
     let reason = Reason { code: code.id.to_owned(), vi: receipt.vi.to_owned(), en: receipt.en.to_owned() };

@@ -104,6 +104,11 @@ impl Anchors {
         self.policy = policy;
     }
 
+    /// Roots and what helps to find the way to them.
+    pub fn certificates(&self) -> Vec<X509> {
+        self.roots.iter().chain(&self.intermediates).cloned().collect()
+    }
+
     /// How many roots are trusted.
     pub fn roots(&self) -> usize {
         self.roots.len()

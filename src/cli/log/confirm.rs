@@ -1,0 +1,133 @@
+//! `hoso log anchor` and `hoso log witness`: others confirm the newest head, and receipts that waited for it are completed.
+
+use super::place::{Place, authority, unreadable, write_whole};
+use crate::fault::{Class, Code, Fault, Outcome};
+use crate::log::proof::Stamp;
+use crate::log::witness::client::HttpWitness;
+use crate::log::{Log, Receipt, VerifierKey};
+use crate::seal::timestamp::HttpTimestamp;
+use crate::steps::anchor::Confirmers;
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// Which log, who is asked, and where receipts lie.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the log, where it is not the station's.
+    dir: Option<PathBuf>,
+    /// Time stamp authority (RFC 3161); otherwise that of the folder's file `tsa` or of the station.
+    #[arg(long, value_name = "URL")]
+    tsa: Option<String>,
+    /// A witness: its address and its key line, `URL KEY` in one argument; the station's where not given.
+    #[arg(long, value_name = "URL KEY")]
+    witness: Vec<String>,
+    /// Receipts that await a stamp, or folders of them, to be written anew once it is there; the station's out/ where not
+    /// given.
+    #[arg(long, value_name = "PATH")]
+    refresh: Vec<PathBuf>,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args, stamp: bool, station: Option<&Path>, handle: &Handle) -> Outcome<u8> {
+    let place = Place::of(args.dir.as_deref(), station)?;
+    let log = place.open()?;
+    let confirmers = confirmers(args, stamp, &place, handle)?;
+    if confirmers.authority.is_none() && confirmers.witnesses.is_empty() {
+        return Err(Fault::new(&NOBODY));
+    }
+    let round = confirmers.ask(&log, PATIENCE)?;
+    let paths = match &place {
+        Place::Station(station) if args.refresh.is_empty() => vec![station.path("out")],
+        _ => args.refresh.clone(),
+    };
+    let mut completed = 0;
+    for path in paths.iter().filter(|p| p.exists()) {
+        completed += refresh(&log, path, 0)?;
+    }
+    if args.json {
+        let faults: Vec<_> = round.faults.iter().map(Fault::report).collect();
+        println!(
+            "{}",
+            json!({"size": round.size, "stamped": round.stamped, "cosigned": round.cosigned, "completed": completed,
+                "faults": faults})
+        );
+    } else {
+        let stamped = if round.stamped { "có / yes" } else { "chưa / not yet" };
+        println!("điểm chốt / head                   {} mục / leaves", round.size);
+        println!("dấu thời gian / time stamp         {stamped}");
+        println!("nhân chứng / witnesses             {}", round.cosigned);
+        println!("biên nhận bổ sung / completed      {completed}");
+        round.faults.iter().for_each(|fault| eprintln!("hoso: {fault}"));
+    }
+    Ok(round.faults.first().map_or(0, |fault| fault.code.class.exit_code()))
+}
+
+fn confirmers(args: &Args, stamp: bool, place: &Place, handle: &Handle) -> Outcome<Confirmers> {
+    let mut confirmers = match place {
+        Place::Station(station) => Confirmers::of(station, handle)?,
+        Place::Folder(_) => Confirmers { authority: None, witnesses: Vec::new() },
+    };
+    let own = match place {
+        Place::Folder(dir) => authority(dir),
+        Place::Station(_) => None,
+    };
+    if let Some(url) = args.tsa.clone().or(own) {
+        confirmers.authority = Some(HttpTimestamp::new(&url, handle.clone())?);
+    }
+    if !stamp {
+        confirmers.authority = None;
+    }
+    for witness in &args.witness {
+        let bad = || Fault::new(&crate::log::witness::client::ADDRESS).at("--witness");
+        let (url, key) = witness.split_once(' ').ok_or_else(bad)?;
+        let key = VerifierKey::parse(key.trim()).map_err(|f| f.at("--witness"))?;
+        confirmers.witnesses.push(HttpWitness::new(url, key, handle.clone())?);
+    }
+    Ok(confirmers)
+}
+
+/// Completes receipts of this log below a path; how many.
+fn refresh(log: &Log, path: &Path, depth: usize) -> Outcome<usize> {
+    if path.is_dir() {
+        if depth > MAX_DEPTH || path.is_symlink() {
+            return Ok(0);
+        }
+        let mut inner: Vec<PathBuf> = fs::read_dir(path)
+            .map_err(|e| unreadable(&e, path))?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|p| p.is_dir() || p.extension().is_some_and(|e| e == "tlog-proof"))
+            .collect();
+        inner.sort();
+        return inner.iter().map(|p| refresh(log, p, depth + 1)).sum();
+    }
+    let text = fs::read_to_string(path).map_err(|e| unreadable(&e, path))?;
+    let Ok(receipt) = Receipt::parse(&text) else { return Ok(0) };
+    if matches!(receipt.stamp, Stamp::Token(_)) {
+        return Ok(0);
+    }
+    // One of another log, or of a statement that is not here, stays as it is.
+    let Ok(newer) = log.prove_statement(&receipt.statement) else { return Ok(0) };
+    if !matches!(newer.stamp, Stamp::Token(_)) && newer.checkpoint == receipt.checkpoint {
+        return Ok(0);
+    }
+    write_whole(path, newer.to_text().as_bytes())?;
+    Ok(1)
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_DEPTH: usize = 32;
+
+/// Nobody to ask.
+pub(super) const NOBODY: Code = Code {
+    id: "LOG-029",
+    class: Class::Setup,
+    vi: "Chưa khai đơn vị cấp dấu thời gian hoặc nhân chứng nào",
+    en: "neither a time stamp authority nor a witness is configured",
+    remedy_vi: "Thêm [timestamp] hoặc [[log.witnesses]] vào hoso.toml, hoặc dùng --tsa, --witness",
+    remedy_en: "add [timestamp] or [[log.witnesses]] to hoso.toml, or use --tsa, --witness",
+};

@@ -1,0 +1,122 @@
+//! Which log is meant: a folder made by `hoso log init`, somebody's copy, or the station's.
+
+use super::NO_LOG;
+use crate::fault::{Fault, Outcome};
+use crate::log::{Log, Signer, UNREADABLE, VerifierKey};
+use crate::station::Station;
+use crate::steps::desk::open_log;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// A log's folder.
+pub(super) enum Place {
+    /// Made by `init`, or a copy.
+    Folder(PathBuf),
+    /// The station's own.
+    Station(Box<Station>),
+}
+
+impl Place {
+    /// The folder that was named, or the station's log.
+    pub(super) fn of(dir: Option<&Path>, station: Option<&Path>) -> Outcome<Place> {
+        if let Some(dir) = dir {
+            return Ok(Place::Folder(dir.to_owned()));
+        }
+        match Station::find(station) {
+            Ok(station) => Ok(Place::Station(Box::new(station))),
+            Err(fault) if station.is_some() => Err(fault),
+            Err(_) => Err(Fault::new(&NO_LOG)),
+        }
+    }
+
+    /// The folder that stands first among paths, or the station's log.
+    pub(super) fn of_first(paths: &[PathBuf], station: Option<&Path>) -> Outcome<Place> {
+        let first = paths.first().filter(|p| p.is_dir() && paths.len() > 1);
+        Place::of(first.map(PathBuf::as_path), station)
+    }
+
+    /// What stands after the folder.
+    pub(super) fn files<'a>(&self, paths: &'a [PathBuf]) -> &'a [PathBuf] {
+        match self {
+            Place::Folder(_) => paths.get(1..).unwrap_or_default(),
+            Place::Station(_) => paths,
+        }
+    }
+
+    pub(super) fn folder(&self) -> PathBuf {
+        match self {
+            Place::Folder(dir) => dir.clone(),
+            Place::Station(station) => station.path("var/log"),
+        }
+    }
+
+    /// Opens it to write; the name of a folder's log stands in `verifier.key`.
+    pub(super) fn open(&self) -> Outcome<Log> {
+        let dir = match self {
+            Place::Station(station) => return open_log(station),
+            Place::Folder(dir) => dir,
+        };
+        let (key, verifier) = (dir.join("key.pem"), own_key(dir)?);
+        let pem = zeroize::Zeroizing::new(fs::read(&key).map_err(|e| unreadable(&e, &key))?);
+        let log = Log::open_with(dir, Signer::from_pem(verifier.name(), &pem)?);
+        Ok(log.map_err(|f| f.at(dir.display()))?.stamped(authority(dir).is_some()))
+    }
+
+    /// The key that checks it: beside it, or the station's.
+    pub(super) fn keys(&self) -> Outcome<Vec<VerifierKey>> {
+        match self {
+            Place::Folder(dir) => Ok(vec![own_key(dir)?]),
+            Place::Station(station) => {
+                super::load_keys(&[station.path("anchors/log").to_string_lossy().into_owned()])
+            }
+        }
+    }
+}
+
+/// The time stamp authority of a folder's log.
+pub(super) fn authority(dir: &Path) -> Option<String> {
+    let line = fs::read_to_string(dir.join("tsa")).ok()?;
+    Some(line.trim().to_owned()).filter(|line| !line.is_empty())
+}
+
+pub(super) fn init(dir: &Path, origin: &str, tsa: Option<&str>) -> Outcome<u8> {
+    let signer = Signer::generate(origin)?;
+    fs::create_dir_all(dir).map_err(|e| unreadable(&e, dir))?;
+    let key = dir.join("key.pem");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&key).map_err(|e| unreadable(&e, &key))?;
+    let pem = zeroize::Zeroizing::new(signer.to_pem()?);
+    file.write_all(&pem).and_then(|()| file.sync_all()).map_err(|e| unreadable(&e, &key))?;
+    let public = dir.join("verifier.key");
+    fs::write(&public, format!("{}\n", signer.verifier())).map_err(|e| unreadable(&e, &public))?;
+    if let Some(url) = tsa {
+        let place = dir.join("tsa");
+        fs::write(&place, format!("{url}\n")).map_err(|e| unreadable(&e, &place))?;
+    }
+    println!("{}", signer.verifier());
+    Log::open_with(dir, signer)?;
+    Ok(0)
+}
+
+fn own_key(dir: &Path) -> Outcome<VerifierKey> {
+    let public = dir.join("verifier.key");
+    let line = fs::read_to_string(&public).map_err(|e| unreadable(&e, &public))?;
+    VerifierKey::parse(&line).map_err(|f| f.at(public.display()))
+}
+
+pub(super) fn unreadable(error: &std::io::Error, path: &Path) -> Fault {
+    Fault::new(&UNREADABLE).detail(error.kind()).at(path.display())
+}
+
+/// Writes a file so that a reader never sees half of it.
+pub(super) fn write_whole(target: &Path, text: &[u8]) -> Outcome<()> {
+    let temporary = PathBuf::from(format!("{}.tmp", target.display()));
+    let written = fs::File::create(&temporary)
+        .and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, target));
+    written.map_err(|e| unreadable(&e, target))
+}
