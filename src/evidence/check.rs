@@ -22,6 +22,7 @@ use crate::digest::{Blake3, Digests, Sha256};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::VerifierKey;
 use crate::log::note::Signed;
+use crate::log::outcome::Class as Acted;
 use crate::log::receipt::{self as log_receipt, ReceiptOutcome};
 use crate::seal::verify::report::Reason;
 use crate::seal::verify::{self, Question, Verdict};
@@ -85,6 +86,9 @@ pub struct Judged {
     /// What its receipt of the log is worth.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<Verdict>,
+    /// The same in detail: valid, or one of the ways in which a receipt is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_outcome: Option<ReceiptOutcome>,
     /// When the log's office says that it was issued, where the receipt holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logged: Option<String>,
@@ -320,6 +324,7 @@ impl Judge<'_> {
             sha256: document.digests.sha256,
             seal: None,
             log: None,
+            log_outcome: None,
             logged: None,
         };
         if document.log_receipt.is_none() {
@@ -368,6 +373,7 @@ impl Judge<'_> {
                 self.logs.extend(verdict.origin.map(|origin| (name.to_owned(), origin)));
             }
             judged.log = Some(weight);
+            judged.log_outcome = Some(verdict.outcome);
         }
         self.report.documents.push(judged);
     }
@@ -587,12 +593,13 @@ fn document_inside(receipt: &[u8]) -> Option<Sha256> {
     serde_json::from_slice::<Payload>(&payload).ok()?.document_sha256
 }
 
-/// What an outcome of a log receipt weighs.
+/// What an outcome of a log receipt weighs. A paper that was replaced is what it was, and somebody has to look at the newer
+/// one; one that was revoked is not to be relied upon.
 fn log_weight(outcome: ReceiptOutcome) -> Verdict {
-    match outcome {
-        ReceiptOutcome::Proven => Verdict::Valid,
-        ReceiptOutcome::UnknownLogKey => Verdict::Indeterminate,
-        _ => Verdict::Invalid,
+    match outcome.class() {
+        Acted::Valid => Verdict::Valid,
+        Acted::NotYetAnchored | Acted::UnknownLog | Acted::Superseded => Verdict::Indeterminate,
+        Acted::Revoked | Acted::Altered | Acted::BrokenConsistency => Verdict::Invalid,
     }
 }
 
