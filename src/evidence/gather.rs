@@ -299,8 +299,12 @@ impl Work<'_> {
         record: &Dossier,
         parcel: &ParcelView,
     ) -> Outcome<Option<Delivery>> {
-        let receipt =
-            parcel.receipt.map(|blob| self.blobs.get(&blob).map(|bytes| (blob, bytes))).transpose()?;
+        // It stands in the parcel's row; those of older versions lie among the blobs.
+        let kept = |blob| match &parcel.proof {
+            Some(proof) => Ok((blob, proof.clone())),
+            None => self.blobs.get(&blob).map(|bytes| (blob, bytes)),
+        };
+        let receipt = parcel.receipt.map(kept).transpose()?;
         let document = pushed(record, parcel);
         let portal = match (&receipt, self.station.config.recipients.get(&parcel.recipient)) {
             (Some((_, bytes)), _) => serde_json::from_slice::<SyncReceipt>(bytes).is_ok(),

@@ -54,8 +54,9 @@ pub(super) fn announced(headers: &HeaderMap) -> Option<usize> {
 pub(super) const TOO_LARGE: Problem =
     Problem::at(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "/document", "the document is too large");
 /// Less than was announced.
+/// The line broke on the way: 408, so that the sender tries again and does not give the document up.
 pub(super) const CUT_OFF: Problem =
-    Problem::new(StatusCode::BAD_REQUEST, "cut-off", "the body did not arrive whole");
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "cut-off", "the body did not arrive whole");
 /// Memory that is taken on the word of a head, bytes.
 const FIRST: usize = 1 << 20;
 /// How much of a refused body is read all the same, bytes.

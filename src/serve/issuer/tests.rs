@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::deliver::credential::issuance::Issuance;
 use crate::deliver::credential::issuer::{CONFIGURATION, Profile, VCT};
 use crate::deliver::credential::jose::{self, Jwk, Object};
-use crate::deliver::credential::register::{Handle, Register};
+use crate::deliver::credential::register::{Handle, Register as _};
 use crate::deliver::credential::sd_jwt::{self, Rules};
 use crate::deliver::credential::status_list::StatusList;
 use crate::deliver::credential::{jwe, offer};
