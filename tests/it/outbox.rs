@@ -265,7 +265,7 @@ impl Wallet {
         Wallet { keys, state: ground.mock("killed"), url_file: ground.mock("killed.url"), public_url }
     }
 
-    fn start(&mut self, proxy: &Proxy) -> Child {
+    fn start(&mut self, proxy: &Proxy) -> Killed {
         let _ = fs::remove_file(&self.url_file);
         let mut command = Command::new(HOSO);
         command
@@ -286,7 +286,7 @@ impl Wallet {
         }
         let url = fs::read_to_string(&self.url_file).unwrap();
         proxy.towards(url.trim().strip_prefix("http://").unwrap().parse().unwrap());
-        child
+        Killed(child)
     }
 
     /// The receipts it gave, by delivery; every line is of a document that lies there whole, and of no other line's.
@@ -317,11 +317,21 @@ fn settle_down(ground: &Playground) {
     fs::write(path, patient + "\n[pace.breaker]\nfirst_ms = 50\nopen_ms = 400\n").unwrap();
 }
 
-fn work(ground: &Playground) -> Child {
-    ground.hoso(&["work"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+fn work(ground: &Playground) -> Killed {
+    Killed(ground.hoso(&["work"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
-fn end(child: &mut Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
+fn end(child: &mut Killed) {
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+}
+
+/// A process that ends with its owner, also where a test ends early.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
