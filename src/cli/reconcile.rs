@@ -241,7 +241,7 @@ async fn tell(
         let resend = args.resend && standing.lacks();
         let renew = args.renew
             && standing != Standing::Missing
-            && told.links_are_due(&blobs, acknowledged, &sink.links, now / 1000)?;
+            && told.links_are_due(outbox, &blobs, acknowledged, &sink.links, now / 1000)?;
         if !resend && !renew {
             continue;
         }

@@ -160,7 +160,8 @@ pub async fn sync_from(
         Err(fault) => return Attempt::Never(fault.at(format!("dossier {}", dossier.code))),
     };
     state.cuts.clone_from(&mapped.cuts);
-    if !state.dossier_taken && !(dossier.papers.is_empty() && dossier.results.is_empty()) {
+    let has_links = !dossier.papers.is_empty() || !dossier.results.is_empty();
+    if has_links && !state.dossier_taken {
         state.links_until = Some(sink.links.until(now));
     }
     match sync_mapped(client, sink, dossier, &mapped, state).await {
@@ -220,9 +221,9 @@ async fn sync_mapped(
             // The portal lost the dossier since it took it: the next attempt begins with it.
             (body, Reply::Absent) => {
                 state.dossier_taken = false;
-                return Err(unexpected(&body, Reply::Absent));
+                return Err(unexpected(sink, &body, Reply::Absent));
             }
-            (body, other) => return Err(unexpected(&body, other)),
+            (body, other) => return Err(unexpected(sink, &body, other)),
         }
     }
     let receipt = SyncReceipt {
@@ -260,7 +261,7 @@ async fn take_dossier(
             (_, Reply::Duplicate) if !known && turn == 0 => known = true,
             (_, Reply::Absent) if known && turn == 0 => known = false,
             // More turns would be with a portal that contradicts itself.
-            (body, other) => return Err(unexpected(&body, other)),
+            (body, other) => return Err(unexpected(sink, &body, other)),
         }
     }
     Err(Box::new(Attempt::again(Fault::new(&ANSWER_UNKNOWN))))
@@ -269,7 +270,7 @@ async fn take_dossier(
 /// Not success, perhaps later: the code where it is a number, the length, and nothing else of the answer.
 fn unsure(sink: &PortalSink, body: &[u8]) -> Box<Attempt> {
     match reply::parse(&sink.adapter, sink.dialect(), body) {
-        Some(reply) => unexpected(body, reply),
+        Some(reply) => unexpected(sink, body, reply),
         None => {
             alarm(&ANSWER_UNREADABLE, &sink.name);
             Box::new(Attempt::again(Fault::new(&ANSWER_UNREADABLE).detail(format!("{} bytes", body.len()))))
@@ -277,8 +278,8 @@ fn unsure(sink: &PortalSink, body: &[u8]) -> Box<Attempt> {
     }
 }
 
-fn unexpected(body: &[u8], reply: Reply) -> Box<Attempt> {
-    alarm(&ANSWER_UNKNOWN, "");
+fn unexpected(sink: &PortalSink, body: &[u8], reply: Reply) -> Box<Attempt> {
+    alarm(&ANSWER_UNKNOWN, &sink.name);
     let detail = match reply {
         Reply::Other(Some(code)) => format!("error_code {code}"),
         Reply::Other(None) => format!("{} bytes", body.len()),

@@ -8,7 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The outbox, to be read only.
-pub struct Outbox(Connection);
+pub struct Outbox {
+    db: Connection,
+    /// What the order of posting is called.
+    order: &'static str,
+    /// The receipt itself, where its row holds it.
+    proof: &'static str,
+}
 
 /// The last thing about one subject that a recipient acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +23,8 @@ pub struct Acknowledged {
     pub subject: String,
     /// Its idempotency key.
     pub id: Sha256,
-    /// When it was posted (ms).
-    pub posted_at: i64,
+    /// Its place in the order of posting.
+    pub order: i64,
     /// When its receipt was checked (ms).
     pub at: i64,
     /// Where the receipt lies.
@@ -34,7 +40,14 @@ impl Outbox {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(failed)?;
         db.execute_batch("PRAGMA busy_timeout=30000; PRAGMA trusted_schema=OFF;").map_err(failed)?;
-        Ok(Outbox(db))
+        let mut statement = db.prepare("SELECT name FROM pragma_table_info('parcel')").map_err(failed)?;
+        let columns = statement.query_map([], |r| r.get(0)).map_err(failed)?;
+        let columns: BTreeSet<String> = columns.collect::<rusqlite::Result<_>>().map_err(failed)?;
+        drop(statement);
+        // The ledger may be of a version that has no receipts in its rows: it is only read here, never brought up to date.
+        let order = if columns.contains("seq") { "seq" } else { "posted_at" };
+        let proof = if columns.contains("proof") { "proof" } else { "NULL" };
+        Ok(Outbox { db, order, proof })
     }
 
     /// The last acknowledged parcel of every subject of a recipient, by subject.
@@ -42,13 +55,16 @@ impl Outbox {
     /// # Errors
     /// `LEDG-001`.
     pub fn acknowledged(&self, recipient: &str) -> Outcome<Vec<Acknowledged>> {
-        let sql = "SELECT subject, id, posted_at, due, receipt FROM parcel WHERE recipient=?1 AND state='receipted'";
+        let sql = format!(
+            "SELECT subject, id, {}, due, receipt FROM parcel WHERE recipient=?1 AND state='receipted'",
+            self.order
+        );
         let mut last: BTreeMap<String, Acknowledged> = BTreeMap::new();
-        let mut statement = self.0.prepare(sql).map_err(failed)?;
+        let mut statement = self.db.prepare(&sql).map_err(failed)?;
         for row in statement.query_map([recipient], acknowledged).map_err(failed)? {
             let row = row.map_err(failed)?;
             match last.get(&row.subject) {
-                Some(known) if (known.posted_at, known.id) >= (row.posted_at, row.id) => {}
+                Some(known) if (known.order, known.id) >= (row.order, row.id) => {}
                 _ => drop(last.insert(row.subject.clone(), row)),
             }
         }
@@ -60,8 +76,8 @@ impl Outbox {
     /// # Errors
     /// `LEDG-001`.
     pub fn on_their_way(&self, recipient: &str) -> Outcome<BTreeSet<String>> {
-        let sql = "SELECT DISTINCT subject FROM parcel WHERE recipient=?1 AND state IN ('pending', 'leased')";
-        let mut statement = self.0.prepare(sql).map_err(failed)?;
+        let sql = "SELECT DISTINCT subject FROM parcel WHERE recipient=?1 AND state IN ('pending', 'leased', 'held')";
+        let mut statement = self.db.prepare(sql).map_err(failed)?;
         let subjects = statement.query_map([recipient], |r| r.get(0)).map_err(failed)?;
         subjects.collect::<rusqlite::Result<_>>().map_err(failed)
     }
@@ -71,9 +87,20 @@ impl Outbox {
     /// # Errors
     /// `LEDG-001`.
     pub fn body(&self, id: &Sha256) -> Outcome<Option<Vec<u8>>> {
-        let mut statement = self.0.prepare_cached("SELECT body FROM parcel WHERE id=?1").map_err(failed)?;
+        let mut statement = self.db.prepare_cached("SELECT body FROM parcel WHERE id=?1").map_err(failed)?;
         let mut rows = statement.query(params![&id.0[..]]).map_err(failed)?;
         rows.next().map_err(failed)?.map(|r| r.get(0).map_err(failed)).transpose()
+    }
+
+    /// The receipt of a parcel, where it lies in its row and not among the blobs.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub fn proof(&self, id: &Sha256) -> Outcome<Option<Vec<u8>>> {
+        let sql = format!("SELECT {} FROM parcel WHERE id=?1", self.proof);
+        let mut statement = self.db.prepare_cached(&sql).map_err(failed)?;
+        let mut rows = statement.query(params![&id.0[..]]).map_err(failed)?;
+        Ok(rows.next().map_err(failed)?.map(|r| r.get(0).map_err(failed)).transpose()?.flatten())
     }
 
     /// The bodies of everything about a subject that was acknowledged, oldest first.
@@ -81,8 +108,11 @@ impl Outbox {
     /// # Errors
     /// `LEDG-001`.
     pub fn history(&self, recipient: &str, subject: &str) -> Outcome<Vec<Vec<u8>>> {
-        let sql = "SELECT body FROM parcel WHERE recipient=?1 AND subject=?2 AND state='receipted' ORDER BY posted_at, id";
-        let mut statement = self.0.prepare_cached(sql).map_err(failed)?;
+        let sql = format!(
+            "SELECT body FROM parcel WHERE recipient=?1 AND subject=?2 AND state='receipted' ORDER BY {}, id",
+            self.order
+        );
+        let mut statement = self.db.prepare_cached(&sql).map_err(failed)?;
         let bodies = statement.query_map(params![recipient, subject], |r| r.get(0)).map_err(failed)?;
         bodies.collect::<rusqlite::Result<_>>().map_err(failed)
     }
@@ -93,7 +123,7 @@ fn acknowledged(r: &Row<'_>) -> rusqlite::Result<Acknowledged> {
     Ok(Acknowledged {
         subject: r.get(0)?,
         id: Sha256(digest(r.get(1)?).ok_or(rusqlite::Error::InvalidQuery)?),
-        posted_at: r.get(2)?,
+        order: r.get(2)?,
         at: r.get(3)?,
         receipt: r.get::<_, Option<Vec<u8>>>(4)?.and_then(digest).map(Blake3),
     })

@@ -7,7 +7,7 @@ use crate::deliver::file_link::Links;
 use crate::deliver::portal::SyncReceipt;
 use crate::digest::Blake3;
 use crate::fault::{Fault, Outcome};
-use crate::ledger::acknowledged::Acknowledged;
+use crate::ledger::acknowledged::{Acknowledged, Outbox};
 use crate::station::Station;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -49,16 +49,19 @@ impl Told {
     /// Whether the links of a dossier end soon. Those that nobody knows the end of are due.
     pub(super) fn links_are_due(
         &self,
+        outbox: &Outbox,
         blobs: &Blobs,
         acknowledged: &Acknowledged,
         links: &Links,
         now: i64,
     ) -> Outcome<bool> {
-        let receipt = match &acknowledged.receipt {
-            Some(digest) => serde_json::from_slice::<SyncReceipt>(&blobs.get(digest)?).ok(),
-            None => None,
+        let kept = match (outbox.proof(&acknowledged.id)?, &acknowledged.receipt) {
+            (Some(proof), _) => Some(proof),
+            (None, Some(digest)) => blobs.get(digest).ok(),
+            (None, None) => None,
         };
-        let renewed = receipt.as_ref().and_then(|receipt| self.until.get(&receipt.dossier)).copied();
+        let receipt = kept.and_then(|bytes| serde_json::from_slice::<SyncReceipt>(&bytes).ok());
+        let renewed = acknowledged.subject.rsplit(' ').next().and_then(|code| self.until.get(code)).copied();
         let until = receipt.and_then(|receipt| receipt.links_until).max(renewed);
         Ok(until.is_none_or(|until| links.due(until, now)))
     }

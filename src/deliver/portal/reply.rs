@@ -78,13 +78,12 @@ pub fn found(body: &[u8], code: &str) -> Option<Found> {
     // A list that names codes and not ours is an answer to another question.
     let text = |record: &Value, name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
     let named: Vec<_> = list.iter().map(|record| text(record, "MaHoSo")).collect();
-    match list.iter().zip(&named).find(|(_, name)| name.as_deref().is_none_or(|name| name == code)) {
-        Some((record, _)) => Some(Found::There(match record.get("TrangThaiHoSo") {
-            Some(Value::Number(number)) => Some(number.to_string()),
-            _ => text(record, "TrangThaiHoSo"),
-        })),
-        None => None,
-    }
+    let (record, _) =
+        list.iter().zip(&named).find(|(_, name)| name.as_deref().is_none_or(|name| name == code))?;
+    Some(Found::There(match record.get("TrangThaiHoSo") {
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => text(record, "TrangThaiHoSo"),
+    }))
 }
 
 /// The session of a login answer.
