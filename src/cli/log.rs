@@ -149,7 +149,7 @@ fn run_blocking(command: &Command, station: Option<&Path>, handle: &tokio::runti
         Command::Append { paths, office, doc_type, issued_at, supersedes, json } => {
             let place = place::Place::of_first(paths, station)?;
             let facts = enter::facts(&place, office.as_deref(), doc_type, issued_at.as_deref(), *supersedes)?;
-            enter::append(&place, place.files(paths), &facts, *json)
+            enter::append(&place, place.files(paths), &facts, *json, handle)
         }
         Command::Revoke { paths, json } => {
             let place = place::Place::of_first(paths, station)?;

@@ -319,8 +319,8 @@ impl Note {
     }
 
     /// The signature lines of everyone but these keys.
-    pub fn lines_except<'a>(&self, keys: impl Iterator<Item = &'a VerifierKey> + Clone) -> String {
-        let strange = |l: &&SignatureLine| !keys.clone().any(|k| k.is_of(l));
+    pub fn lines_except(&self, keys: &[VerifierKey]) -> String {
+        let strange = |l: &&SignatureLine| !keys.iter().any(|k| k.is_of(l));
         self.signatures.iter().filter(strange).map(SignatureLine::to_text).collect()
     }
 }

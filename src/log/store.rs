@@ -143,11 +143,15 @@ impl Log {
             items.extend(self.marks(&older, Status::Superseded)?.iter().map(Item::mark));
         }
         let placed = self.commit(items)?;
+        // All of one commit stand under one head.
+        let Some(head) = placed.first().map(|first| Head::read(&first.checkpoint, &self.verifier())) else {
+            return Ok(Vec::new());
+        };
+        let (stamp, checkpoint) = self.confirmed(&head?)?;
         let receipts = statements.iter().zip(placed).map(|(statement, placed)| {
-            let (index, path, checkpoint) = (placed.index, placed.path, placed.checkpoint.to_string());
-            let receipt =
-                Receipt { statement: statement.clone(), stamp: Stamp::None, index, path, checkpoint };
-            self.dressed(receipt)
+            let (stamp, checkpoint) = (stamp.clone(), checkpoint.clone());
+            let (statement, index, path) = (statement.clone(), placed.index, placed.path);
+            short(Receipt { statement, stamp, index, path, checkpoint })
         });
         receipts.collect()
     }
@@ -196,28 +200,6 @@ impl Log {
         self.proven(&state, statement, place)
     }
 
-    /// The receipt with what is kept about its checkpoint: time stamp and cosignatures. Where it would be longer than
-    /// 2,560 bytes, the time stamp goes without its certificates.
-    ///
-    /// # Errors
-    /// [`FOLDER`].
-    pub fn dressed(&self, mut receipt: Receipt) -> Outcome<Receipt> {
-        let head = Head::read(&receipt.checkpoint, &self.verifier())?;
-        receipt.stamp = match token_of(&self.folder, head.checkpoint.size)? {
-            Some(token) => Stamp::Token(token),
-            None if self.stamped => Stamp::Awaited,
-            None => Stamp::None,
-        };
-        receipt.checkpoint = self.cosigned(&head)?;
-        if let Stamp::Token(token) = &receipt.stamp
-            && receipt.to_text().len() > SHORT
-        {
-            // The certificates lie in `authorities/`, and whoever trusts the authority has its own.
-            receipt.stamp = Stamp::Token(without_certificates(token)?.0);
-        }
-        Ok(receipt)
-    }
-
     /// Keeps a time stamp token over the text of the head of `size` leaves; whoever asked for it has checked it.
     ///
     /// # Errors
@@ -249,7 +231,7 @@ impl Log {
         let own = format!("{}\n{}", parsed.text(), parsed.lines_by(&[self.verifier()]));
         let kept = self.cosigned(&Head { note: own.clone(), ..head.clone() })?;
         let before = Note::parse(&kept)?;
-        let others = before.lines_except(good.iter().chain([&self.verifier()]));
+        let others = before.lines_except(&[&good[..], &[self.verifier()]].concat());
         let note = format!("{own}{others}{}", parsed.lines_by(&good));
         anchors::keep_note(&self.folder, head.checkpoint.size, &note)?;
         Ok(note)
@@ -294,8 +276,8 @@ impl Log {
         };
         let tiles = Tiles::mending(&self.folder, &state.edge);
         let path = folder::proof(&tiles, &head, &statement.leaf(), place)?;
-        let receipt = Receipt { statement, stamp: Stamp::None, index: place, path, checkpoint: head.note };
-        self.dressed(receipt)
+        let (stamp, checkpoint) = self.confirmed(&head)?;
+        short(Receipt { statement, stamp, index: place, path, checkpoint })
     }
 
     /// Every statement about a document with its place, oldest first.
@@ -321,6 +303,16 @@ impl Log {
         let mut papers = self.papers(&state, document)?;
         papers.dedup_by_key(|(_, place)| *place);
         Ok(papers.iter().map(|(statement, _)| Mark::of(statement, status)).collect())
+    }
+
+    /// What is kept about a head: its time stamp, and the head with its cosignatures.
+    fn confirmed(&self, head: &Head) -> Outcome<(Stamp, String)> {
+        let stamp = match token_of(&self.folder, head.checkpoint.size)? {
+            Some(token) => Stamp::Token(token),
+            None if self.stamped => Stamp::Awaited,
+            None => Stamp::None,
+        };
+        Ok((stamp, self.cosigned(head)?))
     }
 
     /// The head with the cosignatures that are kept of it.
@@ -349,8 +341,19 @@ impl Log {
     }
 }
 
+/// Where a receipt would be longer than [`SHORT`], its time stamp goes without its certificates: they lie in
+/// `authorities/`, and whoever trusts the authority has its own.
+fn short(mut receipt: Receipt) -> Outcome<Receipt> {
+    if let Stamp::Token(token) = &receipt.stamp
+        && receipt.to_text().len() > SHORT
+    {
+        receipt.stamp = Stamp::Token(without_certificates(token)?.0);
+    }
+    Ok(receipt)
+}
+
 /// Bytes of a receipt that still takes the authority's certificates along.
-const SHORT: usize = 2560;
+const SHORT: usize = 2500;
 
 fn io_fault(error: &std::io::Error, place: &str) -> Fault {
     Fault::new(&FOLDER).detail(error.kind()).at(place)

@@ -68,16 +68,9 @@ pub(super) fn run(args: &Args, stamp: bool, station: Option<&Path>, handle: &Han
 }
 
 fn confirmers(args: &Args, stamp: bool, place: &Place, handle: &Handle) -> Outcome<Confirmers> {
-    let mut confirmers = match place {
-        Place::Station(station) => Confirmers::of(station, handle)?,
-        Place::Folder(_) => Confirmers { authority: None, witnesses: Vec::new() },
-    };
-    let own = match place {
-        Place::Folder(dir) => authority(dir),
-        Place::Station(_) => None,
-    };
-    if let Some(url) = args.tsa.clone().or(own) {
-        confirmers.authority = Some(HttpTimestamp::new(&url, handle.clone())?);
+    let mut confirmers = of_place(place, handle)?;
+    if let Some(url) = &args.tsa {
+        confirmers.authority = Some(HttpTimestamp::new(url, handle.clone())?);
     }
     if !stamp {
         confirmers.authority = None;
@@ -89,6 +82,45 @@ fn confirmers(args: &Args, stamp: bool, place: &Place, handle: &Handle) -> Outco
         confirmers.witnesses.push(HttpWitness::new(url, key, handle.clone())?);
     }
     Ok(confirmers)
+}
+
+/// Those whom the station names, or the folder's file `tsa`.
+fn of_place(place: &Place, handle: &Handle) -> Outcome<Confirmers> {
+    let dir = match place {
+        Place::Station(station) => return Confirmers::of(station, handle),
+        Place::Folder(dir) => dir,
+    };
+    let authority = authority(dir).map(|url| HttpTimestamp::new(&url, handle.clone())).transpose()?;
+    Ok(Confirmers { authority, witnesses: Vec::new() })
+}
+
+/// Receipts that were just made, confirmed by whoever answers at once. Nobody is waited for long: what is missing is told, and
+/// fetched later by `hoso log anchor`.
+///
+/// # Errors
+/// Those of the log.
+pub(super) fn completed(
+    place: &Place,
+    log: &Log,
+    receipts: Vec<Receipt>,
+    handle: &Handle,
+) -> Outcome<Vec<Receipt>> {
+    let confirmers = match of_place(place, handle) {
+        Ok(confirmers) if confirmers.authority.is_none() && confirmers.witnesses.is_empty() => {
+            return Ok(receipts);
+        }
+        Ok(confirmers) => confirmers,
+        Err(fault) => {
+            eprintln!("hoso: {fault}");
+            return Ok(receipts);
+        }
+    };
+    let round = confirmers.ask(log, AT_ONCE)?;
+    round.faults.iter().for_each(|fault| eprintln!("hoso: {fault}"));
+    if !round.stamped && round.cosigned == 0 {
+        return Ok(receipts);
+    }
+    receipts.iter().map(|receipt| log.prove_statement(&receipt.statement)).collect()
 }
 
 /// Completes receipts of this log below a path; how many.
@@ -119,6 +151,7 @@ fn refresh(log: &Log, path: &Path, depth: usize) -> Outcome<usize> {
     Ok(1)
 }
 
+const AT_ONCE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(30);
 const MAX_DEPTH: usize = 32;
 

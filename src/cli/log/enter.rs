@@ -1,6 +1,7 @@
 //! What goes into the log, and the receipts that come out.
 
 use super::NO_LOG;
+use super::confirm::completed;
 use super::place::{Place, unreadable, write_whole};
 use crate::digest::{self, Digests, Sha256};
 use crate::fault::{Fault, Outcome};
@@ -10,6 +11,7 @@ use crate::log::proof::Stamp;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tokio::runtime::Handle;
 
 pub(super) fn facts(
     place: &Place,
@@ -33,7 +35,13 @@ pub(super) fn facts(
     })
 }
 
-pub(super) fn append(place: &Place, files: &[PathBuf], facts: &StatementFacts, json: bool) -> Outcome<u8> {
+pub(super) fn append(
+    place: &Place,
+    files: &[PathBuf],
+    facts: &StatementFacts,
+    json: bool,
+    handle: &Handle,
+) -> Outcome<u8> {
     let log = place.open()?;
     let mut statements = Vec::with_capacity(files.len());
     for file in files {
@@ -41,7 +49,8 @@ pub(super) fn append(place: &Place, files: &[PathBuf], facts: &StatementFacts, j
         let facts = StatementFacts { media_type, ..facts.clone() };
         statements.push(log.statement(&digests(file)?, &facts)?);
     }
-    for (file, receipt) in files.iter().zip(log.append(&statements)?) {
+    let receipts = completed(place, &log, log.append(&statements)?, handle)?;
+    for (file, receipt) in files.iter().zip(receipts) {
         let target = file.with_extension("tlog-proof");
         write_whole(&target, receipt.to_text().as_bytes())?;
         if json {

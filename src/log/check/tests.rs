@@ -126,7 +126,7 @@ fn a_stamp_without_its_certificate_counts_where_that_is_at_hand() {
     // To be at hand is not to be trusted.
     let stranger = Minted::new("ec", Usage::Stamp);
     let others = [stranger.root.clone()];
-    let known = [&certificates[..], &[world.tsa.root.clone()]].concat();
+    let known = [&certificates[..], std::slice::from_ref(&world.tsa.root)].concat();
     let policy = Policy { authorities: &others, known: &known, ..policy };
     assert_eq!(
         judge(&bare, &document(1), &policy, &Later::default()).outcome,

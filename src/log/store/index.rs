@@ -159,7 +159,7 @@ fn merge_last(folder: &Path, runs: &mut Vec<Run>) -> io::Result<Option<Run>> {
         Some(Ok(record))
     });
     let merged = Run::write(folder, head, records)?;
-    runs.drain(first..).for_each(|run| run.remove());
+    runs.drain(first..).for_each(Run::remove);
     Ok(Some(merged))
 }
 

@@ -199,7 +199,7 @@ fn whatever_is_restored_cut_or_swapped_no_size_ever_gets_a_second_root() {
     for set in 1u8..16 {
         let chosen: Vec<&str> = (0..4).filter(|n| set & (1 << n) != 0).map(|n| FILES[n]).collect();
         let all_memory = ["leaves", "history", "checkpoint"].iter().all(|name| chosen.contains(name));
-        for moment in 0..9usize {
+        for (moment, state) in states.iter().map(Some).chain([None; 3]).enumerate() {
             for (name, bytes) in &newest {
                 lay_down(folder.path(), name, bytes.as_ref());
             }
@@ -207,7 +207,7 @@ fn whatever_is_restored_cut_or_swapped_no_size_ever_gets_a_second_root() {
                 let bytes = newest[name].as_ref().unwrap();
                 match moment {
                     0..8 if all_memory => {}
-                    0..5 => lay_down(folder.path(), name, states[moment][name].as_ref()),
+                    0..5 => lay_down(folder.path(), name, state.unwrap()[name].as_ref()),
                     5 => lay_down(folder.path(), name, None),
                     6 => lay_down(folder.path(), name, Some(&bytes[..bytes.len() - 1].to_vec())),
                     7 => lay_down(folder.path(), name, Some(&bytes[..bytes.len() / 2].to_vec())),
