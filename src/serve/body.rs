@@ -53,8 +53,7 @@ pub(super) fn announced(headers: &HeaderMap) -> Option<usize> {
 /// More than is taken.
 pub(super) const TOO_LARGE: Problem =
     Problem::at(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "/document", "the document is too large");
-/// Less than was announced.
-/// The line broke on the way: 408, so that the sender tries again and does not give the document up.
+/// Less than was announced: the line broke. 408, so that the sender tries again and does not give the document up.
 pub(super) const CUT_OFF: Problem =
     Problem::new(StatusCode::REQUEST_TIMEOUT, "cut-off", "the body did not arrive whole");
 /// Memory that is taken on the word of a head, bytes.
