@@ -149,7 +149,7 @@ impl Courier {
             (AnySink::Portal(sink), Body::Portal(record)) => {
                 portal::sync_from(&open.client, sink, &record, state).await
             }
-            (AnySink::Push(sink), Body::Push { handle, document, .. }) => {
+            (AnySink::Push(sink), Body::Push { handle, document, key, .. }) => {
                 let handle = RecipientHandle::parse(&handle)?;
                 let size = u32::try_from(document.size / 1024 + 1).map_or(MEMORY_KB, |kb| kb.min(MEMORY_KB));
                 // Never closed: it lives as long as the line.
@@ -160,7 +160,7 @@ impl Courier {
                     recipient: &handle,
                     sha256: document.sha256,
                     pdf: &pdf,
-                    key: None,
+                    key: key.as_ref(),
                 };
                 // Even a first attempt of this process may follow one that a crash cut short: ask when in doubt.
                 if parcel.attempts == 0 {

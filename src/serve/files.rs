@@ -280,7 +280,7 @@ mod tests {
             Links::new(&self.base, "portal", key, 30).unwrap().make(&self.document, made).unwrap().url
         }
 
-        async fn get(&self, url: &str, range: Option<&str>) -> (u16, Vec<u8>, reqwest::header::HeaderMap) {
+        async fn get(&self, url: &str, range: Option<&str>) -> (u16, Vec<u8>, HeaderMap) {
             let mut request = self.client.get(url);
             if let Some(range) = range {
                 request = request.header("range", range);

@@ -320,7 +320,8 @@ mod tests {
         let evidence = of(&scanned()).unwrap();
         assert_eq!((evidence.pages, evidence.signed), (2, Sha256::of(b"signed")));
         assert_eq!(evidence.scan, Sha256::of(b"p1.jpg"));
-        let without: [(&str, fn(&mut Dossier)); 8] = [
+        type Change = fn(&mut Dossier);
+        let without: [(&str, Change); 8] = [
             ("no signature", |d| d.papers[0].sealed = None),
             ("not in the log", |d| d.papers[0].receipt = None),
             ("no pages", |d| d.papers[0].pages.clear()),

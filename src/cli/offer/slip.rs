@@ -80,15 +80,15 @@ pub(super) fn draw(slip: &Slip<'_>, paper: Paper) -> Outcome<Leaf> {
         "Không có ví: mang phiếu này tới bộ phận một cửa để nhận bản giấy.".to_owned(),
     ] {
         for part in sheet.wrapped(10.5, false, &line, 3)? {
-            sheet.from_left(base, 10.5, false, &part)?;
+            sheet.at_left(base, 10.5, false, &part)?;
             base += 5.2;
         }
     }
     base += 1.0;
-    sheet.from_left(base, 8.0, false, "Mở trên điện thoại bằng đường dẫn:")?;
+    sheet.at_left(base, 8.0, false, "Mở trên điện thoại bằng đường dẫn:")?;
     for part in sheet.broken(6.5, slip.uri)? {
         base += 3.2;
-        sheet.from_left(base, 6.5, false, &part)?;
+        sheet.at_left(base, 6.5, false, &part)?;
     }
     if let Some(pin) = slip.pin {
         sheet.dashes(181.0);
@@ -142,7 +142,7 @@ impl Sheet {
         Ok(())
     }
 
-    fn from_left(&mut self, base: f64, size: f64, bold: bool, text: &str) -> Outcome<()> {
+    fn at_left(&mut self, base: f64, size: f64, bold: bool, text: &str) -> Outcome<()> {
         let size_pt = self.fitting(size, bold, text)?;
         let at_mm = [MARGIN * self.scale, base * self.scale];
         self.marks.push(Mark::Line { at_mm, size_pt, bold, text: text.to_owned() });

@@ -81,7 +81,7 @@ async fn dossier(code: &str, station: &Station, store: &Store) -> Outcome<Vec<Su
         for paper in &record.papers {
             match &paper.sealed {
                 Some(sealed) if sealed.awaits_stamp => {
-                    unsealed = Some("chờ dấu thời gian / awaits its time stamp")
+                    unsealed = Some("chờ dấu thời gian / awaits its time stamp");
                 }
                 None => unsealed = Some(waiting(run)),
                 Some(sealed) if found.iter().any(|s| s.digests.sha256 == sealed.digests.sha256) => {}
