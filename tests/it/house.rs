@@ -13,7 +13,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "ground",
         &[
-            "blobs", "clock", "cms", "codes", "der", "digest", "fault", "original", "page", "profile",
+            "answer", "blobs", "clock", "cms", "codes", "der", "digest", "fault", "original", "page", "profile",
             "sandbox", "staged", "worker",
         ],
     ),
