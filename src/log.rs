@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod check;
 pub mod copy;
+pub mod cose_receipt;
 pub mod mark;
 pub mod note;
 pub mod notice;

@@ -79,6 +79,9 @@ pub enum Command {
         /// Folder of the log, where it is not the station's; then the document.
         #[arg(required = true, num_args = 1..=2, value_name = "[DIR] FILE")]
         paths: Vec<PathBuf>,
+        /// Writes the same proof here as a COSE receipt (RFC 9942), for other people's tools.
+        #[arg(long, value_name = "OUT")]
+        cose: Option<PathBuf>,
         /// One JSON object a line, with the receipt's text in it.
         #[arg(long)]
         json: bool,
@@ -158,9 +161,9 @@ fn run_blocking(command: &Command, station: Option<&Path>, handle: &tokio::runti
         Command::Checkpoint { dir, json } => {
             tell::checkpoint(&place::Place::of(dir.as_deref(), station)?, *json)
         }
-        Command::Prove { paths, json } => {
+        Command::Prove { paths, cose, json } => {
             let place = place::Place::of_first(paths, station)?;
-            enter::prove(&place, place.files(paths), *json)
+            enter::prove(&place, place.files(paths), cose.as_deref(), *json)
         }
         Command::Check(args) => check::run(args, station),
         Command::Verify { dir, keys, json } => {

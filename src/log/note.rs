@@ -156,7 +156,9 @@ impl Signer {
         Ok(format!("{text}\n\u{2014} {} {stamp}\n", self.name))
     }
 
-    fn raw_signature(&self, message: &[u8]) -> Outcome<Vec<u8>> {
+    /// 64 bytes over `message` as it stands (RFC 8032). The kinds of message that one key signs must never be mistaken for one
+    /// another: notes and cosignatures are UTF-8 text, a COSE Sig_structure begins with 0x84, which no UTF-8 text does.
+    pub(super) fn raw_signature(&self, message: &[u8]) -> Outcome<Vec<u8>> {
         let refused = |_| Fault::new(&KEY_REFUSED);
         let mut signer = OpensslSigner::new_without_digest(&self.key).map_err(refused)?;
         signer.sign_oneshot_to_vec(message).map_err(refused)
@@ -218,6 +220,11 @@ impl VerifierKey {
         &self.name
     }
 
+    /// The beginning of its line, `name+id`, by which people find the whole line.
+    pub fn label(&self) -> String {
+        format!("{}+{}", self.name, hex::encode(self.id))
+    }
+
     /// The time that a cosignature says, 0 for a log's own signature; none where it is not this key's.
     fn has_signed(&self, text: &str, signature: &[u8]) -> Option<u64> {
         match self.kind {
@@ -245,7 +252,7 @@ impl VerifierKey {
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = STANDARD.encode([&[self.kind as u8][..], &self.public].concat());
-        write!(f, "{}+{}+{key}", self.name, hex::encode(self.id))
+        write!(f, "{}+{key}", self.label())
     }
 }
 

@@ -18,6 +18,7 @@ mod index;
 pub use anchors::certificates;
 pub(crate) use anchors::{note_of, sizes as anchored_sizes, token_of};
 
+use super::cose_receipt;
 use super::mark::{Mark, Status};
 use super::note::{Note, Signer, VerifierKey};
 use super::notice::Notice;
@@ -198,6 +199,14 @@ impl Log {
         let mut papers = self.papers(&state, &statement.sha256)?.into_iter();
         let (statement, place) = papers.find(|(paper, _)| paper == statement).ok_or(&NOT_LOGGED)?;
         self.proven(&state, statement, place)
+    }
+
+    /// A receipt of this log as COSE ([`cose_receipt::of`]).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn cose_receipt(&self, receipt: &Receipt) -> Outcome<Vec<u8>> {
+        cose_receipt::of(receipt, &self.signer)
     }
 
     /// Keeps a time stamp token over the text of the head of `size` leaves; whoever asked for it has checked it.

@@ -86,18 +86,26 @@ pub(super) fn revoke(place: &Place, files: &[PathBuf], json: bool) -> Outcome<u8
     Ok(0)
 }
 
-pub(super) fn prove(place: &Place, files: &[PathBuf], json: bool) -> Outcome<u8> {
+pub(super) fn prove(place: &Place, files: &[PathBuf], cose: Option<&Path>, json: bool) -> Outcome<u8> {
     let [document] = files else { return Err(Fault::new(&crate::log::NO_RECEIPT)) };
-    let receipt = place.open()?.prove(&digests(document)?.sha256).map_err(|f| f.at(document.display()))?;
+    let log = place.open()?;
+    let receipt = log.prove(&digests(document)?.sha256).map_err(|f| f.at(document.display()))?;
+    if let Some(target) = cose {
+        write_whole(target, &log.cose_receipt(&receipt)?)?;
+    }
     if json {
         let head = Checkpoint::parse(Note::parse(&receipt.checkpoint)?.text())?;
-        println!(
-            "{}",
-            json!({
-                "file": document, "sha256": receipt.statement.sha256, "origin": head.origin, "index": receipt.index,
-                "size": head.size, "stamp": stamp_word(&receipt.stamp), "receipt": receipt.to_text(),
-            })
-        );
+        let mut line = json!({
+            "file": document, "sha256": receipt.statement.sha256, "origin": head.origin, "index": receipt.index,
+            "size": head.size, "stamp": stamp_word(&receipt.stamp), "receipt": receipt.to_text(),
+        });
+        if let (Some(target), Some(members)) = (cose, line.as_object_mut()) {
+            members.insert("cose".into(), json!(target));
+            // What the COSE receipt proves, which it does not carry: the entry, and what that is the SHA-256 of.
+            members.insert("entry".into(), hex::encode(receipt.statement.entry()).into());
+            members.insert("statement".into(), json!(String::from_utf8_lossy(&receipt.statement.to_bytes())));
+        }
+        println!("{line}");
     } else {
         print!("{}", receipt.to_text());
     }

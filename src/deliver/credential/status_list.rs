@@ -1,12 +1,10 @@
 //! The token status list (IETF draft-ietf-oauth-status-list): one bit a credential, compressed, signed, fetched by whoever
 //! checks a credential without telling which one is checked.
 
-mod cose;
-
 use super::jose::{self, Jwk, Jws, Object, b64, unb64};
+use crate::cose::{self, Cbor, Payload};
 use crate::deliver::wire_key::{KEY_KIND, KeyKind, SigningKey};
 use crate::fault::{Class, Code, Fault, Outcome};
-use cose::Cbor;
 use serde_json::{Value, json};
 
 /// Places on one list. A whole million hides one credential among many, and is 144 bytes while nothing is revoked.
@@ -123,7 +121,9 @@ impl Packed {
             (int(65_533), Cbor::map(&list)),
             (int(65_534), int(TTL)),
         ];
-        cose::sign1(&Cbor::map(&protected), &Cbor::map(&claims), key)
+        let claims = Cbor::map(&claims);
+        let payload = Payload::Attached(claims.as_bytes());
+        cose::sign1(&Cbor::map(&protected), &Cbor::map(&[]), payload, |bytes| key.sign(bytes))
     }
 }
 
