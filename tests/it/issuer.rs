@@ -470,7 +470,7 @@ print(json.dumps({'holds': message.verify_signature(), 'sub': claims[2], 'typ': 
 }
 
 /// What a script says in the judges' Python; nothing, saying so, where a module that it needs is absent.
-pub fn judged(module: &str, script: &str, ask: &Value) -> Option<Value> {
+pub(crate) fn judged(module: &str, script: &str, ask: &Value) -> Option<Value> {
     let Some(venv) = std::env::var_os("HOSO_VENV") else {
         eprintln!("skipped: HOSO_VENV names no Python environment");
         return None;
