@@ -22,6 +22,7 @@ def main() -> int:
     ap.add_argument("paths", nargs="+", type=Path, help="folders (searched through) or files")
     ap.add_argument("--trust", type=Path, action="append", default=[], help="PEM of trusted roots (and intermediates); may be repeated")
     ap.add_argument("--log-key", type=Path, help="file of verifier keys of the log, one name+id+key a line")
+    ap.add_argument("--authorities", type=Path, help="folder of time stamp authorities' certificates, *.pem, that long receipts leave out")
     ap.add_argument("--receipt-key", type=Path, action="append", default=[], help="PEM of receivers' keys, or a folder of them; may be repeated")
     ap.add_argument("--unsigned", action="store_true", help="also accept PDFs without a signature (judged by qpdf, mutool and PDF/A alone)")
     ap.add_argument("--require-timestamp", action="store_true", help="every document needs a trusted time stamp (B-T)")
@@ -59,7 +60,8 @@ def main() -> int:
             wrong += 1
         else:
             keys = receipts.keys(a.log_key.read_text())
-            wrong += report([(f, receipts.judge(f, keys, a.trust)) for f in proofs], receipts.NAMES, a.json)
+            helpers = sorted(a.authorities.glob("*.pem")) if a.authorities else []
+            wrong += report([(f, receipts.judge(f, keys, a.trust, helpers)) for f in proofs], receipts.NAMES, a.json)
     bare = {f.with_suffix(".pdf") for f in proofs}
     print(f"{len(bundles)} bundles, " if bundles else "", end="")
     print(f"{len(pdfs)} PDF ({len([f for f in pdfs if f not in bare])} without a receipt beside them), {len(proofs)} receipts, {wrong} with a no")

@@ -59,8 +59,8 @@ def unpack(extra: bytes) -> tuple[bytes, bytes | None]:
     return logged, token
 
 
-def stamped(token: bytes | None, text: str, roots: list[Path]) -> tuple[str, str]:
-    """What `openssl ts -verify` says of a token over the checkpoint's text."""
+def stamped(token: bytes | None, text: str, roots: list[Path], helpers: list[Path]) -> tuple[str, str]:
+    """What `openssl ts -verify` says of a token over the checkpoint's text; `helpers` are certificates that it may have left out."""
     if token is None:
         return "-", "the log asks no authority"
     if not token:
@@ -73,11 +73,15 @@ def stamped(token: bytes | None, text: str, roots: list[Path]) -> tuple[str, str
         tst.write_bytes(token)
         ca.write_bytes(b"\n".join(root.read_bytes() for root in roots))
         ask = ["openssl", "ts", "-verify", "-data", data, "-in", tst, "-token_in", "-CAfile", ca]
+        if helpers:
+            above = Path(room) / "above.pem"
+            above.write_bytes(b"\n".join(helper.read_bytes() for helper in helpers))
+            ask += ["-untrusted", above]
         said = subprocess.run(ask, capture_output=True, text=True)
     return ("yes", "") if said.returncode == 0 else ("NO", said.stderr.strip().splitlines()[-1][:200])
 
 
-def judge(file: Path, trusted: dict, roots: list[Path] = ()) -> dict[str, tuple[str, str]]:
+def judge(file: Path, trusted: dict, roots: list[Path] = (), helpers: list[Path] = ()) -> dict[str, tuple[str, str]]:
     says = {name: NO_LOOK for name in NAMES}
     try:
         proof, note = file.read_text(encoding="utf-8").split("\n\n", 1)
@@ -110,7 +114,7 @@ def judge(file: Path, trusted: dict, roots: list[Path] = ()) -> dict[str, tuple[
     leaf = hashlib.sha256(b"\x00" + hashlib.sha256(statement).digest()).digest()
     says["path"] = ("yes", "") if root(leaf, place, size, path) == top else ("NO", "the path does not lead to the signed root")
 
-    says["stamp"] = stamped(token, text + "\n", roots)
+    says["stamp"] = stamped(token, text + "\n", roots, helpers)
     document = file.with_suffix(".pdf")
     if not document.exists():
         says["file"] = ("NO", "no document beside it")

@@ -80,7 +80,10 @@ impl Courier {
             Err(fault) => Attempt::Never(fault),
         };
         let now = self.desk.clock.now_ms();
-        if self.paced(recipient, |pace, rule| pace.end(rule, ticket, &attempt, now)) {
+        // What was found wrong here before any call says nothing of the recipient; a probe that never went is replaced.
+        let local = [&portal::FIELD_MISSING, &portal::FIELD_WRONG, &PARCEL_UNREADABLE, &crate::blobs::LOST];
+        let called = !matches!(&attempt, Attempt::Never(fault) if local.contains(&fault.code));
+        if called && self.paced(recipient, |pace, rule| pace.end(rule, ticket, &attempt, now)) {
             self.back.lock().unwrap_or_else(PoisonError::into_inner).push(recipient.to_owned());
         }
         let mut settlement = self.settlement(recipient, attempt, parcel.attempts + 1, parcel.first_at, now);
@@ -207,11 +210,20 @@ impl Courier {
                     name: name.to_owned(),
                     base: link::address(address).map_err(|f| f.at(name))?,
                     key: SigningKey::from_pem(&key.bytes(root)?)?,
-                    receipt_keys: vec![VerifyingKey::from_pem(&pem)?],
+                    receipt_keys: several(&pem)?,
                 })))
             }
         }
     }
+}
+
+/// The keys of a file; two while the receiver changes keys, since its first receipts stay as they are.
+fn several(pem: &[u8]) -> Outcome<Vec<VerifyingKey>> {
+    let text = String::from_utf8_lossy(pem);
+    let blocks = text.split("-----BEGIN ").skip(1);
+    let keys = blocks.map(|block| VerifyingKey::from_pem(format!("-----BEGIN {block}").as_bytes()));
+    let keys = keys.collect::<Outcome<Vec<_>>>()?;
+    if keys.is_empty() { Err(Fault::new(&crate::deliver::wire_key::KEY_UNREADABLE)) } else { Ok(keys) }
 }
 
 /// The outbox holds something that this version does not know.

@@ -49,6 +49,7 @@ pub const CODES: &[&Code] = &[
     &attempt::CONFLICT,
     &push::PARCEL_CHANGED,
     &push::NOT_A_HANDLE,
+    &push::NOT_RECOGNISED,
     &push::BAD_RECIPIENT_KEY,
     &portal::FIELD_MISSING,
     &portal::FIELD_WRONG,

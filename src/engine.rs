@@ -298,10 +298,8 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             let published = tokio::task::spawn_blocking(move || work.publish(&run)).await;
             match published.unwrap_or_else(|_| Err(Fault::new(&PANICKED))) {
                 Ok(()) => drop(self.ledger.mark_published(id, state).await),
-                Err(fault) => {
-                    self.say(label, fault.report());
-                    return;
-                }
+                // One that cannot be laid out stops nobody else's.
+                Err(fault) => self.say(label, fault.report()),
             }
         }
     }

@@ -91,8 +91,8 @@ impl Work for StationWork {
     async fn send(&self, parcel: &ParcelLease) -> ParcelSettlement {
         // A citizen may have said no since it was claimed: what rests on consent is asked about once more.
         let body = serde_json::from_slice(&parcel.body);
-        if let Ok(Body::Push { purpose: Some(_), .. }) = body
-            && !self.ledger.may_send(&parcel.key).await.unwrap_or(false)
+        if let Ok(Body::Push { .. }) = body
+            && !self.ledger.may_send(&parcel.key, &parcel.body).await.unwrap_or(false)
         {
             // Settles nothing where the lease is gone; a ledger that fails is asked again.
             return ParcelSettlement::Rest { due: Clock::System.now_ms() };

@@ -224,10 +224,12 @@ async fn wait(workshop: &Workshop, delivery: Delivery, patience: Duration) -> Ou
     let look = async {
         let started = Instant::now();
         loop {
-            let (delivery, _) = workshop.ledger.delivery(&id).await?;
-            if is_over(&delivery) || started.elapsed() >= patience || stop.is_cancelled() {
+            // A ledger that fails ends the waiting, too: the work beside it would go on without end.
+            let found = workshop.ledger.delivery(&id).await;
+            let over = found.as_ref().map_or(true, |(delivery, _)| is_over(delivery));
+            if over || started.elapsed() >= patience || stop.is_cancelled() {
                 stop.cancel();
-                return Ok::<_, Fault>(());
+                return found.map(|_| ());
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }

@@ -245,6 +245,10 @@ async fn tell(
         if !resend && !renew {
             continue;
         }
+        // Looked at once more: what went on its way since this began must not be overtaken by an older state.
+        if outbox.on_their_way(&sink.name)?.contains(&acknowledged.subject) {
+            continue;
+        }
         let Some(record) = whole(outbox, &sink.name, &acknowledged.subject)? else { continue };
         if !resend && record.papers.is_empty() && record.results.is_empty() {
             continue;

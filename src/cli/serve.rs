@@ -78,7 +78,9 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
     let at =
         PublicUrl::parse(&told.unwrap_or_else(|| front.url())).map_err(|fault| fault.at("--public-url"))?;
     let stop = CancellationToken::new();
-    let router = doors(&station, &at, &stop).await?;
+    // With TLS of its own, or under the address it listens on, no proxy makes strangers look like neighbours.
+    let direct = args.tls_cert.is_some() || at.origin == front.url();
+    let router = doors(&station, &at, direct, &stop).await?;
     if args.json {
         println!("{}", json!({ "listening": front.url(), "public_url": at.issuer() }));
     } else {
@@ -91,7 +93,7 @@ pub async fn run(args: Args, station: Option<&Path>) -> Outcome<u8> {
 }
 
 /// Everything that this station serves: a few lines a room. What a room needs and the station does not have leaves that room out.
-async fn doors(station: &Station, at: &PublicUrl, stop: &CancellationToken) -> Outcome<Router> {
+async fn doors(station: &Station, at: &PublicUrl, direct: bool, stop: &CancellationToken) -> Outcome<Router> {
     let workshop = Workshop::open(station.clone()).await?;
     let ledger = Look::at(&station.path("var/ledger.db"));
     let blobs = Arc::clone(&workshop.blobs);
@@ -111,6 +113,13 @@ async fn doors(station: &Station, at: &PublicUrl, stop: &CancellationToken) -> O
     let programs = !clients.is_empty();
     if programs {
         let intake = Intake::open(workshop);
+        let (kept, ended) = (Arc::clone(&intake), stop.clone());
+        tokio::spawn(async move {
+            while ended.run_until_cancelled(tokio::time::sleep(READINGS_LOOKED_AT)).await.is_some() {
+                let kept = Arc::clone(&kept);
+                let _ = tokio::task::spawn_blocking(move || kept.forget()).await;
+            }
+        });
         router = router.merge(intake.router(&at.path));
         let status = Status { intake, ledger: ledger.clone(), steps: Mutex::default() };
         router = router.merge(status::router(Arc::new(status), &at.path));
@@ -119,7 +128,7 @@ async fn doors(station: &Station, at: &PublicUrl, stop: &CancellationToken) -> O
     let health = Arc::new(Health { var, ledger, blobs, inbox, issuer: store, clock });
     router = router.merge(health::router(Arc::clone(&health), &at.path));
     let senders = receiver.is_some();
-    router = router.merge(metrics::router(Metrics { health, receiver, clients }));
+    router = router.merge(metrics::router(Metrics { health, receiver, direct, clients }));
     let served = move |path: &str| match path {
         path if path.contains("/v1/deliveries") => senders,
         path if path.contains("/v1/") => programs,
@@ -128,6 +137,9 @@ async fn doors(station: &Station, at: &PublicUrl, stop: &CancellationToken) -> O
     router = router.merge(files::router(station, &at.path)?).merge(super::log::routes(station)?);
     Ok(router.merge(openapi::router(at, &described, served)))
 }
+
+/// How often chip readings in unfinished batches are looked at.
+const READINGS_LOOKED_AT: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// The public address in the station's configuration.
 pub(super) fn configured(station: &Station) -> Option<String> {

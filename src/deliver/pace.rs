@@ -66,7 +66,7 @@ impl Pace {
 
     /// Until when it is left alone, Unix milliseconds; `None` where something may go.
     pub fn closed_until(&self, rule: &PaceRule, now: i64) -> Option<i64> {
-        let quiet = self.quiet_until.filter(|until| now < *until);
+        let quiet = self.quiet(now);
         let broken = match self.breaker.look(&rule.breaker, now) {
             Gate::Wait(until) => Some(until),
             Gate::Go | Gate::Probe => None,
@@ -74,12 +74,18 @@ impl Pace {
         quiet.max(broken)
     }
 
+    /// A clock set back must not keep a recipient quiet for as long as the clock was wrong.
+    fn quiet(&self, now: i64) -> Option<i64> {
+        let longest = now.saturating_add_unsigned(LONGEST_QUIET_MS);
+        self.quiet_until.filter(|until| now < *until && *until <= longest)
+    }
+
     /// An attempt wants to begin.
     ///
     /// # Errors
     /// Until when it has to wait, Unix milliseconds.
     pub fn begin(&mut self, rule: &PaceRule, now: i64) -> Result<Ticket, i64> {
-        if let Some(until) = self.quiet_until.filter(|until| now < *until) {
+        if let Some(until) = self.quiet(now) {
             return Err(until);
         }
         match self.breaker.admit(&rule.breaker, now) {

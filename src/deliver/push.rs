@@ -300,13 +300,26 @@ async fn judge(
     let headers = response.headers().clone();
     if status.is_success() {
         let bytes = link::body(response, receipt::LONGEST).await?;
-        receipt::verify_receipt_of(&bytes, &sink.receipt_keys, facts, document)?;
+        if let Err(fault) = receipt::verify_receipt_of(&bytes, &sink.receipt_keys, facts, document) {
+            // An earlier attempt may have gone in the clear, or under an earlier key: it is the same document.
+            let whole = document.unwrap_or(facts.sha256);
+            let there = receipt::open_receipt(&bytes, &sink.receipt_keys)?;
+            let names_it = there.sha256 == whole || there.document_sha256 == Some(whole);
+            if there.delivery_id != facts.delivery_id || !names_it {
+                return Err(fault);
+            }
+        }
         return Ok(Attempt::Delivered(ReceiptBytes(bytes)));
+    }
+    // It judges this station's key or clock, not the parcel: the backlog rests until that is mended.
+    if status == StatusCode::UNAUTHORIZED {
+        return Ok(Attempt::again(Fault::new(&NOT_RECOGNISED).detail("HTTP 401")));
     }
     // Only a conflict's body matters; that it cannot be read is no reason to send over what is there.
     let in_progress = status == StatusCode::CONFLICT
         && link::body(response, receipt::LONGEST).await.is_ok_and(|bytes| {
-            serde_json::from_slice::<Problem>(&bytes).is_ok_and(|problem| problem.r#type == "in-progress")
+            serde_json::from_slice::<Problem>(&bytes)
+                .is_ok_and(|problem| matches!(problem.r#type.as_str(), "in-progress" | "upload-offset"))
         });
     Ok(attempt::of_status(status, &headers, in_progress, now))
 }
@@ -347,6 +360,16 @@ pub const PARCEL_CHANGED: Code = Code {
     en: "the document to be sent is not what was sealed",
     remedy_vi: "Không gửi; báo người quản trị kiểm tra kho lưu trữ",
     remedy_en: "it is not sent; have the keeper check the store",
+};
+
+/// The receiver does not take this station's signature.
+pub const NOT_RECOGNISED: Code = Code {
+    id: "SEND-038",
+    class: Class::Later,
+    vi: "Nơi nhận không công nhận chữ ký của trạm này (khóa chưa được khai ở đó, hoặc đồng hồ lệch)",
+    en: "the receiver does not take this station's signature (its key is not pinned there, or a clock is wrong)",
+    remedy_vi: "Kiểm tra đồng hồ của máy và khóa đã khai ở nơi nhận; hệ thống tự gửi lại",
+    remedy_en: "check this machine's clock and the key that the receiver pinned; it is tried again by itself",
 };
 
 /// Not a recipient handle.

@@ -21,11 +21,13 @@ use crate::deliver::wire_key::VerifyingKey;
 use crate::digest::{Blake3, Digests, Sha256};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::VerifierKey;
+use crate::log::check::{Later, Policy, judge};
 use crate::log::note::Signed;
 use crate::log::outcome::Class as Acted;
-use crate::log::receipt::{self as log_receipt, ReceiptOutcome};
+use crate::log::receipt::ReceiptOutcome;
 use crate::seal::verify::report::Reason;
 use crate::seal::verify::{self, Question, Verdict};
+use openssl::x509::X509;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek};
@@ -132,7 +134,8 @@ pub struct Finding {
 /// # Errors
 /// [`archive::NOT_AN_ARCHIVE`] for a file that is no zip at all. Whatever else is wrong is in the report.
 pub fn check<R: Read + Seek>(file: R, trust: &Trust<'_>) -> Outcome<Report> {
-    let mut judge = Judge { trust, report: Report::new(), logs: BTreeMap::new() };
+    let mut judge =
+        Judge { trust, report: Report::new(), logs: BTreeMap::new(), signer: None, known: Vec::new() };
     match judge.bundle(file) {
         Err(fault) if *fault.code == archive::NOT_AN_ARCHIVE => return Err(fault),
         Err(fault) => judge.found(Verdict::Invalid, fault.place.clone().as_deref(), &fault),
@@ -171,6 +174,10 @@ struct Judge<'a> {
     report: Report,
     /// The log that a document's receipt is of, by the entry of the receipt.
     logs: BTreeMap<String, String>,
+    /// The log whose key signed the manifest.
+    signer: Option<String>,
+    /// Certificates of time stamp authorities that came along; they help to find the way and are not trusted.
+    known: Vec<X509>,
 }
 
 impl Judge<'_> {
@@ -219,6 +226,8 @@ impl Judge<'_> {
         }) {
             self.say(Verdict::Invalid, Some(SUMS), &CONTRADICTS);
         }
+        let known = small.iter().filter(|(name, _)| name.starts_with("claims/authorities/"));
+        self.known = known.flat_map(|(_, pem)| X509::stack_from_pem(pem).unwrap_or_default()).collect();
         for batch in &manifest.batches {
             self.journal(batch, &small);
         }
@@ -249,6 +258,11 @@ impl Judge<'_> {
                 self.delivery(&manifest, run, delivery, lines.as_deref(), &small);
             }
         }
+        // A station speaks for its own log: another's key, trusted for another, signs no manifest of this one.
+        let other = self.logs.iter().find(|(_, origin)| self.signer.as_ref().is_some_and(|s| s != *origin));
+        if let Some(name) = other.map(|(name, _)| name.clone()) {
+            self.say(Verdict::Indeterminate, Some(&name), &CONTRADICTS);
+        }
         self.unread_documents(&mut archive, &there, &manifest)?;
         self.missing(&manifest);
         Ok(())
@@ -256,7 +270,13 @@ impl Judge<'_> {
 
     fn signature(&mut self, manifest: &[u8], note: &str) -> Outcome<()> {
         match manifest::signed_by(manifest, note, self.trust.logs)? {
-            Signed::By => self.report.manifest = Verdict::Valid,
+            Signed::By => {
+                self.report.manifest = Verdict::Valid;
+                let by = |key: &&VerifierKey| {
+                    matches!(manifest::signed_by(manifest, note, std::slice::from_ref(*key)), Ok(Signed::By))
+                };
+                self.signer = self.trust.logs.iter().find(by).map(|key| key.name().to_owned());
+            }
             Signed::Bad => {
                 self.report.manifest = Verdict::Invalid;
                 self.found(
@@ -355,8 +375,12 @@ impl Judge<'_> {
         }
         let receipt = document.log_receipt.as_deref().and_then(|n| Some((n, small.get(n)?)));
         if let Some((name, text)) = receipt {
-            let verdict =
-                log_receipt::verify(&String::from_utf8_lossy(text), &document.digests, self.trust.logs);
+            // The authorities that stamped the log's heads lead to the same roots as those of signatures.
+            let authorities = self.trust.seals.anchors.certificates();
+            let policy =
+                Policy { authorities: &authorities, known: &self.known, ..Policy::of(self.trust.logs) };
+            let text = String::from_utf8_lossy(text);
+            let verdict = judge(&text, &document.digests, &policy, &Later::default());
             self.report.not_checked.extend(verdict.not_checked.iter().map(ToString::to_string));
             let weight = log_weight(verdict.outcome);
             if weight != Verdict::Valid {
@@ -605,7 +629,7 @@ fn log_weight(outcome: ReceiptOutcome) -> Verdict {
 
 fn limit(what: What) -> u64 {
     match what {
-        What::LogReceipt => log_receipt::MAX_RECEIPT as u64,
+        What::LogReceipt => crate::log::receipt::MAX_RECEIPT as u64,
         What::PushReceipt | What::PortalAnswers => 4 << 20,
         What::Journal => journal::MAX_EXTRACT,
         What::Document => archive::MAX_ENTRY,

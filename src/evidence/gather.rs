@@ -71,6 +71,11 @@ pub async fn gather(
     {
         let record: Dossier = serde_json::from_slice(&run.view.record)
             .map_err(|_| Fault::new(&crate::work::RECORD_UNREADABLE))?;
+        // One name, one dossier: batches and folders without a code may be called alike.
+        if number > 1 && (record.code.is_none() || record.code != code) {
+            let several = "several dossiers go by that name: give the code, or the first digits of a run";
+            return Err(Fault::new(&NO_DOSSIER).detail(several));
+        }
         code = code.or_else(|| record.code.clone());
         if scope == Scope::Whole || record.slip.is_some() {
             told.push(work.run(run, &record, number)?);
@@ -356,7 +361,11 @@ impl Work<'_> {
                 self.claim("receipts", &delivery.recipient, &self.station.path(receipt_key))?;
             }
         }
-        let mut folders = vec![("signing", self.station.path("anchors/signing"))];
+        let mut folders = vec![
+            ("signing", self.station.path("anchors/signing")),
+            // Long receipts leave these out.
+            ("authorities", self.station.path("var/log/authorities")),
+        ];
         if runs.iter().any(|run| run.identity.is_some()) {
             folders.push(("csca", self.station.path("anchors/csca")));
         }

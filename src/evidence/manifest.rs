@@ -319,6 +319,14 @@ impl Manifest {
         let mut documents = std::collections::HashSet::new();
         let once =
             manifest.runs.iter().flat_map(|r| &r.documents).all(|d| documents.insert(d.entry.as_str()));
+        // So is everything else that is parsed: one entry that is named a thousand times is a bomb.
+        let chains = manifest.runs.iter().map(|run| &run.chain).chain(&manifest.batches);
+        let others = manifest.runs.iter().flat_map(|run| {
+            let receipts = run.deliveries.iter().filter_map(|delivery| delivery.receipt.as_deref());
+            run.identity.as_deref().into_iter().chain(receipts)
+        });
+        let once = once
+            && chains.filter_map(|chain| chain.journal.as_deref()).chain(others).all(|n| documents.insert(n));
         let parts = manifest.runs.iter().map(|r| 1 + r.documents.len() + r.deliveries.len()).sum::<usize>();
         let most = [manifest.entries.len(), parts, manifest.batches.len(), manifest.missing.len()];
         if !once || most.into_iter().any(|count| count > MAX_ENTRIES) {

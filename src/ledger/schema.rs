@@ -89,6 +89,13 @@ WHEN OLD.state NOT IN ('pending', 'leased', 'held') AND NEW.state IN ('pending',
   UPDATE parcel SET head = 0 WHERE id = (SELECT id FROM parcel WHERE subject = NEW.subject
     AND state IN ('pending', 'leased', 'held') AND seq > NEW.seq ORDER BY seq LIMIT 1);
 END;
+-- A process of version 2 that still runs writes no place: its parcels must not be swallowed.
+CREATE TRIGGER parcel_posted AFTER INSERT ON parcel WHEN NEW.seq = 0 BEGIN
+  UPDATE parcel SET seq = (SELECT max(seq) + 1 FROM parcel), head = NOT EXISTS (SELECT 1 FROM parcel o
+    WHERE o.subject = NEW.subject AND o.id <> NEW.id AND o.state IN ('pending', 'leased', 'held')) WHERE id = NEW.id;
+END;
+CREATE INDEX parcel_told   ON parcel (subject, seq, state)              WHERE state IN ('leased', 'receipted');
+CREATE INDEX run_unlaid    ON run (id)                                  WHERE state = 'parked' AND published = 0;
 ";
 
 /// The next recipient, in the order of names, that has something which may go: `?1` the one before.

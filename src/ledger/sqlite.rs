@@ -216,7 +216,10 @@ impl Ledger for SqliteLedger {
     }
 
     async fn unpublished(&self) -> Outcome<Vec<RunView>> {
-        self.writer.run(|db| views::select(db, "state IN ('done', 'sending') AND published=0", 64)).await
+        // What was given up is handed over on paper: that has to lie there, too.
+        const UNLAID: &str = "id IN (SELECT id FROM run WHERE state IN ('done', 'sending') AND published=0 UNION ALL
+            SELECT id FROM run WHERE state='parked' AND published=0 AND EXISTS (SELECT 1 FROM parcel_of o WHERE o.run=run.id))";
+        self.writer.run(|db| views::select(db, UNLAID, 64)).await
     }
 
     async fn mark_published(&self, run: RunId, state: super::State) -> Outcome<()> {

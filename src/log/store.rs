@@ -215,6 +215,7 @@ impl Log {
     /// [`FOLDER`]; `SEAL-012` for what is no token.
     pub fn keep_token(&self, size: u64, token: &[u8]) -> Outcome<()> {
         let (_, certificates) = without_certificates(token)?;
+        let _lock = self.lock()?;
         anchors::keep_certificates(&self.folder, &certificates)?;
         anchors::keep_token(&self.folder, size, token)
     }

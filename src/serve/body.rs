@@ -22,13 +22,17 @@ pub(super) async fn read(mut body: Body, announced: Option<usize>, limit: usize)
 /// Lets a sender finish a body of usual size before it is refused: one that is still writing would only see its connection
 /// break.
 pub(super) async fn drained(mut body: Body, problem: Problem) -> Problem {
-    let mut left = DRAINED;
-    while let Some(Ok(chunk)) = next(&mut body).await {
-        left = left.saturating_sub(chunk.len());
-        if left == 0 {
-            break;
+    let all = async {
+        let mut left = DRAINED;
+        while let Some(Ok(chunk)) = next(&mut body).await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                break;
+            }
         }
-    }
+    };
+    // Nobody has shown who they are: a drip without an end is not waited for.
+    let _ = tokio::time::timeout(PATIENCE, all).await;
     problem
 }
 
@@ -58,5 +62,6 @@ pub(super) const CUT_OFF: Problem =
     Problem::new(StatusCode::REQUEST_TIMEOUT, "cut-off", "the body did not arrive whole");
 /// Memory that is taken on the word of a head, bytes.
 const FIRST: usize = 1 << 20;
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 /// How much of a refused body is read all the same, bytes.
 const DRAINED: usize = 8 << 20;

@@ -192,7 +192,7 @@ async fn accept(listener: TcpListener, tls: Option<Arc<SslAcceptor>>, ready: mps
             };
             let silence = Box::pin(tokio::time::sleep(SILENCE));
             let peer = Peer { address, certificate: stream.certificate() };
-            let _ = ready.send(Connection { stream, silence, peer, _permit: permit }).await;
+            let _ = ready.send(Connection { stream, silence, moved: 0, peer, _permit: permit }).await;
         });
     }
 }
@@ -243,16 +243,27 @@ impl Stream {
 struct Connection {
     stream: Stream,
     silence: Pin<Box<Sleep>>,
+    /// Bytes that came since the silence last began anew.
+    moved: usize,
     peer: Peer,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    /// Something moved: the silence begins anew. Nothing did: it may have lasted too long.
-    fn heard<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if poll.is_ready() {
+    /// Enough moved: the silence begins anew. Nothing did, or next to nothing: it may have lasted too long. A byte now and then
+    /// would hold a place for ever.
+    fn heard<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: Poll<io::Result<T>>,
+        moved: usize,
+    ) -> Poll<io::Result<T>> {
+        self.moved = self.moved.saturating_add(moved);
+        if self.moved >= LEAST {
+            self.moved = 0;
             self.silence.as_mut().reset(Instant::now() + SILENCE);
-        } else if self.silence.as_mut().poll(cx).is_ready() {
+        }
+        if poll.is_pending() && self.silence.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         poll
@@ -265,11 +276,13 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
         let poll = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         };
-        self.heard(cx, poll)
+        let came = buf.filled().len().saturating_sub(before);
+        self.heard(cx, poll, came)
     }
 }
 
@@ -279,7 +292,8 @@ impl AsyncWrite for Connection {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
         };
-        self.heard(cx, poll)
+        let moved = if poll.is_ready() { LEAST } else { 0 };
+        self.heard(cx, poll, moved)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -300,6 +314,8 @@ impl AsyncWrite for Connection {
 /// Connections at once.
 const MOST_CONNECTIONS: usize = 1024;
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// So many bytes end a silence.
+const LEAST: usize = 4 << 10;
 /// Longest time in which nothing moves over a connection.
 const SILENCE: Duration = Duration::from_secs(30);
 

@@ -100,6 +100,13 @@ impl Intake {
             .with_state(Arc::clone(self))
     }
 
+    /// Lets go of chip readings that waited three days in batches that nobody finished. Blocks.
+    pub fn forget(&self) {
+        for client in listed(&self.folder) {
+            listed(&client).filter(|path| path.is_dir()).for_each(|path| forget_readings(&path));
+        }
+    }
+
     /// The runs that a client handed in.
     pub fn runs_of(&self, client: &str) -> Vec<RunId> {
         self.runs().get(client).cloned().unwrap_or_default()
@@ -220,7 +227,9 @@ impl Intake {
 
     async fn admit(&self, place: &Place, wish: Wish) -> Result<Finished, Problem> {
         if let Some(finished) = read_finished(&place.done) {
-            let _ = fs::remove_dir_all(&place.folder);
+            if finished.refused.is_empty() {
+                let _ = fs::remove_dir_all(&place.folder);
+            }
             return Ok(finished);
         }
         let allowed = &place.config.pipelines;
@@ -256,7 +265,10 @@ impl Intake {
         self.workshop.ledger.reopen(ids).await.map_err(|fault| failed(&fault))?;
         let text = serde_json::to_vec(&finished).map_err(|_| FAILED)?;
         write_whole(&place.done, &text).map_err(|fault| failed(&fault))?;
-        let _ = fs::remove_dir_all(&place.folder);
+        // What was refused lies nowhere else: it was taken with an answer that said so.
+        if finished.refused.is_empty() {
+            let _ = fs::remove_dir_all(&place.folder);
+        }
         self.runs().entry(place.name.clone()).or_default().extend(finished.runs.iter().map(|run| run.id));
         Ok(finished)
     }
@@ -365,7 +377,7 @@ fn forget_readings(folder: &Path) {
     for path in listed(folder) {
         let written = fs::metadata(&path).and_then(|about| about.modified());
         let old = written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= READINGS_KEPT));
-        if old && admit::is_reading(&path) {
+        if old && (admit::is_reading(&path) || admit::is_passed_over(&path)) {
             let _ = fs::remove_file(&path);
         }
     }

@@ -23,6 +23,8 @@ pub struct Metrics {
     pub health: Arc<Health>,
     /// The receiver, where there is one.
     pub receiver: Option<Arc<Receiver>>,
+    /// Nothing stands in front: who connects from this machine is on this machine.
+    pub direct: bool,
     /// Whose tokens are good.
     pub clients: BTreeMap<String, ClientConfig>,
 }
@@ -33,8 +35,11 @@ pub fn router(metrics: Metrics) -> Router {
 }
 
 async fn tell(State(metrics): State<Arc<Metrics>>, request: Request) -> Response {
-    let near =
-        request.extensions().get::<ConnectInfo<Peer>>().is_some_and(|peer| peer.0.address.ip().is_loopback());
+    let near = metrics.direct
+        && request
+            .extensions()
+            .get::<ConnectInfo<Peer>>()
+            .is_some_and(|peer| peer.0.address.ip().is_loopback());
     if !near && super::tokens::client(&metrics.clients, request.headers()).is_none() {
         return super::tokens::TOKEN_INVALID.into_response();
     }

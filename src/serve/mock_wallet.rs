@@ -388,7 +388,9 @@ mod tests {
     use crate::deliver::attempt::{self, Attempt};
     use crate::deliver::link::{self, Line};
     use crate::deliver::outbox::{AttemptOutcome, Backoff, Decision, next_attempt};
-    use crate::deliver::push::{Parcel, Probe, RecipientHandle, Sink, probe, push, push_again};
+    use crate::deliver::push::{
+        NOT_RECOGNISED, Parcel, Probe, RecipientHandle, Sink, probe, push, push_again,
+    };
     use crate::serve::loopback::Loopback;
     use crate::serve::mischief::Fate;
     use std::sync::OnceLock;
@@ -529,10 +531,10 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_signed_now_by_a_known_sender_is_refused_and_nothing_is_stored() {
         let mut world = World::new(fair()).await;
-        assert_eq!(code_of(send(&world, &pdf(1), 0, now() - 400).await), &attempt::REFUSED);
-        assert_eq!(code_of(send(&world, &pdf(1), 0, now() + 400).await), &attempt::REFUSED);
+        assert_eq!(code_of(send(&world, &pdf(1), 0, now() - 400).await), &NOT_RECOGNISED);
+        assert_eq!(code_of(send(&world, &pdf(1), 0, now() + 400).await), &NOT_RECOGNISED);
         world.sink.key = SigningKey::mint().unwrap();
-        assert_eq!(code_of(send(&world, &pdf(1), 0, now()).await), &attempt::REFUSED);
+        assert_eq!(code_of(send(&world, &pdf(1), 0, now()).await), &NOT_RECOGNISED);
         let url = format!("{}v1/deliveries/{}", world.sink.base, Sha256::of(b"x"));
         let bare = world.client.put(url).body(pdf(1)).send().await.unwrap();
         assert_eq!(bare.status(), StatusCode::UNAUTHORIZED);

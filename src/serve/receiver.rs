@@ -212,12 +212,15 @@ impl Receiver {
         bytes: Bytes,
     ) -> Result<Result<u64, (StatusCode, Bytes)>, Problem> {
         let (receiver, id) = (Arc::clone(&self), envelope.id);
+        let sender = Arc::clone(&passed.sender);
+        let own = parts::key(&sender.name, &id);
         let laid = tokio::task::spawn_blocking(move || {
             let Part { whole, at, length } = part;
             // It may be here since long: then it is not written again.
-            match receiver.setup.inbox.look(&id)?.filter(|first| first.facts.sha256 == whole) {
+            let here = receiver.setup.inbox.look(&id)?;
+            match here.filter(|first| first.facts.sha256 == whole && first.sender == sender.name) {
                 Some(first) => Ok(Err(first.receipt)),
-                None => receiver.parts.add(&id, &whole, at, length, &bytes).map(Ok),
+                None => receiver.parts.add(&own, &whole, at, length, &bytes).map(Ok),
             }
         });
         let laid =
@@ -228,7 +231,7 @@ impl Receiver {
                 if kept.as_ref().err() == Some(&FAILED) {
                     return kept.map(Err);
                 }
-                self.parts.forget(&id);
+                self.parts.forget(&own);
                 // Parts that were each what was signed and are not the whole: a crash left one of them torn.
                 return match kept {
                     Err(SIGNATURE_INVALID) => Err(ELSEWHERE.with_safe(0)),
@@ -395,9 +398,11 @@ impl Receiver {
         };
         used.await.map_err(|fault| failed(&fault))?;
         match found.map_err(|fault| failed(&fault))? {
-            Some(delivery) => Ok(delivery.receipt.into()),
-            None => {
-                let safe = checks::exact_hex(id).map_or(0, |id| self.parts.safe(&id));
+            // Another's receipt is none of theirs.
+            Some(delivery) if delivery.sender == passed.sender.name => Ok(delivery.receipt.into()),
+            _ => {
+                let own = |id| parts::key(&passed.sender.name, &id);
+                let safe = checks::exact_hex(id).map_or(0, |id| self.parts.safe(&own(id)));
                 Err(UNKNOWN.with_safe(safe))
             }
         }

@@ -322,7 +322,7 @@ async fn a_courier_whose_parcel_was_cancelled_can_bring_a_receipt_and_nothing_el
     let lease = b.claim().await;
     b.ledger.cancel(&id, "nhầm", WHO).await.unwrap();
     assert!(!b.ledger.renew_parcel(&lease.key).await.unwrap());
-    assert!(!b.ledger.may_send(&lease.key).await.unwrap());
+    assert!(!b.ledger.may_send(&lease.key, &lease.body).await.unwrap());
     for failed in [later(2_000_000), dead(), ParcelSettlement::Rest { due: 0 }] {
         assert!(!b.settle(&lease, failed).await);
     }
@@ -385,7 +385,7 @@ async fn nothing_is_due_without_the_consent_that_it_needs_and_all_of_it_once_it_
     let leases = b.ledger.claim_parcels("w", 9).await.unwrap();
     assert_eq!(leases.len(), 2);
     for lease in &leases {
-        assert!(b.ledger.may_send(&lease.key).await.unwrap());
+        assert!(b.ledger.may_send(&lease.key, &lease.body).await.unwrap());
         assert!(b.settle(lease, receipted()).await);
     }
     assert_eq!(b.state(&run).await, State::Done);
@@ -431,7 +431,7 @@ async fn a_withdrawal_while_a_courier_has_it_ends_it_after_that_attempt() {
     let lease = b.claim().await;
     let gone = b.withdraw().await.unwrap();
     assert_eq!((gone.held, gone.on_the_way), (1, 1));
-    assert!(!b.ledger.may_send(&lease.key).await.unwrap(), "asked right before sending");
+    assert!(!b.ledger.may_send(&lease.key, &lease.body).await.unwrap(), "asked right before sending");
     assert!(!b.settle(&lease, later(0)).await);
     assert_eq!((b.look(&id).await.state, b.state(&run).await), (DeliveryState::Held, State::Sending));
     // Agreed again: it may have arrived, so it is asked for first.

@@ -68,6 +68,9 @@ async fn end(name: &str, by: Option<String>, json: bool, station: Option<&Path>)
             issuance.revoke(by, now).map(|()| issuance.clone())
         })
         .await??;
+    if let Err(fault) = store.let_go(now).await {
+        tracing::warn!(code = fault.code.id, "what has had its time could not be let go of");
+    }
     let successor = changed.revoked.as_ref().and_then(|revoked| revoked.superseded_by.as_deref());
     if json {
         let line = json!({

@@ -33,7 +33,9 @@ impl Account {
         let goes_on = young && !afresh;
         // A line that a crash tore is asked again.
         let rows = lines.filter(|_| goes_on).filter_map(|line| serde_json::from_str::<Row>(line).ok());
-        let known = rows.filter(|row| row.standing.is_some()).map(|row| (row.delivery_id, row)).collect();
+        // What lacked may have been sent since: it is asked about again, or it would be told twice.
+        let there = rows.filter(|row| row.standing.is_some_and(|standing| !standing.lacks()));
+        let known = there.map(|row| (row.delivery_id, row)).collect();
         let mut options = OpenOptions::new();
         options.create(true).mode(0o600);
         if goes_on {

@@ -109,8 +109,8 @@ impl SqliteLedger {
     ///
     /// # Errors
     /// `LEDG-001`.
-    pub async fn may_send(&self, key: &ParcelKey) -> Outcome<bool> {
-        let (key, now) = (*key, self.clock.now_ms());
+    pub async fn may_send(&self, key: &ParcelKey, body: &[u8]) -> Outcome<bool> {
+        let (key, body, now) = (*key, body.to_owned(), self.clock.now_ms());
         self.writer
             .run(move |db| {
                 let mut leased = db.prepare_cached(
@@ -119,7 +119,12 @@ impl SqliteLedger {
                 if !leased.query_row(params![&key.id.0[..], &key.token[..]], |r| r.get(0))? {
                     return Ok(false);
                 }
-                hold_unless_allowed(db, &key.id, "courier", now).map(|held| !held)
+                if hold_unless_allowed(db, &key.id, "courier", now)? {
+                    return Ok(false);
+                }
+                // A key that came since the claim: the courier has the body as it was.
+                db.prepare_cached("SELECT body=?2 FROM parcel WHERE id=?1")?
+                    .query_row(params![&key.id.0[..], body], |r| r.get(0))
             })
             .await
     }
@@ -169,7 +174,7 @@ enum Standing {
 fn standing(db: &Connection, holder: &str, recipient: &str, purpose: Option<&str>) -> Result<Standing> {
     let mut said = db.prepare_cached(
         "SELECT withdrawn_at IS NULL, key FROM consent WHERE holder=?1 AND recipient=?2 AND (?3 IS NULL OR purpose=?3)
-         ORDER BY withdrawn_at IS NULL DESC, id DESC LIMIT 1",
+         ORDER BY withdrawn_at IS NULL DESC, key IS NULL, id DESC LIMIT 1",
     )?;
     let last: Option<(bool, Option<String>)> =
         said.query_row(params![holder, recipient, purpose], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
@@ -201,7 +206,7 @@ fn give(db: &Connection, new: &NewConsent, who: &str, now: i64) -> Result<Given>
     let id = known.unwrap_or_else(|| db.last_insert_rowid());
     let mut released = 0;
     for (parcel, state) in parcels(db, &new.holder, &new.recipient, Some(&new.purpose), now)? {
-        if !matches!(state.as_str(), "held" | "pending") {
+        if !matches!(state.as_str(), "held" | "pending" | "leased") {
             continue;
         }
         // Waiting for a person's word is no failure of the recipient: the clock begins anew. What may have arrived is
@@ -290,7 +295,8 @@ fn encrypt_to(db: &Connection, id: &Sha256, jwk: Option<&str>) -> Result<()> {
         return Ok(());
     }
     *key = wanted;
-    db.prepare_cached("UPDATE parcel SET body=?2 WHERE id=?1")?
+    // What was tried once may be there: the same id is the same bytes.
+    db.prepare_cached("UPDATE parcel SET body=?2 WHERE id=?1 AND attempts=0")?
         .execute(params![&id.0[..], serde_json::to_vec(&body).unwrap_or_default()])
         .map(|_| ())
 }

@@ -94,7 +94,7 @@ impl SqliteLedger {
             if delivery.state != DeliveryState::Dead {
                 return Ok(Err(not_so(delivery)));
             }
-            redrive(db, &delivery.id, who, now).map(Ok)
+            Ok(if redrive(db, &delivery.id, who, now)? { Ok(()) } else { Err(not_so(delivery)) })
         })
         .await
     }
@@ -105,7 +105,7 @@ impl SqliteLedger {
     /// `LEDG-001`.
     pub async fn redrive_dead(&self, recipient: Option<String>, who: &str) -> Outcome<usize> {
         self.all_by_hand(recipient, DeliveryState::Dead, who, |db, delivery, who, now| {
-            redrive(db, &delivery.id, who, now).map(|()| true)
+            redrive(db, &delivery.id, who, now)
         })
         .await
     }
@@ -185,12 +185,18 @@ fn retry(db: &Connection, id: &Sha256, who: &str, now: i64) -> Result<()> {
     enter_runs(db, id, "retried", who, now)
 }
 
-fn redrive(db: &Connection, id: &Sha256, who: &str, now: i64) -> Result<()> {
+/// `false`, and nothing done, where newer news of its subject is on its way or there: what is older would undo it.
+fn redrive(db: &Connection, id: &Sha256, who: &str, now: i64) -> Result<bool> {
     // One attempt stays on the books: it may have arrived, so the recipient is asked before it is sent again.
-    db.prepare_cached(
-        "UPDATE parcel SET state='pending', due=?2, attempts=1, first_at=NULL, reason=NULL WHERE id=?1",
-    )?
-    .execute(params![&id.0[..], now])?;
+    let revived = db
+        .prepare_cached(
+            "UPDATE parcel SET state='pending', due=?2, attempts=1, first_at=NULL, reason=NULL WHERE id=?1 AND NOT EXISTS
+             (SELECT 1 FROM parcel n WHERE n.subject=parcel.subject AND n.seq>parcel.seq AND n.state IN ('leased', 'receipted'))",
+        )?
+        .execute(params![&id.0[..], now])?;
+    if revived == 0 {
+        return Ok(false);
+    }
     act(db, id, "redriven", who, None, now)?;
     enter_runs(db, id, "redriven", who, now)?;
     consent::hold_unless_allowed(db, id, who, now)?;
@@ -199,7 +205,7 @@ fn redrive(db: &Connection, id: &Sha256, who: &str, now: i64) -> Result<()> {
          WHERE state='parked' AND id IN (SELECT run FROM parcel_of WHERE parcel=?1)",
     )?
     .execute(params![&id.0[..], now])
-    .map(|_| ())
+    .map(|_| true)
 }
 
 /// Notes what was done to a parcel.

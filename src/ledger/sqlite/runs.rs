@@ -268,7 +268,7 @@ pub(super) fn reopen(db: &Connection, runs: &[Blake3], now: i64) -> Result<usize
     for run in &all {
         let held: Option<(u32, Vec<u8>, i64)> = db
             .query_row(
-                "SELECT cursor, record, (SELECT count(*) FROM parcel_of o JOIN parcel p ON p.id=o.parcel WHERE o.run = run.id AND p.state='dead') FROM run WHERE id=?1 AND state='parked'",
+                "SELECT cursor, record, (SELECT count(*) FROM parcel_of o JOIN parcel p ON p.id=o.parcel WHERE o.run = run.id AND p.state='dead' AND NOT EXISTS (SELECT 1 FROM parcel n WHERE n.subject=p.subject AND n.seq>p.seq AND n.state IN ('leased', 'receipted'))) FROM run WHERE id=?1 AND state='parked'",
                 [&run.0[..]],
                 |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
             )
@@ -283,7 +283,8 @@ pub(super) fn reopen(db: &Connection, runs: &[Blake3], now: i64) -> Result<usize
         let revived: Vec<Vec<u8>> = db
             .prepare_cached(
                 "UPDATE parcel SET state='pending', due=?2, attempts=1, first_at=NULL
-                 WHERE state='dead' AND id IN (SELECT parcel FROM parcel_of WHERE run=?1) RETURNING id",
+                 WHERE state='dead' AND id IN (SELECT parcel FROM parcel_of WHERE run=?1) AND NOT EXISTS (SELECT 1 FROM parcel n
+                   WHERE n.subject=parcel.subject AND n.seq>parcel.seq AND n.state IN ('leased', 'receipted')) RETURNING id",
             )?
             .query_map(params![&run.0[..], now], |r| r.get(0))?
             .collect::<Result<_>>()?;

@@ -23,7 +23,11 @@ fn dossier(db: &Connection, name: &str) -> Result<(Vec<RunExtract>, Vec<RunExtra
     let prefix = if digits { name.to_ascii_uppercase() } else { String::new() };
     let ids: Vec<Blake3> = db
         .prepare(
-            "SELECT id FROM run WHERE code = ?1 OR label = ?1 OR (?2 <> '' AND substr(hex(id), 1, length(?2)) = ?2)
+            // By a run's digits all of its dossier, too: a result that is left out would look as if there were none.
+            "WITH hit AS (SELECT id, code FROM run
+               WHERE code = ?1 OR label = ?1 OR (?2 <> '' AND substr(hex(id), 1, length(?2)) = ?2))
+             SELECT id FROM run WHERE id IN (SELECT id FROM hit)
+               OR code IN (SELECT code FROM hit WHERE code IS NOT NULL)
              ORDER BY admitted_at, label, id",
         )?
         .query_map(params![name, prefix], |row| row.get(0).map(blake3))?

@@ -112,7 +112,7 @@ fn open(path: &Path) -> Outcome<Connection> {
     db.execute_batch("PRAGMA busy_timeout=30000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;")
         .map_err(failed)?;
     // Two processes may open a new station at once: the version is looked at and the tables made under one lock.
-    db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+    Turn::of(&db).begin(&db).map_err(failed)?;
     let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(failed)?;
     let known = |of: i64| of == 0 || schema::MIGRATIONS.iter().any(|(to, _)| *to == of);
     if !known(version) {

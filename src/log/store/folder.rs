@@ -112,10 +112,9 @@ impl Log {
         }
         let mut again = false;
         if seen == 0 {
-            if anchors::first_token(&self.folder, count + 1)?.is_some() {
-                return Err(
-                    Fault::new(&ROLLED_BACK).detail(format!("{count} leaves, more were time-stamped"))
-                );
+            let stamped = anchors::first_token(&self.folder, count + 1)?;
+            if stamped.or(anchors::first_note(&self.folder, count + 1)?).is_some() {
+                return Err(Fault::new(&ROLLED_BACK).detail(format!("{count} leaves, more were confirmed")));
             }
             match signed.as_ref().filter(|_| signed_size > READ_WHOLE).map(|head| self.right_edge(head)) {
                 Some(Ok(edge)) => state.edge = edge,

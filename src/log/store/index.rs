@@ -9,7 +9,7 @@ use super::io_fault;
 use crate::fault::Outcome;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -117,8 +117,17 @@ impl Index {
         let fault = |e: io::Error| io_fault(&e, FOLDER_NAME);
         let mut runs = Index::load(folder, to, text_end)?.runs;
         let from = runs.last().map_or(0, |run| run.to);
-        let records = self.fresh.iter().flat_map(|(key, spots)| spots.iter().map(|s| (*key, *s)));
-        let records: Vec<(Key, Spot)> = records.filter(|(_, s)| s.place >= from).collect();
+        // Runs of ours that another process took away meanwhile still count: their files are open here.
+        let mut records: Vec<(Key, Spot)> = Vec::new();
+        for run in self.runs.iter().filter(|run| run.to > from) {
+            for record in run.records().map_err(fault)? {
+                records.push(record.map_err(fault)?);
+            }
+        }
+        records.extend(self.fresh.iter().flat_map(|(key, spots)| spots.iter().map(|s| (*key, *s))));
+        records.retain(|(_, s)| s.place >= from);
+        records.sort_unstable();
+        records.dedup();
         if !records.is_empty() {
             let count = records.len() as u64;
             let run = Run::write(folder, (from, to, text_end, count), records.into_iter().map(Ok));
@@ -232,8 +241,10 @@ impl Run {
     }
 
     fn records(&self) -> io::Result<impl Iterator<Item = io::Result<(Key, Spot)>> + use<>> {
-        let mut reader = BufReader::with_capacity(1 << 16, File::open(&self.path)?);
-        io::copy(&mut Read::take(&mut reader, HEAD as u64), &mut io::sink())?;
+        // By position and not by path: another process may have removed the name.
+        let mut file = self.file.try_clone()?;
+        file.seek(SeekFrom::Start(HEAD as u64))?;
+        let mut reader = BufReader::with_capacity(1 << 16, file);
         let mut record = [0; RECORD];
         Ok((0..self.count).map(move |_| {
             reader.read_exact(&mut record)?;

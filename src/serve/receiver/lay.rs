@@ -56,7 +56,15 @@ async fn some(inbox: &Inbox, blobs: &Arc<Blobs>, out: &Path, keys: &[PKey<Privat
         }
         let refused = |e: std::io::Error| Fault::new(&blobs::NOT_STORED).at("out/inbox").detail(e.kind());
         std::fs::create_dir_all(&folder).map_err(refused)?;
-        waiting.iter().map(|delivery| lay(delivery, &store, &folder, &keys)).collect()
+        // One that cannot be laid stops nobody else's.
+        let (mut laid, mut failed) = (Vec::new(), None);
+        for delivery in &waiting {
+            match lay(delivery, &store, &folder, &keys) {
+                Ok(one) => laid.push(one),
+                Err(fault) => failed = Some(fault),
+            }
+        }
+        failed.filter(|_| laid.is_empty()).map_or(Ok(laid), Err)
     };
     let laid =
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Fault::new(&super::FAILURE)))?;

@@ -417,7 +417,7 @@ async fn a_large_document_goes_on_where_it_broke_off_even_after_a_restart() {
     let handle = handle();
     let parcel = Parcel::new("tinh", &handle, 1, Sha256::of(&pdf), &pdf);
     // What an earlier attempt left: three parts.
-    let (id, whole) = (parcel.delivery_id, parcel.sha256);
+    let (id, whole) = (parts::key("xa", &parcel.delivery_id), parcel.sha256);
     for at in 0..3u64 {
         let part = &pdf[usize::try_from(at << 20).unwrap()..][..1 << 20];
         world.receiver.parts.add(&id, &whole, at << 20, pdf.len() as u64, part).unwrap();
@@ -433,7 +433,11 @@ async fn a_large_document_goes_on_where_it_broke_off_even_after_a_restart() {
     assert_eq!((kept.len(), world.receiver.setup.blobs.get(&kept[0].blob).unwrap()), (1, pdf.clone()));
     // The first attempt, from its beginning, meeting parts of a torn file: it starts over by itself.
     let second = Parcel::new("tinh", &handle, 2, Sha256::of(&pdf), &pdf);
-    world.receiver.parts.add(&second.delivery_id, &whole, 0, pdf.len() as u64, &[0; 1 << 20]).unwrap();
+    world
+        .receiver
+        .parts
+        .add(&parts::key("xa", &second.delivery_id), &whole, 0, pdf.len() as u64, &[0; 1 << 20])
+        .unwrap();
     assert!(matches!(push(&world.client, &world.sink, &second, NOW).await, Attempt::Delivered(_)));
     // Too large for this sender, in parts as well as whole.
     let small = |_| Sender::new("xa", vec![keys().0.public().unwrap()], 5 << 20);

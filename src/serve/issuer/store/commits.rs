@@ -87,7 +87,7 @@ fn ended() -> Fault {
 }
 
 fn work(db: &Connection, queue: &mpsc::Receiver<Job>, clock: &Clock, made: &AtomicU64) {
-    let (mut tidied, mut wrote) = (Instant::now(), false);
+    let mut tidied = Instant::now();
     let mut next = None;
     loop {
         let due = tidied + TIDY_EVERY;
@@ -95,7 +95,6 @@ fn work(db: &Connection, queue: &mpsc::Receiver<Job>, clock: &Clock, made: &Atom
         match next.take().map_or_else(wait, Ok) {
             Ok(Job::Change(first)) => {
                 next = commit(db, first, queue);
-                wrote = true;
                 made.fetch_add(1, Ordering::Relaxed);
             }
             Ok(Job::EmptyLog(answer)) => {
@@ -107,7 +106,7 @@ fn work(db: &Connection, queue: &mpsc::Receiver<Job>, clock: &Clock, made: &Atom
         }
         if due <= Instant::now() {
             tidied = Instant::now();
-            tidy::tidy(db, clock.now_ms().div_euclid(1000), std::mem::take(&mut wrote));
+            tidy::tidy(db, clock.now_ms().div_euclid(1000));
         }
     }
 }
