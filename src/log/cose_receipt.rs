@@ -78,7 +78,7 @@ mod tests {
 
     fn holds(key: &VerifierKey, protected: &[u8], root: &Hash, signature: &[u8]) -> bool {
         let line = key.to_string();
-        let raw = openssl::base64::decode_block(line.rsplit('+').next().unwrap()).unwrap();
+        let raw = openssl::base64::decode_block(line.splitn(3, '+').last().unwrap()).unwrap();
         let key = PKey::public_key_from_raw_bytes(&raw[1..], Id::ED25519).unwrap();
         let mut verifier = Verifier::new_without_digest(&key).unwrap();
         verifier.verify_oneshot(signature, &cose::to_be_signed(protected, root)).unwrap()
