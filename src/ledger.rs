@@ -338,8 +338,9 @@ pub enum ParcelSettlement {
     Dead(Report),
 }
 
-/// An entry of the journal, as it is shown to whoever checks the chain elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An entry of the journal, as it is shown to whoever checks the chain elsewhere; its JSON is a promise to them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct JournalEntry {
     /// The run.
     pub run: RunId,

@@ -2,7 +2,7 @@
 
 use super::archive::Writer;
 use super::identity;
-use super::journal::{self, Line};
+use super::journal;
 use super::manifest::{
     Chain, Delivery, Document, Entry, KIND, MANIFEST, Manifest, Missing, NOTE, Named, README, Run, SUMS,
     Scope, What, Why, sign, sums,
@@ -185,12 +185,12 @@ impl Work<'_> {
     }
 
     fn chain(&mut self, extract: &RunExtract, name: &str) -> Outcome<Chain> {
-        let lines: Vec<Line> = extract.journal.iter().cloned().map(Line::from).collect();
-        let text = journal::write(&lines);
+        let lines = &extract.journal;
+        let text = journal::write(lines);
         let run = extract.view.id;
         let broken = || Fault::new(&crate::ledger::JOURNAL_BROKEN).at(format!("run {}", run.short()));
         journal::parse(&text, &run).map_err(|_| broken())?;
-        if journal::record(&lines) != Some(Blake3::of(&extract.view.record)) {
+        if journal::record(lines) != Some(Blake3::of(&extract.view.record)) {
             return Err(broken());
         }
         let last = lines.last().ok_or_else(broken)?;
@@ -338,8 +338,8 @@ impl Work<'_> {
         };
         match receipt {
             Some((blob, bytes)) if shown => {
-                let lines: Vec<Line> = run.journal.iter().cloned().map(Line::from).collect();
-                delivery.journaled = journal::receipted(&lines, &id.0, &blob);
+                let lines = &run.journal;
+                delivery.journaled = journal::receipted(lines, &id.0, &blob);
                 delivery.receipt = Some(self.put(&name, Source::Bytes(bytes)));
             }
             Some(_) => self.miss("delivery-receipt", run_id, Some(id), false, CODE_HIDDEN),

@@ -7,71 +7,27 @@
 
 use crate::digest::Blake3;
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::ledger::JournalEntry;
-use serde::{Deserialize, Serialize};
 
 /// Longest extract that is read, bytes.
 pub const MAX_EXTRACT: u64 = 64 << 20;
 
-/// One entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Line {
-    /// The run.
-    pub run: Blake3,
-    /// Its place, from 0.
-    pub entry: u32,
-    /// What happened: `admitted`, `step`, `receipted`, ...
-    pub kind: String,
-    /// The step it was at.
-    pub step: u32,
-    /// The record before; the parcel of `receipted` and `dead`.
-    pub input: Blake3,
-    /// The record after; the receipt of `receipted`.
-    pub output: Blake3,
-    /// When, ms since 1970 in UTC.
-    pub at: i64,
-    /// Which process.
-    pub worker: String,
-    /// Digest of the entry before.
-    pub prev: Blake3,
-    /// Digest of this one.
-    pub digest: Blake3,
-}
+/// One entry, a line of the extract.
+pub use crate::ledger::JournalEntry as Line;
 
-impl From<JournalEntry> for Line {
-    fn from(e: JournalEntry) -> Self {
-        Line {
-            run: e.run,
-            entry: e.entry,
-            kind: e.kind,
-            step: e.step,
-            input: e.input,
-            output: e.output,
-            at: e.at,
-            worker: e.worker,
-            prev: e.prev,
-            digest: e.digest,
-        }
-    }
-}
-
-impl Line {
-    /// Its digest, computed from the rest.
-    fn computed(&self) -> Blake3 {
-        let parts: [&[u8]; 9] = [
-            &self.run.0,
-            &self.entry.to_be_bytes(),
-            self.kind.as_bytes(),
-            &self.step.to_be_bytes(),
-            &self.input.0,
-            &self.output.0,
-            &self.at.to_be_bytes(),
-            self.worker.as_bytes(),
-            &self.prev.0,
-        ];
-        Blake3::of_parts("hoso journal v1", &parts)
-    }
+/// An entry's digest, computed from the rest of it.
+fn computed(line: &Line) -> Blake3 {
+    let parts: [&[u8]; 9] = [
+        &line.run.0,
+        &line.entry.to_be_bytes(),
+        line.kind.as_bytes(),
+        &line.step.to_be_bytes(),
+        &line.input.0,
+        &line.output.0,
+        &line.at.to_be_bytes(),
+        line.worker.as_bytes(),
+        &line.prev.0,
+    ];
+    Blake3::of_parts("hoso journal v1", &parts)
 }
 
 /// The extract of a chain.
@@ -96,7 +52,7 @@ pub fn parse(extract: &[u8], run: &Blake3) -> Outcome<Vec<Line>> {
         let line: Line = serde_json::from_slice(line).map_err(|_| broken(at, "not an entry"))?;
         let prev = lines.last().map_or(Blake3([0; 32]), |last| last.digest);
         let in_place = line.run == *run && usize::try_from(line.entry) == Ok(at) && line.prev == prev;
-        if !in_place || line.computed() != line.digest {
+        if !in_place || computed(&line) != line.digest {
             return Err(broken(at, "it does not follow from the one before"));
         }
         lines.push(line);
@@ -148,7 +104,7 @@ mod tests {
                 prev: lines.last().map_or(Blake3([0; 32]), |l| l.digest),
                 digest: Blake3([0; 32]),
             };
-            line.digest = line.computed();
+            line.digest = computed(&line);
             lines.push(line);
         }
         lines
