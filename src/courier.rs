@@ -53,11 +53,7 @@ impl Courier {
     /// How many parcels each recipient may have on its way now: none, where it is left alone.
     pub fn rooms(&self) -> Rooms {
         let now = self.desk.clock.now_ms();
-        let mut rooms = Rooms::of_all(Pace::new(&self.rule).room(&self.rule, now));
-        for (recipient, pace) in self.paces().iter() {
-            rooms.say(recipient, pace, &self.rule, now);
-        }
-        rooms
+        Rooms::of(&self.paces(), &self.rule, now)
     }
 
     /// The recipients that were left alone and have answered since this was last asked.

@@ -42,6 +42,15 @@ pub trait Work: Send + Sync + 'static {
     /// # Errors
     /// Tried again at the next opportunity.
     fn publish(&self, run: &RunView) -> Outcome<()>;
+    /// What is set right from time to time while an engine runs until it is stopped. On the blocking pool, one at a time;
+    /// ends soon after `stop`.
+    ///
+    /// # Errors
+    /// Said, and tried again the next time.
+    fn upkeep(&self, stop: &CancellationToken) -> Outcome<()> {
+        let _ = stop;
+        Ok(())
+    }
 }
 
 /// What a step came to.
@@ -91,6 +100,8 @@ pub struct Engine<L, W> {
 const MOST_ATTEMPTS: u32 = 5;
 /// How often finished files are laid out while other work goes on.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+/// How often it is looked whether something outside is to be set right.
+const UPKEEP_EVERY: Duration = Duration::from_secs(60);
 /// How often it is looked for readings that nobody names.
 const THOROUGH_EVERY: Duration = Duration::from_secs(3600);
 /// How often a step's end is offered to a ledger that fails; shorter in all than a lease.
@@ -129,6 +140,10 @@ impl<L: Ledger, W: Work> Engine<L, W> {
             Arc::clone(&settled),
             sending_stops.clone(),
         ));
+        let upkeep = match until {
+            Until::Stopped => Some(tokio::spawn(Arc::clone(&engine).keep_up())),
+            Until::Idle(_) => None,
+        };
         let mut published = Instant::now();
         let mut thorough = Instant::now();
         let mut ailing: Option<Instant> = None;
@@ -183,6 +198,10 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         };
         sending_stops.cancel();
         let _ = sending.await;
+        if let Some(upkeep) = upkeep {
+            // It was told to stop; what it has in hand is done again the next time.
+            upkeep.abort();
+        }
         tasks.close();
         tasks.wait().await;
         engine.publish_all().await;
@@ -315,6 +334,20 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         }
     }
 
+    async fn keep_up(self: Arc<Self>) {
+        while !self.stop.is_cancelled() {
+            let (work, stop) = (Arc::clone(&self.work), self.stop.clone());
+            let kept = tokio::task::spawn_blocking(move || work.upkeep(&stop)).await;
+            if let Err(fault) = kept.unwrap_or_else(|_| Err(Fault::new(&PANICKED))) {
+                self.say("out/".into(), fault.report());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(UPKEEP_EVERY) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+    }
+
     async fn wait_is_worth_it(&self, patience: Duration) -> Outcome<bool> {
         let (tally, queues, rooms) =
             (self.ledger.tally().await?, self.ledger.queues().await?, self.work.rooms());
@@ -322,7 +355,7 @@ impl<L: Ledger, W: Work> Engine<L, W> {
         let (mut sending, mut next) = (0, tally.next_due);
         for queue in queues {
             sending += queue.leased;
-            match rooms.of(&queue.recipient).closed_until {
+            match rooms.at(&queue.recipient).closed_until {
                 None => sending += queue.due,
                 Some(until) if queue.due > 0 => next = Some(next.map_or(until, |next| next.min(until))),
                 Some(_) => {}

@@ -5,6 +5,7 @@
 //! [`receipt::verify`] judges a receipt with nothing but the document and the log's public key.
 
 pub mod audit;
+pub mod awaiting;
 pub mod check;
 pub mod copy;
 pub mod cose_receipt;

@@ -5,8 +5,11 @@ use crate::blobs;
 use crate::dossier::Dossier;
 use crate::fault::{Fault, Outcome};
 use crate::ledger::RunView;
+use crate::log::proof::Stamp;
+use crate::log::{Receipt, awaiting};
 use crate::steps::Desk;
 use std::fs;
+use std::path::Path;
 
 /// Lays a finished run's files into `out/<dossier code>/`.
 ///
@@ -23,7 +26,11 @@ pub fn lay_out(desk: &Desk, run: &RunView) -> Outcome<()> {
         let stem = format!("{kind}-{:02}-{}", index + 1, &digests.sha256.to_string()[..8]);
         desk.blobs.lay(&folder.join(format!("{stem}.pdf")), &desk.blobs.get(&digests.blake3)?)?;
         if let Some(receipt) = &paper.receipt {
-            desk.blobs.lay(&folder.join(format!("{stem}.tlog-proof")), &desk.blobs.get(receipt)?)?;
+            lay_receipt(
+                desk,
+                &folder.join(format!("{stem}.{}", awaiting::EXTENSION)),
+                &desk.blobs.get(receipt)?,
+            )?;
         }
     }
     if let Some(verdict) = &dossier.verdict {
@@ -40,6 +47,20 @@ pub fn lay_out(desk: &Desk, run: &RunView) -> Outcome<()> {
             };
             desk.blobs.lay(&folder.join(name), &bytes)?;
         }
+    }
+    Ok(())
+}
+
+/// A receipt that awaits its stamp is completed there later ([`crate::steps::Desk::complete_receipts`]), and what was
+/// completed stays.
+fn lay_receipt(desk: &Desk, path: &Path, bytes: &[u8]) -> Outcome<()> {
+    let receipt = std::str::from_utf8(bytes).ok().and_then(|text| Receipt::parse(text).ok());
+    let Some(receipt) = receipt.filter(|receipt| matches!(receipt.stamp, Stamp::Awaited)) else {
+        return desk.blobs.lay(path, bytes);
+    };
+    if !awaiting::is_completion(path, &receipt) {
+        desk.blobs.lay(path, bytes)?;
+        desk.log()?.mark_awaiting()?;
     }
     Ok(())
 }

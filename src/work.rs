@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 /// The work of one station.
 pub struct StationWork {
@@ -110,6 +111,14 @@ impl Work for StationWork {
 
     fn publish(&self, run: &RunView) -> Outcome<()> {
         publish::lay_out(&self.desk, run)
+    }
+
+    fn upkeep(&self, stop: &CancellationToken) -> Outcome<()> {
+        let count = self.desk.complete_receipts(|| stop.is_cancelled())?;
+        if count > 0 {
+            tracing::info!(count, "receipts that awaited their time stamp were completed");
+        }
+        Ok(())
     }
 }
 

@@ -1,11 +1,16 @@
 //! How much goes to one recipient at once, and how the couriers that are free are shared over all of them.
 //!
 //! Additive increase, multiplicative decrease: a recipient that answers gets one more at a time after each window of
-//! deliveries, one that fails or stalls half as many. A recipient that fails again and again, or asks for patience, is
-//! left alone as a whole until a time; nothing of it is claimed meanwhile. Pure: every time is handed in.
+//! deliveries, one that fails or stalls half as many. Where others were served within the last minute, too, one gets no
+//! more than is of use on its line: a backlog would win little from a longer queue, and whoever has one document would
+//! wait behind it. A recipient that fails again and again, or asks for patience, is left alone as a whole until a time;
+//! nothing of it is claimed meanwhile. Pure: every time is handed in.
+
+mod flow;
 
 use super::Attempt;
 use super::outbox::{Breaker, BreakerRule, Gate};
+use flow::Flow;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -37,11 +42,17 @@ pub struct Pace {
     round: u64,
     breaker: Breaker,
     quiet_until: Option<i64>,
+    flow: Flow,
+    /// When something last went to it.
+    served: Option<i64>,
 }
 
 /// An attempt that has begun; hand it back to [`Pace::end`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticket(u64);
+pub struct Ticket {
+    round: u64,
+    began: i64,
+}
 
 impl Pace {
     /// A recipient that nothing is known of.
@@ -52,14 +63,23 @@ impl Pace {
             round: 0,
             breaker: Breaker::default(),
             quiet_until: None,
+            flow: Flow::NEW,
+            served: None,
         }
     }
 
-    /// How many may be on their way at `now` (Unix milliseconds); none while it is left alone, one as a probe.
-    pub fn room(&self, rule: &PaceRule, now: i64) -> usize {
+    /// Whether something went to it lately, so that others share the station with it.
+    pub fn is_company(&self, now: i64) -> bool {
+        self.served.is_some_and(|served| now.abs_diff(served) < COMPANY_MS)
+    }
+
+    /// How many may be on their way at `now` (Unix milliseconds); none while it is left alone, one as a probe, and no more
+    /// than are of use where others are served, too.
+    pub fn room(&self, rule: &PaceRule, now: i64, company: bool) -> usize {
         match (self.closed_until(rule, now), self.breaker.is_open()) {
             (Some(_), _) => 0,
             (None, true) => 1,
+            (None, false) if company => self.limit.min(self.flow.room()),
             (None, false) => self.limit,
         }
     }
@@ -90,7 +110,10 @@ impl Pace {
         }
         match self.breaker.admit(&rule.breaker, now) {
             Gate::Wait(until) => Err(until),
-            Gate::Go | Gate::Probe => Ok(Ticket(self.round)),
+            Gate::Go | Gate::Probe => {
+                self.served = Some(now);
+                Ok(Ticket { round: self.round, began: now })
+            }
         }
     }
 
@@ -104,6 +127,7 @@ impl Pace {
 
     fn adapt(&mut self, rule: &PaceRule, ticket: Ticket, attempt: &Attempt, now: i64) {
         let Attempt::Again { retry_after, .. } = attempt else {
+            self.flow.answered(ticket.began, now);
             self.well += 1;
             if self.well >= self.limit {
                 self.limit = (self.limit + 1).min(rule.most.max(1));
@@ -116,7 +140,7 @@ impl Pace {
             self.quiet_until = self.quiet_until.max(Some(now.saturating_add_unsigned(wait)));
         }
         // Those that were on their way together fail together: that is one sign, not many.
-        if ticket.0 == self.round {
+        if ticket.round == self.round {
             self.round += 1;
             self.limit = (self.limit / 2).max(1);
             self.well = 0;
@@ -148,10 +172,19 @@ impl Rooms {
         Rooms { known: HashMap::new(), unknown: most }
     }
 
-    /// Says what is known of one recipient's line; nothing is on its way so far.
-    pub fn say(&mut self, recipient: &str, pace: &Pace, rule: &PaceRule, now: i64) {
-        let (most, closed_until) = (pace.room(rule, now), pace.closed_until(rule, now));
-        self.known.insert(recipient.to_owned(), Room { most, on_way: 0, closed_until });
+    /// What is known of all lines; nothing is on its way so far.
+    pub fn of(paces: &HashMap<String, Pace>, rule: &PaceRule, now: i64) -> Self {
+        let served = paces.values().filter(|pace| pace.is_company(now)).count();
+        let room = |pace: &Pace| {
+            let company = served > usize::from(pace.is_company(now));
+            Room {
+                most: pace.room(rule, now, company),
+                on_way: 0,
+                closed_until: pace.closed_until(rule, now),
+            }
+        };
+        let known = paces.iter().map(|(recipient, pace)| (recipient.clone(), room(pace))).collect();
+        Rooms { known, unknown: Pace::new(rule).limit }
     }
 
     /// Says how many one recipient has on its way.
@@ -161,7 +194,7 @@ impl Rooms {
     }
 
     /// What is said of one.
-    pub fn of(&self, recipient: &str) -> Room {
+    pub fn at(&self, recipient: &str) -> Room {
         self.known.get(recipient).copied().unwrap_or(Room { most: self.unknown, ..Room::default() })
     }
 }
@@ -198,6 +231,9 @@ pub fn shares(free: usize, rooms: &[Room], wants: &[usize]) -> Vec<usize> {
 /// A receiver that asks for more is asked again after this: a mistake of its clock must not stop it for days.
 const LONGEST_QUIET_MS: u64 = 15 * 60 * 1_000;
 
+/// Who was served within this time shares the station.
+const COMPANY_MS: u64 = 60_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,20 +269,20 @@ mod tests {
     #[test]
     fn a_window_of_deliveries_makes_room_for_one_more_up_to_the_cap() {
         let mut pace = Pace::new(&RULE);
-        assert_eq!(pace.room(&RULE, 0), 4);
+        assert_eq!(pace.room(&RULE, 0, false), 4);
         pass(&mut pace, &good(), 3);
-        assert_eq!(pace.room(&RULE, 0), 4);
+        assert_eq!(pace.room(&RULE, 0, false), 4);
         pass(&mut pace, &good(), 1);
-        assert_eq!(pace.room(&RULE, 0), 5);
+        assert_eq!(pace.room(&RULE, 0, false), 5);
         pass(&mut pace, &good(), 2_000);
-        assert_eq!(pace.room(&RULE, 0), 32);
+        assert_eq!(pace.room(&RULE, 0, false), 32);
     }
 
     #[test]
     fn a_refusal_of_one_delivery_is_an_answer_like_any_other() {
         let mut pace = Pace::new(&RULE);
         pass(&mut pace, &Attempt::Never(Fault::new(&attempt::REFUSED)), 4);
-        assert_eq!(pace.room(&RULE, 0), 5);
+        assert_eq!(pace.room(&RULE, 0, false), 5);
     }
 
     #[test]
@@ -255,7 +291,7 @@ mod tests {
         pass(&mut pace, &good(), 2_000);
         let together: Vec<Ticket> = (0..4).map(|_| pace.begin(&RULE, 0).unwrap()).collect();
         assert!(!together.into_iter().any(|t| pace.end(&RULE, t, &silent(), 0)));
-        assert_eq!(pace.room(&RULE, 0), 16);
+        assert_eq!(pace.room(&RULE, 0, false), 16);
         for room in [8, 4, 2, 1, 1] {
             pass(&mut pace, &silent(), 1);
             assert_eq!(pace.limit, room);
@@ -267,10 +303,10 @@ mod tests {
     fn patience_that_is_asked_for_holds_for_the_whole_recipient_and_ends() {
         let mut pace = Pace::new(&RULE);
         pass(&mut pace, &busy(9), 1);
-        assert_eq!(pace.room(&RULE, 8_999), 0);
+        assert_eq!(pace.room(&RULE, 8_999, false), 0);
         assert_eq!(pace.closed_until(&RULE, 0), Some(9_000));
         assert_eq!(pace.begin(&RULE, 5), Err(9_000));
-        assert_eq!(pace.room(&RULE, 9_000), 2);
+        assert_eq!(pace.room(&RULE, 9_000, false), 2);
         let mut pace = Pace::new(&RULE);
         pass(&mut pace, &busy(u64::MAX), 1);
         assert_eq!(pace.closed_until(&RULE, 0), Some(900_000));
@@ -280,15 +316,39 @@ mod tests {
     fn a_dead_recipient_is_closed_then_probed_by_one_and_opened_by_its_answer() {
         let mut pace = Pace::new(&RULE);
         pass(&mut pace, &silent(), 5);
-        assert_eq!((pace.room(&RULE, 999), pace.closed_until(&RULE, 0)), (0, Some(1_000)));
-        assert_eq!(pace.room(&RULE, 1_000), 1);
+        assert_eq!((pace.room(&RULE, 999, false), pace.closed_until(&RULE, 0)), (0, Some(1_000)));
+        assert_eq!(pace.room(&RULE, 1_000, false), 1);
         let probe = pace.begin(&RULE, 1_000).unwrap();
         assert!(pace.begin(&RULE, 1_001).is_err(), "one probe at a time");
         assert!(!pace.end(&RULE, probe, &silent(), 1_100));
         assert_eq!(pace.closed_until(&RULE, 1_100), Some(3_100), "twice as long");
         let probe = pace.begin(&RULE, 3_100).unwrap();
         assert!(pace.end(&RULE, probe, &good(), 3_200), "it is back");
-        assert!(pace.room(&RULE, 3_200) >= 1 && pace.begin(&RULE, 3_200).is_ok());
+        assert!(pace.room(&RULE, 3_200, false) >= 1 && pace.begin(&RULE, 3_200).is_ok());
+    }
+
+    #[test]
+    fn a_backlog_takes_what_it_can_alone_and_what_is_of_use_in_company() {
+        let mut paces =
+            HashMap::from([("backlog".to_owned(), Pace::new(&RULE)), ("desk".to_owned(), Pace::new(&RULE))]);
+        // 32 on their way, one answer every 2 ms, the quickest in 4: two are of use.
+        let backlog = paces.get_mut("backlog").unwrap();
+        for n in 0..2_000 {
+            let ticket = backlog.begin(&RULE, n * 2).unwrap();
+            backlog.end(&RULE, ticket, &good(), n * 2 + if n % 10 == 0 { 4 } else { 64 });
+        }
+        let now = 4_100;
+        assert_eq!(Rooms::of(&paces, &RULE, now).at("backlog").most, 32);
+        let ticket = paces.get_mut("desk").unwrap().begin(&RULE, now).unwrap();
+        paces.get_mut("desk").unwrap().end(&RULE, ticket, &good(), now + 5);
+        let rooms = Rooms::of(&paces, &RULE, now + 1_000);
+        assert_eq!((rooms.at("backlog").most, rooms.at("desk").most, rooms.at("new").most), (6, 4, 4));
+        paces.get_mut("backlog").unwrap().served = Some(now + 90_000);
+        assert_eq!(
+            Rooms::of(&paces, &RULE, now + 90_000).at("backlog").most,
+            32,
+            "the desk was quiet for long"
+        );
     }
 
     #[test]

@@ -101,6 +101,10 @@ impl Log {
         self
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The key that checks this log's receipts.
     pub fn verifier(&self) -> VerifierKey {
         self.signer.verifier()
@@ -365,7 +369,7 @@ fn short(mut receipt: Receipt) -> Outcome<Receipt> {
 /// Bytes of a receipt that still takes the authority's certificates along.
 const SHORT: usize = 2500;
 
-fn io_fault(error: &std::io::Error, place: &str) -> Fault {
+pub(super) fn io_fault(error: &std::io::Error, place: &str) -> Fault {
     Fault::new(&FOLDER).detail(error.kind()).at(place)
 }
 

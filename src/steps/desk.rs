@@ -183,6 +183,21 @@ impl Desk {
         self.anchoring.round(&self.station, log, &self.runtime)
     }
 
+    /// Completes the receipts in `out/` that await their stamp, where there are any and an authority answers now; how many.
+    ///
+    /// # Errors
+    /// Those of [`Desk::log`] and [`Anchoring::round`]; what is left is found the next time.
+    pub fn complete_receipts(&self, stopped: impl Fn() -> bool) -> Outcome<usize> {
+        if self.station.config.timestamp.is_none() {
+            return Ok(0);
+        }
+        let log = self.log()?;
+        if !log.has_awaiting() || !self.anchor(&log)?.is_some_and(|round| round.stamped) {
+            return Ok(0);
+        }
+        log.complete_awaiting(&self.station.path("out"), stopped)
+    }
+
     /// The timestamp authority.
     ///
     /// # Errors

@@ -1,14 +1,12 @@
 //! `hoso log anchor` and `hoso log witness`: others confirm the newest head, and receipts that waited for it are completed.
 
-use super::place::{Place, authority, unreadable, write_whole};
+use super::place::{Place, authority};
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::log::proof::Stamp;
 use crate::log::witness::client::HttpWitness;
 use crate::log::{Log, Receipt, VerifierKey};
 use crate::seal::timestamp::HttpTimestamp;
 use crate::steps::anchor::Confirmers;
 use serde_json::json;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -41,14 +39,14 @@ pub(super) fn run(args: &Args, stamp: bool, station: Option<&Path>, handle: &Han
         return Err(Fault::new(&NOBODY));
     }
     let round = confirmers.ask(&log, PATIENCE)?;
-    let paths = match &place {
-        Place::Station(station) if args.refresh.is_empty() => vec![station.path("out")],
-        _ => args.refresh.clone(),
+    let never = || false;
+    let completed = match &place {
+        Place::Station(station) if args.refresh.is_empty() && round.stamped => {
+            log.complete_awaiting(&station.path("out"), never)?
+        }
+        Place::Station(station) if args.refresh.is_empty() => log.complete(&station.path("out"), &never)?,
+        _ => args.refresh.iter().map(|path| log.complete(path, &never)).sum::<Outcome<usize>>()?,
     };
-    let mut completed = 0;
-    for path in paths.iter().filter(|p| p.exists()) {
-        completed += refresh(&log, path, 0)?;
-    }
     if args.json {
         let faults: Vec<_> = round.faults.iter().map(Fault::report).collect();
         println!(
@@ -123,37 +121,8 @@ pub(super) fn completed(
     receipts.iter().map(|receipt| log.prove_statement(&receipt.statement)).collect()
 }
 
-/// Completes receipts of this log below a path; how many.
-fn refresh(log: &Log, path: &Path, depth: usize) -> Outcome<usize> {
-    if path.is_dir() {
-        if depth > MAX_DEPTH || path.is_symlink() {
-            return Ok(0);
-        }
-        let mut inner: Vec<PathBuf> = fs::read_dir(path)
-            .map_err(|e| unreadable(&e, path))?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|p| p.is_dir() || p.extension().is_some_and(|e| e == "tlog-proof"))
-            .collect();
-        inner.sort();
-        return inner.iter().map(|p| refresh(log, p, depth + 1)).sum();
-    }
-    let text = fs::read_to_string(path).map_err(|e| unreadable(&e, path))?;
-    let Ok(receipt) = Receipt::parse(&text) else { return Ok(0) };
-    if matches!(receipt.stamp, Stamp::Token(_)) {
-        return Ok(0);
-    }
-    // One of another log, or of a statement that is not here, stays as it is.
-    let Ok(newer) = log.prove_statement(&receipt.statement) else { return Ok(0) };
-    if !matches!(newer.stamp, Stamp::Token(_)) && newer.checkpoint == receipt.checkpoint {
-        return Ok(0);
-    }
-    write_whole(path, newer.to_text().as_bytes())?;
-    Ok(1)
-}
-
 const AT_ONCE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(30);
-const MAX_DEPTH: usize = 32;
 
 /// Nobody to ask.
 pub(super) const NOBODY: Code = Code {

@@ -47,7 +47,7 @@ pub(super) fn claim(
     db.prepare_cached(schema::LAPSED_PARCELS)?.execute(params![now, LAPSED_AT_ONCE])?;
     let mut due: Vec<(String, Vec<Vec<u8>>)> = Vec::new();
     for recipient in recipients(db)? {
-        let room = rooms.of(&recipient);
+        let room = rooms.at(&recipient);
         let most = room.most.saturating_sub(room.on_way).min(n);
         if most > 0 {
             let ids: Vec<Vec<u8>> = db
@@ -60,7 +60,7 @@ pub(super) fn claim(
     due.retain(|(_, ids)| !ids.is_empty());
     let after = due.partition_point(|(recipient, _)| *recipient <= *turn);
     due.rotate_left(after);
-    let (room, want): (Vec<_>, Vec<_>) = due.iter().map(|(r, ids)| (rooms.of(r), ids.len())).unzip();
+    let (room, want): (Vec<_>, Vec<_>) = due.iter().map(|(r, ids)| (rooms.at(r), ids.len())).unzip();
     let mut leases = Vec::new();
     for ((recipient, ids), share) in due.into_iter().zip(shares(n, &room, &want)) {
         for id in ids.into_iter().take(share) {
