@@ -4,6 +4,7 @@
 
 use crate::chip::Verdict;
 use crate::chip::compare::Comparison;
+use crate::deliver::portal::record::{Channel, FiledAt, Handover, OwnerKind, Payment};
 use crate::digest::{Blake3, Digests, Sha256};
 use crate::fault::Report;
 use crate::page::Dpi;
@@ -40,6 +41,9 @@ pub struct Dossier {
     /// What was typed at the desk about the applicant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applicant: Option<Applicant>,
+    /// How it was filed, where the desk says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filing: Option<Filing>,
     /// What was typed at the desk, by dossier code, until the batch is divided.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub slips: BTreeMap<String, DeskSlip>,
@@ -121,6 +125,8 @@ pub struct DeskSlip {
     pub due: Option<String>,
     /// What was typed about the applicant.
     pub applicant: Option<Applicant>,
+    /// How it was filed.
+    pub filing: Option<Filing>,
 }
 
 /// `NAME.toml` beside a result `NAME.pdf`: what the office says of it.
@@ -151,6 +157,41 @@ pub struct ResultSlip {
     pub due: Option<String>,
     /// Who owns the result.
     pub owner: Applicant,
+    /// How its dossier was filed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filing: Option<Filing>,
+}
+
+/// `[filing]` in a slip: what only the desk knows of how a dossier was filed, as the portal asks for it. What is left out is
+/// as for a citizen who comes to the desk and owes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Filing {
+    /// `direct`, `online` or `postal`.
+    pub channel: Channel,
+    /// `local` or `national-portal`: where it was filed.
+    pub filed_at: FiledAt,
+    /// `citizen`, `business`, `state-body` or `other`.
+    pub owner_kind: OwnerKind,
+    /// TechID of the owner's account at the portal.
+    pub account: Option<String>,
+    /// `none`, `national-portal`, `local-gateway` or `unpaid`: the fee that is due online.
+    pub payment: Payment,
+    /// `desk` or `post`: how the result is handed over.
+    pub handover: Handover,
+}
+
+impl Default for Filing {
+    fn default() -> Self {
+        Filing {
+            channel: Channel::Direct,
+            filed_at: FiledAt::Local,
+            owner_kind: OwnerKind::Citizen,
+            account: None,
+            payment: Payment::None,
+            handover: Handover::Desk,
+        }
+    }
 }
 
 /// A file as it came.
@@ -279,6 +320,7 @@ impl Dossier {
         self.code = slip.code.or(self.code.take());
         self.procedure = slip.procedure;
         self.applicant = slip.applicant;
+        self.filing = slip.filing;
         Some(())
     }
 

@@ -169,6 +169,7 @@ fn child_content(parent: &Lease, child: &Dossier) -> Blake3 {
         &child.expected_pages,
     ));
     let mut parts = vec![parent.pipeline.as_bytes().to_vec(), typed.unwrap_or_default()];
+    parts.extend(child.filing.as_ref().and_then(|filing| serde_json::to_vec(filing).ok()));
     for page in &child.pages {
         let file = child.files.get(page.file).map(|f| f.digests.blake3.0.to_vec()).unwrap_or_default();
         parts.push([file, page.number.to_be_bytes().to_vec()].concat());

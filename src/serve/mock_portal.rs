@@ -110,7 +110,13 @@ struct Effect {
     /// `DuocSoHoa`, of a dossier: how many papers say so.
     #[serde(default)]
     digitised: usize,
+    /// `KenhThucHien`, `LoaiDoiTuong`, `DuocThanhToanTrucTuyen`, `HinhThuc` and `NoiNopHoSo`, of a dossier.
+    #[serde(default)]
+    filing: Vec<String>,
 }
+
+const FILING: [&str; 5] =
+    ["KenhThucHien", "LoaiDoiTuong", "DuocThanhToanTrucTuyen", "HinhThuc", "NoiNopHoSo"];
 
 #[derive(Default)]
 struct Kept {
@@ -433,6 +439,7 @@ impl Portal {
                     at: String::new(),
                     sha256,
                     digitised: papers.iter().filter(|paper| text(paper, "DuocSoHoa") == "1").count(),
+                    filing: FILING.iter().map(|name| text(dossier, name).to_owned()).collect(),
                 };
                 self.commit(&mut kept, vec![effect]).await
             }
@@ -482,6 +489,7 @@ impl Portal {
                 at: at.into(),
                 sha256,
                 digitised: 0,
+                filing: Vec::new(),
             });
         }
         self.commit(&mut kept, effects).await

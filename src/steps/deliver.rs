@@ -6,8 +6,8 @@
 use super::{Desk, StepOutput};
 use crate::deliver::outbox::delivery_id;
 use crate::deliver::portal::record::{
-    Channel, Digitisation, FiledAt, Handover, Identity, IdentityKind, Named, OwnerKind, Payment,
-    PortalDossier, Progress, ResultPaper, Reuse, Status, SubmittedPaper,
+    Digitisation, Identity, IdentityKind, Named, PortalDossier, Progress, ResultPaper, Reuse, Status,
+    SubmittedPaper,
 };
 use crate::deliver::push::RecipientHandle;
 use crate::digest::{Digests, Sha256};
@@ -114,6 +114,7 @@ fn portal(dossier: &Dossier, name: &str, unit: &str, desk: &Desk) -> Outcome<Par
 /// What the office knows, and nothing else: what the portal insists on and nobody said stops the sync by name.
 fn portal_record(dossier: &Dossier, code: String, unit: &str, desk: &Desk) -> Outcome<PortalDossier> {
     let slip = dossier.slip.as_ref();
+    let filing = slip.map_or(&dossier.filing, |slip| &slip.filing).clone().unwrap_or_default();
     let owner = slip.map(|s| &s.owner).or(dossier.applicant.as_ref()).cloned().unwrap_or_default();
     let procedure = dossier.procedure.clone().unwrap_or_default();
     let mut known = desk.procedures()?.get(&procedure).cloned().unwrap_or_default();
@@ -147,11 +148,11 @@ fn portal_record(dossier: &Dossier, code: String, unit: &str, desk: &Desk) -> Ou
         code,
         procedure: Named { code: procedure, name: known.name.clone() },
         field: Named { code: known.field.clone(), name: known.field_name.clone() },
-        channel: Channel::Direct,
+        channel: filing.channel,
         owner_number: owner.number.clone(),
         owner_name: owner.name.clone(),
-        owner_kind: OwnerKind::Citizen,
-        account: None,
+        owner_kind: filing.owner_kind,
+        account: filing.account,
         other: None,
         email: None,
         fax: None,
@@ -162,14 +163,14 @@ fn portal_record(dossier: &Dossier, code: String, unit: &str, desk: &Desk) -> Ou
         status,
         returned: None,
         returned_how: None,
-        handover: Handover::Desk,
+        handover: filing.handover,
         finished: sealed_at.filter(|_| slip.is_some()),
         unit: unit.into(),
         note: None,
-        filed_at: FiledAt::Local,
+        filed_at: filing.filed_at,
         // Nothing that is handed in proves it today: a card proves who someone is, not what their account is.
         account_proof: None,
-        payment: Payment::None,
+        payment: filing.payment,
         refused: None,
         filed: received,
         url: None,

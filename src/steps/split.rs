@@ -166,6 +166,7 @@ impl<'a> Division<'a> {
             code: code.or_else(|| batch.code.clone().filter(|_| alone)),
             procedure: batch.procedure.clone().filter(|_| alone),
             applicant: batch.applicant.clone().filter(|_| alone),
+            filing: batch.filing.clone().filter(|_| alone),
             dates: if alone { batch.dates } else { Dates::default() },
             expected_pages: segment.expected_pages,
             files: batch.files.clone(),

@@ -143,6 +143,33 @@ fn papers_that_were_scanned_signed_and_logged_here_count_as_digitised_and_files_
 }
 
 #[test]
+fn how_a_dossier_was_filed_is_told_as_the_desk_says_it_and_a_word_that_is_none_is_refused() {
+    let ground = Playground::new(&[]);
+    let input = ground.input();
+    let slip = fs::read_to_string(samples().join("results/result-1.toml")).unwrap();
+    let told = |name: &str, code: &str, filing: &str| {
+        fs::copy(samples().join("results/result-1.pdf"), input.join(format!("{name}.pdf"))).unwrap();
+        let slip =
+            slip.replace("H40.17.5-261121-0006", code).replace("[owner]", &format!("{filing}\n[owner]"));
+        fs::write(input.join(format!("{name}.toml")), slip).unwrap();
+    };
+    told("a", "H40.17.5-261121-0101", "");
+    let company = "[filing]\nchannel = \"online\"\nfiled_at = \"national-portal\"\nowner_kind = \"business\"\n\
+                   account = \"tech-7\"\npayment = \"local-gateway\"\nhandover = \"post\"\n";
+    told("b", "H40.17.5-261121-0102", company);
+    told("c", "H40.17.5-261121-0103", "[filing]\nchannel = \"onlin\"\n");
+    let ran = ground.output(&["run", "result-delivery", input.to_str().unwrap()]);
+    let effects = ground.effects("portal");
+    let filing = |code: &str| {
+        effects.iter().find(|e| e["op"] == "create" && e["code"] == code).map(|e| e["filing"].clone())
+    };
+    assert_eq!(filing("H40.17.5-261121-0101"), Some(serde_json::json!(["1", "1", "0", "0", "2"])), "{ran:?}");
+    assert_eq!(filing("H40.17.5-261121-0102"), Some(serde_json::json!(["2", "2", "2", "1", "1"])), "{ran:?}");
+    assert_eq!(filing("H40.17.5-261121-0103"), None);
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("c.toml"), "{ran:?}");
+}
+
+#[test]
 fn a_station_behind_a_bridge_delivers_the_same_results() {
     let ground = Playground::new(&[]);
     configure(
