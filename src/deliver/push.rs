@@ -190,7 +190,14 @@ pub async fn push_again(client: &Client, sink: &Sink, parcel: &Parcel<'_>, now: 
                 Asked::Silent(Attempt::Never(_)) => 0,
                 Asked::Silent(attempt) => return Ok(attempt),
             };
-        send(client, sink, parcel, &wire, there, now).await
+        let sent = send(client, sink, parcel, &wire, there, now).await?;
+        // An earlier attempt that was still on its way when the receiver was asked: in the clear, say, and now there is a key.
+        if matches!(&sent, Attempt::Never(fault) if fault.code == &attempt::CONFLICT)
+            && let Ok(Asked::Stored(receipt)) = ask(client, sink, &wire.facts, wire.document, now).await
+        {
+            return Ok(Attempt::Delivered(receipt));
+        }
+        Ok(sent)
     };
     tried.await.unwrap_or_else(of_fault)
 }

@@ -479,6 +479,17 @@ async fn the_key_that_came_with_a_consent_travels_with_the_parcel() {
     b.withdraw().await.unwrap();
     b.give(None).await;
     assert_eq!(b.key(&waiting).await, None, "the new consent says nothing of a key");
+
+    // It was tried, and nobody answered: the key that comes then is used all the same, by whoever has it next.
+    let b = Bench::new();
+    let late = b.post("late", Some("results")).await;
+    b.give(None).await;
+    let lease = b.claim().await;
+    let body = lease.body.clone();
+    b.give(Some(jwk)).await;
+    assert!(!b.beside().may_send(&lease.key, &body).await.unwrap(), "the courier has it without the key");
+    assert!(b.settle(&lease, later(0)).await);
+    assert_eq!(b.key(&late).await, serde_json::from_str(jwk).ok());
 }
 
 #[tokio::test]
@@ -732,6 +743,71 @@ fn a_recipient_that_requires_consent_gets_nothing_without_and_everything_with_it
     );
     assert_eq!(list[0]["evidence_sha256"].as_str().map(str::len), Some(64));
     assert_eq!(ground.effects("wallet").len(), 2);
+}
+
+#[test]
+fn a_key_that_comes_after_a_lost_answer_makes_no_second_delivery_and_seals_what_did_not_arrive() {
+    let mut ground = Playground::new(&[]);
+    ground.stop("wallet");
+    let jwk = ground.input().join("holder.jwk");
+    fs::write(&jwk, p256_jwk().to_string()).unwrap();
+    let send = |ground: &Playground, number: u8| {
+        let file = bare(ground, number);
+        let sent = ground.output(&["deliver", &file, "--to", "wallet", "--holder", HOLDER, "--json"]);
+        line(&sent)["delivery_id"].as_str().unwrap().to_owned()
+    };
+    let work_until = |ground: &Playground, there: &dyn Fn() -> bool| {
+        let mut worker = ground.hoso(&["work"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until(there);
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+    };
+    let arrived_in_the_clear = send(&ground, 1);
+    ground.start_wallet(&["--faults", "lost-answer=100%"]);
+    work_until(&ground, &|| ground.effects("wallet").len() == 1);
+    ground.stop("wallet");
+    let never_arrived = send(&ground, 2);
+    let tried = |id: &str| {
+        listed(&ground, &[]).iter().any(|d| d["delivery_id"] == id && d["attempts"].as_u64() > Some(0))
+    };
+    work_until(&ground, &|| tried(&never_arrived));
+
+    let give =
+        ["consent", "give", "--holder", HOLDER, "--to", "wallet", "--purpose", "any", "--channel", "desk"];
+    let given = ground.output(&[&give[..], &["--key", jwk.to_str().unwrap()]].concat());
+    assert!(given.status.success(), "{given:?}");
+    let record = ground.mock("wallet-record.jsonl");
+    ground.start_wallet(&["--record", record.to_str().unwrap()]);
+    for id in [&arrived_in_the_clear, &never_arrived] {
+        let retried = ground.output(&["deliver", "retry", id, "--json"]);
+        assert!(retried.status.success(), "{retried:?}");
+    }
+    work_until(&ground, &|| listed(&ground, &["--state", "receipted"]).len() == 2);
+    assert_eq!(ground.effects("wallet").len(), 2, "each once");
+    let record = fs::read_to_string(record).unwrap();
+    assert!(record.contains("\"PUT\"") || record.contains("PUT"), "{record}");
+    for number in [1, 2] {
+        let clear = fs::read(ground.input().join(format!("bare-{number}.pdf"))).unwrap();
+        let clear = hoso::digest::Sha256::of(&clear).to_string();
+        assert!(
+            !record.contains(&format!("\"body_sha256\":\"{clear}\"")),
+            "nothing goes in the clear once there is a key: {record}"
+        );
+    }
+}
+
+/// A citizen's public key.
+fn p256_jwk() -> serde_json::Value {
+    use base64::Engine as _;
+    use openssl::bn::{BigNum, BigNumContext};
+    let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
+    let key = openssl::ec::EcKey::generate(&group).unwrap();
+    let (mut x, mut y) = (BigNum::new().unwrap(), BigNum::new().unwrap());
+    let mut context = BigNumContext::new().unwrap();
+    key.public_key().affine_coordinates(&group, &mut x, &mut y, &mut context).unwrap();
+    let word =
+        |n: BigNum| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(n.to_vec_padded(32).unwrap());
+    serde_json::json!({ "kty": "EC", "crv": "P-256", "x": word(x), "y": word(y) })
 }
 
 fn until(mut there: impl FnMut() -> bool) {

@@ -295,8 +295,8 @@ fn encrypt_to(db: &Connection, id: &Sha256, jwk: Option<&str>) -> Result<()> {
         return Ok(());
     }
     *key = wanted;
-    // What was tried once may be there: the same id is the same bytes.
-    db.prepare_cached("UPDATE parcel SET body=?2 WHERE id=?1 AND attempts=0")?
+    // What was tried may be there as it was: a second attempt asks first, and takes the receipt of the earlier form.
+    db.prepare_cached("UPDATE parcel SET body=?2 WHERE id=?1 AND state<>'receipted'")?
         .execute(params![&id.0[..], serde_json::to_vec(&body).unwrap_or_default()])
         .map(|_| ())
 }
