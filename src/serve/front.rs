@@ -1,6 +1,8 @@
 //! The door to the outside: plain TCP behind a proxy, or TLS by OpenSSL; no more connections than the machine bears, and none
 //! that stays silent.
 
+mod places;
+
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
 use axum::Router;
@@ -11,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::serve::{IncomingStream, Listener};
 use openssl::ssl::{AlpnError, Ssl, SslAcceptor, SslFiletype, SslMethod, SslVerifyMode, select_next_proto};
 use openssl::x509::X509Name;
+use places::{Place, Places};
 use serde_json::json;
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +24,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 use tokio_openssl::SslStream;
 
@@ -168,9 +171,9 @@ fn acceptor(tls: Tls<'_>) -> Outcome<SslAcceptor> {
 
 /// Takes connections as long as there is room; handshakes go on beside each other and have an end.
 async fn accept(listener: TcpListener, tls: Option<Arc<SslAcceptor>>, ready: mpsc::Sender<Connection>) {
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let places = Places::new(MOST_CONNECTIONS);
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let Some(permit) = places.one().await else { return };
         let (stream, address) = match listener.accept().await {
             Ok(taken) => taken,
             Err(error) => {
@@ -180,6 +183,7 @@ async fn accept(listener: TcpListener, tls: Option<Arc<SslAcceptor>>, ready: mps
                 continue;
             }
         };
+        let Some(place) = places.give(permit, address.ip()) else { continue };
         let _ = stream.set_nodelay(true);
         let (tls, ready) = (tls.clone(), ready.clone());
         tokio::spawn(async move {
@@ -192,7 +196,7 @@ async fn accept(listener: TcpListener, tls: Option<Arc<SslAcceptor>>, ready: mps
             };
             let silence = Box::pin(tokio::time::sleep(SILENCE));
             let peer = Peer { address, certificate: stream.certificate() };
-            let _ = ready.send(Connection { stream, silence, moved: 0, peer, _permit: permit }).await;
+            let _ = ready.send(Connection { stream, silence, moved: 0, peer, _place: place }).await;
         });
     }
 }
@@ -246,7 +250,7 @@ struct Connection {
     /// Bytes that came since the silence last began anew.
     moved: usize,
     peer: Peer,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Connection {

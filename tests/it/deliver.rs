@@ -788,7 +788,7 @@ fn a_key_that_comes_after_a_lost_answer_makes_no_second_delivery_and_seals_what_
     assert!(record.contains("\"PUT\"") || record.contains("PUT"), "{record}");
     for number in [1, 2] {
         let clear = fs::read(ground.input().join(format!("bare-{number}.pdf"))).unwrap();
-        let clear = hoso::digest::Sha256::of(&clear).to_string();
+        let clear = Sha256::of(&clear).to_string();
         assert!(
             !record.contains(&format!("\"body_sha256\":\"{clear}\"")),
             "nothing goes in the clear once there is a key: {record}"
