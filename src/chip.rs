@@ -23,6 +23,7 @@ pub mod reader;
 pub mod reading;
 pub mod reason;
 pub mod report;
+pub mod security_info;
 pub mod sod;
 pub mod trust;
 pub mod verdict;

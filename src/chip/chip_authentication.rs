@@ -8,7 +8,8 @@ use super::clone::Answer;
 use super::reader::curve::Curve;
 use super::reader::messaging::Messaging;
 use super::reader::suite::Suite;
-use crate::der::{self, DerError};
+use super::security_info;
+use crate::der::{self, DerError, Tlv};
 use crate::digest::Sha256;
 use openssl::ec::EcPoint;
 
@@ -96,17 +97,7 @@ impl Offer {
 /// What is not a SET OF SecurityInfo, or more than a few hundred of them.
 pub fn offers(dg14: &[u8]) -> Result<Vec<Offer>, DerError> {
     let (mut protocols, mut keys) = (Vec::new(), Vec::new());
-    let mut infos = der::only(dg14, 0x31)?.lenient();
-    for count in 0.. {
-        if infos.is_empty() {
-            break;
-        }
-        if count == 200 {
-            return Err(DerError::Limit { what: "items", at: infos.at() });
-        }
-        let mut info = infos.expect(0x30)?.lenient();
-        let protocol = info.expect(0x06)?;
-        let oid = protocol.oid()?;
+    security_info::each(&der::only(dg14, 0x31)?, Tlv::lenient, |protocol, oid, mut info| {
         if oid == PUBLIC_KEY_ECDH {
             let spki = info.expect(0x30)?.raw.to_vec();
             keys.push((info.optional(0x02)?.map(|t| t.content.to_vec()), spki));
@@ -118,7 +109,8 @@ pub fn offers(dg14: &[u8]) -> Result<Vec<Offer>, DerError> {
                 info.optional(0x02)?.map(|t| t.content.to_vec()),
             ));
         }
-    }
+        Ok(())
+    })?;
     let mut offers = Vec::new();
     for (key_id, spki) in &keys {
         let mut offer = |oid: &[u8], suite| {

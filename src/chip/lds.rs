@@ -1,7 +1,8 @@
 //! The logical data structure (ICAO Doc 9303-10): which tag a file opens with, what EF.COM claims, what DG14 offers.
 
+use super::security_info;
 use crate::cms::{Hash, SignatureAlg};
-use crate::der::{self, DerError, Reader};
+use crate::der::{self, DerError, Reader, Tlv};
 
 /// The contents of a data group file whose outer tag must belong to its number and must span the whole file.
 ///
@@ -56,13 +57,10 @@ pub struct SecurityInfos {
 /// Reads DG14 (Doc 9303-11, 9.2). Infos of other kinds are passed over.
 ///
 /// # Errors
-/// What is not a SET OF SecurityInfo.
+/// What is not a SET OF SecurityInfo, or more than a few hundred of them.
 pub fn security_infos(file: &[u8]) -> Result<SecurityInfos, DerError> {
     let mut infos = SecurityInfos::default();
-    let mut set = der::only(open(file, 14)?, 0x31)?.reader();
-    while !set.is_empty() {
-        let mut info = set.expect(0x30)?.reader();
-        let protocol = info.expect(0x06)?.oid()?;
+    security_info::each(&der::only(open(file, 14)?, 0x31)?, Tlv::reader, |_, protocol, mut info| {
         if protocol == ACTIVE_AUTHENTICATION {
             info.expect(0x02)?;
             let algorithm = info.expect(0x06)?;
@@ -74,7 +72,8 @@ pub fn security_infos(file: &[u8]) -> Result<SecurityInfos, DerError> {
         } else if protocol.starts_with(PACE) {
             infos.pace = true;
         }
-    }
+        Ok(())
+    })?;
     Ok(infos)
 }
 

@@ -6,7 +6,12 @@
 //! that does not follow from names, sizes and sums. The reader makes every header anew and wants it byte for byte (APPNOTE
 //! 6.3.10, sections 4.3 and 4.4): no bit of the file is free, and nothing in it can expand.
 
+mod directory;
+mod header;
+
 use crate::fault::{Class, Code, Fault, Outcome};
+use directory::{between, central_entry, check_local, directory};
+use header::{END, Header, LOCAL, LOCAL_SIZE, end};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
@@ -19,22 +24,6 @@ pub const MAX_ENTRY: u64 = 512 << 20;
 /// Longest name, bytes.
 pub const MAX_NAME: usize = 120;
 const MAX_DEPTH: usize = 4;
-
-const LOCAL: &[u8; 4] = b"PK\x03\x04";
-const CENTRAL: &[u8; 4] = b"PK\x01\x02";
-const END: &[u8; 4] = b"PK\x05\x06";
-const ZIP64_LOCATOR: &[u8; 4] = b"PK\x06\x07";
-const LOCAL_SIZE: usize = 30;
-const CENTRAL_SIZE: usize = 46;
-const END_SIZE: u64 = 22;
-/// Version 1.0: stored files, no folders.
-const VERSION: u16 = 10;
-/// Version 1.0 on Unix, where the attributes are a mode.
-const MADE_BY: u16 = 3 << 8 | VERSION;
-/// 1980-01-01, the first day there is.
-const DATE: u16 = 0x0021;
-/// A plain file that everyone may read.
-const MODE: u32 = 0o100_644;
 
 /// An entry of an archive that was found to be of the one form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,184 +187,6 @@ pub fn looks_like_one(head: &[u8]) -> bool {
     head.starts_with(LOCAL) || head.starts_with(END)
 }
 
-/// What a header is made of; all else in it is fixed.
-struct Header<'a> {
-    name: &'a str,
-    crc: u32,
-    size: u64,
-    offset: u64,
-}
-
-impl Header<'_> {
-    fn local(&self) -> Vec<u8> {
-        let mut out = LOCAL.to_vec();
-        out.extend(VERSION.to_le_bytes());
-        self.common(&mut out);
-        out.extend(self.name.as_bytes());
-        out
-    }
-
-    fn central(&self) -> Vec<u8> {
-        let mut out = CENTRAL.to_vec();
-        out.extend(MADE_BY.to_le_bytes());
-        out.extend(VERSION.to_le_bytes());
-        self.common(&mut out);
-        // Comment, disk and internal attributes.
-        out.extend([0; 6]);
-        out.extend((MODE << 16).to_le_bytes());
-        out.extend(low32(self.offset).to_le_bytes());
-        out.extend(self.name.as_bytes());
-        out
-    }
-
-    /// Flags, method, time, date, sum, both sizes, both lengths.
-    fn common(&self, out: &mut Vec<u8>) {
-        out.extend([0; 6]);
-        out.extend(DATE.to_le_bytes());
-        out.extend(self.crc.to_le_bytes());
-        out.extend(low32(self.size).to_le_bytes());
-        out.extend(low32(self.size).to_le_bytes());
-        out.extend(low16(self.name.len()).to_le_bytes());
-        out.extend([0; 2]);
-    }
-}
-
-fn end(count: usize, size: u64, offset: u64) -> Vec<u8> {
-    let mut out = END.to_vec();
-    out.extend([0; 4]);
-    out.extend(low16(count).to_le_bytes());
-    out.extend(low16(count).to_le_bytes());
-    out.extend(low32(size).to_le_bytes());
-    out.extend(low32(offset).to_le_bytes());
-    out.extend([0; 2]);
-    out
-}
-
-/// Limits keep every value of ours below; one that is not could not have been written.
-fn low32(value: u64) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
-}
-
-fn low16(value: usize) -> u16 {
-    u16::try_from(value).unwrap_or(u16::MAX)
-}
-
-/// Finds the end, and from it how many entries there are and where the directory lies.
-fn directory<R: Read + Seek>(file: &mut R, length: u64) -> Outcome<(usize, Range<u64>)> {
-    if length < END_SIZE {
-        return Err(Fault::new(&NOT_AN_ARCHIVE));
-    }
-    let tail = read_range(file, &(length.saturating_sub(TAIL)..length))?;
-    let ends: Vec<usize> =
-        (0..tail.len().saturating_sub(3)).filter(|at| tail[*at..].starts_with(END)).collect();
-    let start = tail.len() - END_SIZE as usize;
-    match ends.as_slice() {
-        [] => return Err(Fault::new(&NOT_AN_ARCHIVE)),
-        [.., last] if *last != start => return Err(Fault::new(&TRAILING)),
-        _ => {}
-    }
-    let bytes = &tail[start..];
-    if start >= 20 && tail[start - 20..].starts_with(ZIP64_LOCATOR) {
-        return Err(Fault::new(&ZIP64));
-    }
-    let count = usize::from(u16_at(bytes, 10));
-    let (size, offset) = (u64::from(u32_at(bytes, 12)), u64::from(u32_at(bytes, 16)));
-    if count == 0xffff || size == 0xffff_ffff || offset == 0xffff_ffff {
-        return Err(Fault::new(&ZIP64));
-    }
-    if u16_at(bytes, 20) != 0 {
-        return Err(Fault::new(&TRAILING).detail("a comment"));
-    }
-    if count > MAX_ENTRIES || size > MAX_DIRECTORY {
-        return Err(Fault::new(&TOO_LARGE).detail(format!("{count} entries")));
-    }
-    let directory = offset..length - END_SIZE;
-    if offset.checked_add(size) != Some(directory.end) {
-        return Err(if offset + size > directory.end {
-            Fault::new(&OVERLAP).detail("the directory reaches into its end")
-        } else {
-            between(file, offset + size, "end")
-        });
-    }
-    if bytes != end(count, size, offset) {
-        return Err(Fault::new(&HEADER).at("end"));
-    }
-    Ok((count, directory))
-}
-
-/// Bytes that belong to nothing, beginning there; a second directory is called so.
-fn between<R: Read + Seek>(file: &mut R, from: u64, before: &str) -> Fault {
-    let mark = read_range(file, &(from..from.saturating_add(4))).unwrap_or_default();
-    if [CENTRAL, END].iter().any(|m| mark.starts_with(*m)) {
-        Fault::new(&TWO_DIRECTORIES)
-    } else {
-        Fault::new(&GAP).at(format!("before {before}"))
-    }
-}
-
-struct Central<'a> {
-    name: &'a [u8],
-    crc: u32,
-    size: u64,
-    offset: u64,
-}
-
-/// One entry of the directory, named for what is wrong with it before it is compared as a whole.
-fn central_entry(bytes: &[u8]) -> Outcome<(Central<'_>, &[u8])> {
-    let short = || Fault::new(&HEADER).at("directory").detail("cut off");
-    let fixed = bytes.get(..CENTRAL_SIZE).ok_or_else(short)?;
-    if !fixed.starts_with(CENTRAL) {
-        return Err(Fault::new(&HEADER).at("directory"));
-    }
-    let (name_size, extra, comment) = (u16_at(fixed, 28), u16_at(fixed, 30), u16_at(fixed, 32));
-    let whole = CENTRAL_SIZE + usize::from(name_size) + usize::from(extra) + usize::from(comment);
-    let entry = bytes.get(..whole).ok_or_else(short)?;
-    let name = &entry[CENTRAL_SIZE..CENTRAL_SIZE + usize::from(name_size)];
-    check_name(name)?;
-    let shown = String::from_utf8_lossy(name).into_owned();
-    let (packed, size) = (u32_at(fixed, 20), u32_at(fixed, 24));
-    let offset = u32_at(fixed, 42);
-    named(u16_at(fixed, 8), u16_at(fixed, 10), (packed, size), &shown)?;
-    if offset == u32::MAX || entry[CENTRAL_SIZE + usize::from(name_size)..].starts_with(&[1, 0]) {
-        return Err(Fault::new(&ZIP64).at(shown));
-    }
-    if u32_at(fixed, 38) >> 28 == 0o12 {
-        return Err(Fault::new(&SYMLINK).at(shown));
-    }
-    let (crc, size, offset) = (u32_at(fixed, 16), u64::from(size), u64::from(offset));
-    if size > MAX_ENTRY {
-        return Err(Fault::new(&TOO_LARGE).at(shown).detail(format!("{size} bytes")));
-    }
-    if entry != (Header { name: &shown, crc, size, offset }).central() {
-        return Err(Fault::new(&HEADER).at(shown));
-    }
-    Ok((Central { name, crc, size, offset }, &bytes[whole..]))
-}
-
-fn check_local(bytes: &[u8], header: &Header<'_>) -> Outcome<()> {
-    if bytes == header.local() {
-        return Ok(());
-    }
-    if bytes.len() >= LOCAL_SIZE && bytes.starts_with(LOCAL) {
-        named(u16_at(bytes, 6), u16_at(bytes, 8), (u32_at(bytes, 18), u32_at(bytes, 22)), header.name)?;
-    }
-    Err(Fault::new(&HEADER).at(header.name).detail("the local header and the directory differ"))
-}
-
-/// What is refused under its own name.
-fn named(flags: u16, method: u16, (packed, size): (u32, u32), name: &str) -> Outcome<()> {
-    if flags & (1 | 1 << 6 | 1 << 13) != 0 {
-        return Err(Fault::new(&ENCRYPTED).at(name));
-    }
-    if packed == u32::MAX || size == u32::MAX {
-        return Err(Fault::new(&ZIP64).at(name));
-    }
-    if method != 0 || packed != size {
-        return Err(Fault::new(&COMPRESSED).at(name).detail(format!("method {method}")));
-    }
-    Ok(())
-}
-
 /// Parts of letters, digits, `.`, `_` and `-`, none of them empty or beginning with a dot.
 fn check_name(name: &[u8]) -> Outcome<()> {
     let plain = |part: &[u8]| {
@@ -399,21 +210,9 @@ fn read_range<R: Read + Seek>(file: &mut R, range: &Range<u64>) -> Outcome<Vec<u
     if bytes.len() as u64 == size { Ok(bytes) } else { Err(Fault::new(&HEADER).detail("cut off")) }
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    bytes.get(at..at + 2).map_or(0, |b| u16::from_le_bytes([b[0], b[1]]))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
-}
-
 fn unreadable(error: &io::Error) -> Fault {
     Fault::new(&NOT_AN_ARCHIVE).detail(error.kind())
 }
-
-/// As far back as an end with the longest comment can lie.
-const TAIL: u64 = END_SIZE + 0xffff + 20;
-const MAX_DIRECTORY: u64 = (MAX_ENTRIES * (CENTRAL_SIZE + MAX_NAME)) as u64;
 
 /// A code of this file: the bundle is not what hoso writes, and nothing in it was believed.
 const fn refused(id: &'static str, vi: &'static str, en: &'static str) -> Code {

@@ -8,27 +8,25 @@
 //!
 //! `claims/` is never trusted: its keys and certificates are held against the manifest's digests and against nothing else.
 
+mod card;
+mod delivery;
+mod document;
+mod log_receipt;
+mod report;
+
+pub use report::{Finding, Judged, JudgedDelivery, Report};
+
 use super::archive::{self, Archive};
-use super::card::{Again, Told};
 use super::journal::{self, Line};
-use super::manifest::{
-    self, Chain, Delivery, Document, MANIFEST, MAX_MANIFEST, Manifest, NOTE, Named, Run, SUMS, What, sums,
-};
+use super::manifest::{self, Chain, MANIFEST, MAX_MANIFEST, Manifest, NOTE, Run, SUMS, What, sums};
 use crate::chip;
-use crate::deliver::portal::SyncReceipt;
-use crate::deliver::receipt::{self, open_receipt};
 use crate::deliver::wire_key::VerifyingKey;
-use crate::digest::{Blake3, Digests, Sha256};
+use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::VerifierKey;
-use crate::log::check::{Later, Policy, judge};
 use crate::log::note::Signed;
-use crate::log::outcome::Class as Acted;
-use crate::log::receipt::ReceiptOutcome;
-use crate::seal::verify::report::Reason;
-use crate::seal::verify::{self, Question, Verdict};
+use crate::seal::verify::{Question, Verdict};
 use openssl::x509::X509;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek};
 
@@ -43,90 +41,6 @@ pub struct Trust<'a> {
     pub receivers: &'a [VerifyingKey],
     /// Issuers of cards, where there are any to judge by.
     pub cards: Option<&'a chip::Trust>,
-}
-
-/// A judged bundle, as `hoso verify --json` prints it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// The conclusion.
-    pub verdict: Verdict,
-    /// `evidence`.
-    pub kind: &'static str,
-    /// Which dossier, as the manifest says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dossier: Option<Named>,
-    /// The office that made the bundle, as the manifest says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub office: Option<String>,
-    /// The state it shows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub as_of: Option<String>,
-    /// What the signature over the manifest is worth.
-    pub manifest: Verdict,
-    /// Every document.
-    pub documents: Vec<Judged>,
-    /// Every delivery.
-    pub deliveries: Vec<JudgedDelivery>,
-    /// How many entries of the journal were checked.
-    pub journal_entries: u64,
-    /// Why, the weightiest first.
-    pub reasons: Vec<Finding>,
-    /// What nobody checked, and does not weigh.
-    pub not_checked: BTreeSet<String>,
-}
-
-/// A document of a bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Judged {
-    /// Its entry.
-    pub entry: String,
-    /// Its digest.
-    pub sha256: Sha256,
-    /// What its signatures are worth; absent where it is not there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seal: Option<verify::Report>,
-    /// What its receipt of the log is worth.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log: Option<Verdict>,
-    /// The same in detail: valid, or one of the ways in which a receipt is not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_outcome: Option<ReceiptOutcome>,
-    /// When the log's office says that it was issued, where the receipt holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub logged: Option<String>,
-}
-
-/// A delivery of a bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct JudgedDelivery {
-    /// Name of the recipient at the station.
-    pub recipient: String,
-    /// The delivery.
-    pub id: Sha256,
-    /// `push` or `portal`.
-    pub by: String,
-    /// What its receipt is worth; absent where nothing can be concluded from it: a portal signs nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub receipt: Option<Verdict>,
-    /// When the receiver had it, as it signed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub received_at: Option<String>,
-}
-
-/// One reason.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Finding {
-    /// What it weighs.
-    pub weight: Verdict,
-    /// The entry, run or delivery that it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub about: Option<String>,
-    /// Stable.
-    pub code: String,
-    /// Vietnamese.
-    pub vi: String,
-    /// English.
-    pub en: String,
 }
 
 /// Judges a bundle.
@@ -144,30 +58,8 @@ pub fn check<R: Read + Seek>(file: R, trust: &Trust<'_>) -> Outcome<Report> {
     Ok(judge.report.conclude())
 }
 
-impl Report {
-    fn new() -> Self {
-        Report {
-            verdict: Verdict::Valid,
-            kind: "evidence",
-            dossier: None,
-            office: None,
-            as_of: None,
-            manifest: Verdict::Indeterminate,
-            documents: Vec::new(),
-            deliveries: Vec::new(),
-            journal_entries: 0,
-            reasons: Vec::new(),
-            not_checked: BTreeSet::new(),
-        }
-    }
-
-    fn conclude(mut self) -> Self {
-        self.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.weight));
-        self.reasons.truncate(MAX_REASONS);
-        self.verdict = self.reasons.first().map_or(Verdict::Valid, |f| f.weight).max(self.manifest);
-        self
-    }
-}
+/// What is read whole, by its entry: all that the manifest lists but the documents, as far as it is what it was.
+type Small<'m> = BTreeMap<&'m str, Vec<u8>>;
 
 struct Judge<'a> {
     trust: &'a Trust<'a>,
@@ -207,7 +99,7 @@ impl Judge<'_> {
             }
         }
         self.consistent(&manifest);
-        let mut small = BTreeMap::new();
+        let mut small = Small::new();
         for listed in &manifest.entries {
             let Some(entry) = there.get(&listed.name) else {
                 self.say(Verdict::Indeterminate, Some(&listed.name), &TAKEN_OUT);
@@ -324,7 +216,7 @@ impl Judge<'_> {
         same
     }
 
-    fn journal(&mut self, chain: &Chain, small: &BTreeMap<&str, Vec<u8>>) -> Option<Vec<Line>> {
+    fn journal(&mut self, chain: &Chain, small: &Small<'_>) -> Option<Vec<Line>> {
         let name = chain.journal.as_deref()?;
         match chain.check(small.get(name)?) {
             Ok(lines) => {
@@ -336,208 +228,6 @@ impl Judge<'_> {
                 None
             }
         }
-    }
-
-    fn document(&mut self, document: &Document, bytes: Option<&[u8]>, small: &BTreeMap<&str, Vec<u8>>) {
-        let mut judged = Judged {
-            entry: document.entry.clone(),
-            sha256: document.digests.sha256,
-            seal: None,
-            log: None,
-            log_outcome: None,
-            logged: None,
-        };
-        if document.log_receipt.is_none() {
-            self.say(Verdict::Indeterminate, Some(&document.entry), &INCOMPLETE);
-        }
-        if let Some(bytes) = bytes {
-            if Digests::of(bytes) != document.digests {
-                self.say(Verdict::Invalid, Some(&document.entry), &CONTRADICTS);
-            }
-            let record = verify::verify(bytes, &self.trust.seals);
-            let report = verify::Report::of(&record, self.trust.seals.anchors.policy());
-            for gap in record.signatures.iter().flat_map(|s| &s.not_checked) {
-                self.not_checked(&gap.vi, &gap.en);
-            }
-            let weighty = report.reasons.first().filter(|_| report.verdict != Verdict::Valid);
-            if let Some(Reason { code, vi, en }) = weighty {
-                self.report.reasons.push(Finding {
-                    weight: report.verdict,
-                    about: Some(document.entry.clone()),
-                    code: code.clone(),
-                    vi: vi.clone(),
-                    en: en.clone(),
-                });
-            } else if report.verdict != Verdict::Valid {
-                self.say(report.verdict, Some(&document.entry), &verify::NO_SIGNATURE);
-            }
-            judged.seal = Some(report);
-        }
-        let receipt = document.log_receipt.as_deref().and_then(|n| Some((n, small.get(n)?)));
-        if let Some((name, text)) = receipt {
-            // The authorities that stamped the log's heads lead to the same roots as those of signatures.
-            let authorities = self.trust.seals.anchors.certificates();
-            let policy =
-                Policy { authorities: &authorities, known: &self.known, ..Policy::of(self.trust.logs) };
-            let text = String::from_utf8_lossy(text);
-            let verdict = judge(&text, &document.digests, &policy, &Later::default());
-            self.report.not_checked.extend(verdict.not_checked.iter().map(ToString::to_string));
-            let weight = log_weight(verdict.outcome);
-            if weight != Verdict::Valid {
-                let code = if weight == Verdict::Invalid { &RECEIPT_REFUTED } else { &RECEIPT_OPEN };
-                self.report.reasons.push(Finding {
-                    weight,
-                    about: Some(name.to_owned()),
-                    code: code.id.into(),
-                    vi: verdict.vi.into(),
-                    en: verdict.en.into(),
-                });
-            } else {
-                judged.logged = verdict.statement.map(|s| s.issued_at);
-                self.logs.extend(verdict.origin.map(|origin| (name.to_owned(), origin)));
-            }
-            judged.log = Some(weight);
-            judged.log_outcome = Some(verdict.outcome);
-        }
-        self.report.documents.push(judged);
-    }
-
-    fn delivery(
-        &mut self,
-        manifest: &Manifest,
-        run: &Run,
-        delivery: &Delivery,
-        lines: Option<&[Line]>,
-        small: &BTreeMap<&str, Vec<u8>>,
-    ) {
-        let mut judged = JudgedDelivery {
-            recipient: delivery.recipient.clone(),
-            id: delivery.id,
-            by: delivery.by.clone(),
-            receipt: None,
-            received_at: None,
-        };
-        let kept_back = |m: &manifest::Missing| m.of == Some(delivery.id) && !m.due && delivery.by == PORTAL;
-        if delivery.receipt.is_none() && !manifest.missing.iter().any(kept_back) {
-            self.say(Verdict::Indeterminate, Some(&format!("delivery {}", delivery.recipient)), &INCOMPLETE);
-        }
-        let receipt = delivery.receipt.as_deref().and_then(|n| Some((n, small.get(n)?)));
-        if let Some((name, bytes)) = receipt {
-            if let Some(lines) = lines
-                && delivery.journaled != journal::receipted(lines, &delivery.id.0, &Blake3::of(bytes))
-            {
-                self.say(Verdict::Invalid, Some(name), &CONTRADICTS);
-            }
-            if delivery.by == PORTAL {
-                self.portal(manifest, run, name, bytes);
-            } else {
-                judged.receipt = Some(self.push(run, delivery, name, bytes, &mut judged.received_at));
-            }
-        }
-        self.report.deliveries.push(judged);
-    }
-
-    /// What the journal says was receipted, and the manifest does not know.
-    fn unlisted(&mut self, run: &Run, lines: &[Line]) {
-        for line in lines.iter().filter(|line| line.kind == "receipted") {
-            if !run.deliveries.iter().any(|delivery| delivery.id.0 == line.input.0) {
-                self.say(Verdict::Invalid, Some(&format!("delivery {}", line.input.short())), &CONTRADICTS);
-            }
-        }
-    }
-
-    /// The verdict on a card, followed as far as it can be without what was on it.
-    fn card(&mut self, run: &Run, small: &BTreeMap<&str, Vec<u8>>) {
-        let Some((name, bytes)) = run.identity.as_deref().and_then(|n| Some((n, small.get(n)?))) else {
-            return;
-        };
-        let sod = |name: &str| small.get(name).map(Vec::as_slice);
-        let again = Told::parse(bytes).map_or(Again::Differs, |told| told.again(sod, self.trust.cards));
-        match again {
-            Again::Same => {}
-            Again::Differs => self.say(Verdict::Invalid, Some(name), &CONTRADICTS),
-            Again::Untrusted => self.say(Verdict::Indeterminate, Some(name), &CARD_OPEN),
-            Again::NoAnchors => self.not_checked(
-                "cơ quan cấp thẻ có đáng tin không (không có chứng thư gốc của thẻ, csca/)",
-                "whether the card's issuer is to be trusted (no roots for cards were given, csca/)",
-            ),
-            Again::Nothing => self.not_checked(
-                "kết luận về thẻ: không có EF.SOD để kiểm lại",
-                "the verdict on the card: there is no EF.SOD to judge it again by",
-            ),
-        }
-        self.not_checked(
-            "nội dung chip có đúng người đó không: dữ liệu đã được xóa, chỉ còn giá trị băm",
-            "what the chip says of its holder: it is gone, its hashes are here",
-        );
-    }
-
-    fn portal(&mut self, manifest: &Manifest, run: &Run, name: &str, bytes: &[u8]) {
-        let Ok(receipt) = serde_json::from_slice::<SyncReceipt>(bytes) else {
-            return self.say(Verdict::Invalid, Some(name), &RECEIPT_REFUTED);
-        };
-        let other = matches!(&manifest.dossier, Named::Code(code) if *code != receipt.dossier);
-        let hashed = matches!(&manifest.dossier, Named::CodeSha256(code) if *code != Sha256::of(receipt.dossier.as_bytes()));
-        if other || hashed {
-            self.say(Verdict::Invalid, Some(name), &CONTRADICTS);
-        }
-        // The delivery's name follows from status and documents: where it does, the answers are about these very documents.
-        let documents: String = run.documents.iter().map(|d| d.digests.sha256.to_string()).collect();
-        let content = Sha256::of(format!("{}{documents}", receipt.status).as_bytes());
-        let follows = run.deliveries.iter().filter(|d| d.receipt.as_deref() == Some(name)).any(|d| {
-            crate::deliver::outbox::delivery_id(&d.recipient, &receipt.dossier, &content, 1) == d.id
-        });
-        if !follows {
-            self.not_checked(
-                "trả lời của cổng có phải về đúng các tài liệu này",
-                "whether the portal's answers are about these very documents",
-            );
-        }
-        self.not_checked(
-            "trả lời của cổng: không có chữ ký, chỉ lưu lại",
-            "the portal's answers: they are unsigned and only kept",
-        );
-    }
-
-    fn push(
-        &mut self,
-        run: &Run,
-        delivery: &Delivery,
-        name: &str,
-        bytes: &[u8],
-        received_at: &mut Option<String>,
-    ) -> Verdict {
-        let receipt = match open_receipt(bytes, self.trust.receivers) {
-            Ok(receipt) => receipt,
-            Err(fault) if *fault.code == receipt::UNKNOWN_KEY => {
-                self.say(Verdict::Indeterminate, Some(name), &RECEIPT_OPEN);
-                return Verdict::Indeterminate;
-            }
-            Err(_) => {
-                self.say(Verdict::Invalid, Some(name), &RECEIPT_REFUTED);
-                return Verdict::Invalid;
-            }
-        };
-        let document = run.documents.iter().find(|d| Some(d.digests.sha256) == delivery.document);
-        let Some(document) = document else {
-            self.say(Verdict::Indeterminate, Some(name), &CONTRADICTS);
-            return Verdict::Indeterminate;
-        };
-        let plain = receipt.sha256 == document.digests.sha256 && receipt.size == document.digests.size;
-        let inside = document_inside(bytes) == Some(document.digests.sha256);
-        if inside && !plain {
-            self.not_checked(
-                "bản gửi được mã hóa: nơi nhận ký trên bản mã và nhắc lại giá trị băm của tài liệu",
-                "it was sent encrypted: the receiver signed for what came and repeats the document's digest as told",
-            );
-        }
-        let about = plain || inside;
-        if receipt.delivery_id != delivery.id || !about {
-            self.say(Verdict::Invalid, Some(name), &CONTRADICTS);
-            return Verdict::Invalid;
-        }
-        *received_at = Some(receipt.received_at.to_string());
-        Verdict::Valid
     }
 
     /// Documents that no run refers to are held against the manifest all the same.
@@ -601,32 +291,6 @@ impl Judge<'_> {
     }
 }
 
-/// The digest of the document inside, where what was sent is encrypted. Only of receipts whose signature holds.
-fn document_inside(receipt: &[u8]) -> Option<Sha256> {
-    use base64::Engine as _;
-    #[derive(serde::Deserialize)]
-    struct Envelope {
-        payload: String,
-    }
-    #[derive(serde::Deserialize)]
-    struct Payload {
-        document_sha256: Option<Sha256>,
-    }
-    let envelope: Envelope = serde_json::from_slice(receipt).ok()?;
-    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(envelope.payload).ok()?;
-    serde_json::from_slice::<Payload>(&payload).ok()?.document_sha256
-}
-
-/// What an outcome of a log receipt weighs. A paper that was replaced is what it was, and somebody has to look at the newer
-/// one; one that was revoked is not to be relied upon.
-fn log_weight(outcome: ReceiptOutcome) -> Verdict {
-    match outcome.class() {
-        Acted::Valid => Verdict::Valid,
-        Acted::NotYetAnchored | Acted::UnknownLog | Acted::Superseded => Verdict::Indeterminate,
-        Acted::Revoked | Acted::Altered | Acted::BrokenConsistency => Verdict::Invalid,
-    }
-}
-
 fn limit(what: What) -> u64 {
     match what {
         What::LogReceipt => crate::log::receipt::MAX_RECEIPT as u64,
@@ -639,9 +303,8 @@ fn limit(what: What) -> u64 {
 
 const PORTAL: &str = "portal";
 const DONE: &str = "done";
-const MAX_REASONS: usize = 256;
 
-/// A code of this file: about the bundle, with one remedy.
+/// A code about the bundle, with one remedy.
 const fn spoilt(id: &'static str, vi: &'static str, en: &'static str) -> Code {
     Code {
         id,
@@ -706,7 +369,7 @@ pub const CARD_OPEN: Code = open(
 );
 /// The station says that something is missing.
 pub const INCOMPLETE: Code = open("EVID-029", "Chứng cứ chưa đủ", "the evidence is not complete");
-/// Every code of this file.
+/// Every code of judging.
 pub const CODES: &[&Code] = &[
     &ALTERED,
     &TAKEN_OUT,

@@ -1,5 +1,9 @@
 //! Puts a bundle together from ledger and blobs.
 
+mod claims;
+mod delivery;
+mod originals;
+
 use super::archive::Writer;
 use super::identity;
 use super::journal;
@@ -9,20 +13,16 @@ use super::manifest::{
 };
 use crate::blobs::Blobs;
 use crate::clock::vietnam_time;
-use crate::deliver::outbox::delivery_id;
-use crate::deliver::portal::SyncReceipt;
 use crate::digest::{Blake3, Digests, Sha256};
-use crate::dossier::{Applicant, Dossier, is_plain_code};
+use crate::dossier::Dossier;
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::ledger::{ParcelView, RunExtract, SqliteLedger, State};
+use crate::ledger::{RunExtract, SqliteLedger, State};
 use crate::log::Signer;
 use crate::station::Station;
-use crate::station::config::{RecipientConfig, ShownCode};
+use crate::station::config::ShownCode;
 use crate::steps::desk::BAD_LOG_KEY;
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Write;
-use unicode_normalization::UnicodeNormalization as _;
 
 /// A bundle before it is written: small entries in memory, documents among the blobs.
 #[derive(Debug)]
@@ -207,24 +207,6 @@ impl Work<'_> {
         Ok(chain)
     }
 
-    fn originals(&mut self, folder: &str, record: &Dossier) -> String {
-        let shown = |name: &str| (!tells_a_person(name, record)).then(|| name.to_owned());
-        let scans = record.files.iter().map(|f| {
-            serde_json::json!({
-                "of": "scan", "name": shown(&f.name), "size": f.digests.size,
-                "sha256": f.digests.sha256, "blake3": f.digests.blake3,
-            })
-        });
-        let readings = record.readings.iter().map(|r| {
-            serde_json::json!({
-                "of": "chip-reading", "name": shown(&r.name), "size": r.digests.size,
-                "sha256": r.digests.sha256, "blake3": r.digests.blake3,
-            })
-        });
-        let list: Vec<serde_json::Value> = scans.chain(readings).collect();
-        self.json(&format!("{folder}/originals.json"), &list)
-    }
-
     fn json(&mut self, name: &str, value: &impl serde::Serialize) -> String {
         let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
         bytes.push(b'\n');
@@ -297,110 +279,6 @@ impl Work<'_> {
         Ok(documents)
     }
 
-    fn delivery(
-        &mut self,
-        folder: &str,
-        run: &RunExtract,
-        record: &Dossier,
-        parcel: &ParcelView,
-    ) -> Outcome<Option<Delivery>> {
-        // It stands in the parcel's row; those of older versions lie among the blobs.
-        let kept = |blob| match &parcel.proof {
-            Some(proof) => Ok((blob, proof.clone())),
-            None => self.blobs.get(&blob).map(|bytes| (blob, bytes)),
-        };
-        let receipt = parcel.receipt.map(kept).transpose()?;
-        let document = pushed(record, parcel);
-        let portal = match (&receipt, self.station.config.recipients.get(&parcel.recipient)) {
-            (Some((_, bytes)), _) => serde_json::from_slice::<SyncReceipt>(bytes).is_ok(),
-            (None, Some(RecipientConfig::Dvcqg { .. })) => true,
-            (None, _) => document.is_none(),
-        };
-        if portal && self.scope == Scope::Recipient {
-            return Ok(None);
-        }
-        let shown = !portal || self.station.config.evidence.code == ShownCode::Plain;
-        let (run_id, id) = (run.view.id, parcel.id);
-        let name = format!(
-            "{folder}/{}-{}.receipt",
-            if portal { "portal" } else { "wallet" },
-            &id.to_string()[..12]
-        );
-        let mut delivery = Delivery {
-            id,
-            recipient: parcel.recipient.clone(),
-            by: if portal { "portal" } else { "push" }.into(),
-            state: parcel.state.clone(),
-            document,
-            receipt: None,
-            journaled: false,
-            reason: parcel.reason.as_ref().filter(|_| parcel.state != "receipted").map(Why::from),
-        };
-        match receipt {
-            Some((blob, bytes)) if shown => {
-                let lines = &run.journal;
-                delivery.journaled = journal::receipted(lines, &id.0, &blob);
-                delivery.receipt = Some(self.put(&name, Source::Bytes(bytes)));
-            }
-            Some(_) => self.miss("delivery-receipt", run_id, Some(id), false, CODE_HIDDEN),
-            None => {
-                let vi = format!("chưa có biên nhận của {}: {}", parcel.recipient, parcel.state);
-                let en = format!("no receipt of {} yet: {}", parcel.recipient, parcel.state);
-                self.miss("delivery-receipt", run_id, Some(id), true, (&vi, &en));
-            }
-        }
-        Ok(Some(delivery))
-    }
-
-    /// Keys and certificates that a reader compares with those that came from elsewhere.
-    fn claims(&mut self, signer: &Signer, runs: &[Run]) -> Outcome<()> {
-        self.put("claims/log.keys", Source::Bytes(format!("{}\n", signer.verifier()).into_bytes()));
-        for delivery in runs.iter().flat_map(|run| &run.deliveries) {
-            let config = self.station.config.recipients.get(&delivery.recipient);
-            if let Some(RecipientConfig::Push { receipt_key, .. }) = config {
-                self.claim("receipts", &delivery.recipient, &self.station.path(receipt_key))?;
-            }
-        }
-        let mut folders = vec![
-            ("signing", self.station.path("anchors/signing")),
-            // Long receipts leave these out.
-            ("authorities", self.station.path("var/log/authorities")),
-        ];
-        if runs.iter().any(|run| run.identity.is_some()) {
-            folders.push(("csca", self.station.path("anchors/csca")));
-        }
-        for (claim, folder) in folders {
-            let mut files: Vec<_> =
-                fs::read_dir(&folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
-            files.sort();
-            for file in files.iter().filter(|f| f.is_file()) {
-                let stem = file.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
-                self.claim(claim, stem, file)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn claim(&mut self, folder: &str, stem: &str, file: &std::path::Path) -> Outcome<()> {
-        let kind = file.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        if !["pem", "crt", "cer", "crl", "ocsp", "ors"].contains(&kind) {
-            return Ok(());
-        }
-        let unreadable =
-            |e: std::io::Error| Fault::new(&crate::seal::verify::anchors::ANCHORS).detail(e.kind());
-        if fs::metadata(file).map_err(unreadable)?.len() > MAX_CLAIM {
-            return Ok(());
-        }
-        let bytes = fs::read(file).map_err(|e| unreadable(e).at(file.display()))?;
-        // A private key that somebody laid among the anchors stays where it is.
-        if bytes.windows(11).any(|w| w == b"PRIVATE KEY") {
-            return Ok(());
-        }
-        let stem = if is_plain_code(stem) { stem.to_owned() } else { Blake3::of(stem.as_bytes()).short() };
-        self.put(&format!("claims/{folder}/{stem}.{kind}"), Source::Bytes(bytes));
-        Ok(())
-    }
-
     fn close(
         mut self,
         signer: &Signer,
@@ -437,15 +315,6 @@ impl Work<'_> {
     }
 }
 
-/// The document that a parcel carries, where it is one for a wallet.
-fn pushed(record: &Dossier, parcel: &ParcelView) -> Option<Sha256> {
-    let handle = record.slip.as_ref()?.wallet.as_deref()?;
-    record
-        .outgoing()
-        .map(|(_, _, digests)| digests.sha256)
-        .find(|sha256| delivery_id(&parcel.recipient, handle, sha256, 1) == parcel.id)
-}
-
 /// What an entry is, by its name.
 pub(super) fn what(name: &str) -> What {
     let file = name.rsplit('/').next().unwrap_or(name);
@@ -464,29 +333,6 @@ pub(super) fn what(name: &str) -> What {
         _ => What::Document,
     }
 }
-
-/// Whether a file's name might say who it is about: it holds the applicant's or owner's name, a number as long as those of
-/// papers, or letters that a scanner does not write.
-fn tells_a_person(name: &str, record: &Dossier) -> bool {
-    let digits = name.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
-    let folded = letters(name);
-    let people: [Option<&Applicant>; 2] = [record.applicant.as_ref(), record.slip.as_ref().map(|s| &s.owner)];
-    let named = people.into_iter().flatten().filter_map(|p| p.name.as_deref()).any(|person| {
-        let whole = letters(person);
-        let last = person.split_whitespace().next_back().map(letters).unwrap_or_default();
-        (!whole.is_empty() && folded.contains(&whole)) || (last.len() > 2 && folded.contains(&last))
-    });
-    !plain || digits >= 9 || named || name.len() > 120
-}
-
-/// Letters alone, small and without marks.
-fn letters(text: &str) -> String {
-    let text = text.replace(['đ', 'Đ'], "d");
-    text.nfd().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect()
-}
-
-const MAX_CLAIM: u64 = 16 << 20;
 
 const ORIGINALS_STAY: (&str, &str) = (
     "tệp gốc không nằm trong gói, chỉ có giá trị băm; bản gốc lưu tại trạm",
@@ -512,11 +358,6 @@ const NOT_LOGGED: (&str, &str) = (
     "the document has no receipt of the transparency log",
 );
 const NO_DOCUMENT: (&str, &str) = ("chưa có tài liệu nào", "there is no document yet");
-const CODE_HIDDEN: (&str, &str) = (
-    "trả lời của cổng có mã hồ sơ, theo quy định của trạm không đưa ra ngoài",
-    "the portal's answers hold the dossier's code, which this station keeps to itself",
-);
-
 /// No dossier goes by that name.
 pub const NO_DOSSIER: Code = Code {
     id: "EVID-020",

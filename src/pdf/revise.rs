@@ -6,8 +6,10 @@
 
 mod filter;
 mod form;
+mod object;
 mod page;
 mod parse;
+mod refused;
 mod source;
 mod tail;
 mod value;
@@ -17,12 +19,17 @@ pub(crate) use parse::{Parser, unhex};
 
 pub use form::Field;
 pub use page::{Page, Rect};
+pub use refused::{
+    CODES, ENCRYPTED, FILTER, FORM, HYBRID, MISPLACED, NO_CATALOG, NO_STARTXREF, NO_SUCH_PAGE, NOT_A_PDF,
+    OFFSET_RANGE, PAGE_TREE, STREAM_BROKEN, SYNTAX, TOO_LARGE, XREF_BROKEN, XREF_LOOP,
+};
 pub use tail::{Appended, Revision};
 pub use value::{Dict, ObjectId, Stream, Value, text_of, text_string};
 pub use xref::{Entry, Kind, Section};
 
-use crate::fault::{Class, Code, Fault, Outcome};
+use crate::fault::{Fault, Outcome};
 use crate::original::Original;
+use object::Pack;
 use source::Source;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -301,308 +308,9 @@ impl<'a> Document<'a> {
         }
         Ok(Vec::new())
     }
-
-    fn read_at(&self, id: ObjectId, offset: usize) -> Outcome<(Value, usize)> {
-        let misplaced = || Fault::new(&MISPLACED).detail(format!("object {} is not at {offset}", id.number));
-        let ((value, ended), at) = self.source.parse(offset, |parser| {
-            if parser.object_header().map_err(|_| misplaced())? != id {
-                return Err(misplaced());
-            }
-            let value = parser.value()?;
-            parser.skip_space();
-            if value.as_dict().is_some() && parser.rest().starts_with(b"stream") {
-                return Ok((value, false));
-            }
-            if parser.keyword(b"endobj") { Ok((value, true)) } else { Err(parser.syntax("no endobj")) }
-        })?;
-        let Value::Dict(dict) = value else { return Ok((value, at)) };
-        if ended {
-            return Ok((Value::Dict(dict), at));
-        }
-        let length = self.lookup(&dict, b"Length")?.as_int().and_then(|n| usize::try_from(n).ok());
-        let length =
-            length.ok_or_else(|| Fault::new(&SYNTAX).detail(format!("stream without Length at {at}")))?;
-        let (body, at) = stream_range(self.source, at, length)?;
-        let ((), at) = self.source.parse(at, |parser| {
-            parser.skip_space();
-            if parser.keyword(b"endobj") { Ok(()) } else { Err(parser.syntax("no endobj")) }
-        })?;
-        Ok((Value::Stream(Stream { dict, start: body.start, end: body.end }), at))
-    }
-
-    fn unpack(&self, id: ObjectId, stream: u32, index: u32) -> Outcome<Value> {
-        let pack = self.pack(stream)?;
-        let misplaced = || {
-            Fault::new(&MISPLACED).detail(format!("object {} is not in object stream {stream}", id.number))
-        };
-        let (number, at) =
-            *usize::try_from(index).ok().and_then(|i| pack.index.get(i)).ok_or_else(misplaced)?;
-        if number != id.number {
-            return Err(misplaced());
-        }
-        Parser::new(&pack.data, at).value()
-    }
-
-    /// A decoded object stream (7.5.7), kept for the next object in it.
-    fn pack(&self, number: u32) -> Outcome<Rc<Pack>> {
-        if let Some(pack) = self.packs.borrow().get(&number) {
-            return Ok(Rc::clone(pack));
-        }
-        let broken =
-            |what: &str| Fault::new(&STREAM_BROKEN).detail(format!("object stream {number}: {what}"));
-        let Some(Entry::At { offset, generation: 0 }) = self.entry(number) else {
-            return Err(broken("not in the file"));
-        };
-        let (value, _) = self.read_at(ObjectId::new(number), offset)?;
-        let Some(dict) = value.as_dict().filter(|d| d.is_name(b"Type", b"ObjStm")) else {
-            return Err(broken("not an object stream"));
-        };
-        let small = |key: &[u8]| -> Outcome<usize> {
-            let n = self.lookup(dict, key)?.as_int().and_then(|n| usize::try_from(n).ok());
-            n.ok_or_else(|| broken("N or First missing"))
-        };
-        let (count, first) = (small(b"N")?, small(b"First")?);
-        let left = MAX_UNPACKED.saturating_sub(self.unpacked.get());
-        let data = self.stream_data(&value, left.min(MAX_PACK))?;
-        self.unpacked.set(self.unpacked.get() + data.len());
-        if first > data.len() || count > first {
-            return Err(broken("N or First out of range"));
-        }
-        let mut header = Parser::new(&data[..first], 0);
-        let mut index = Vec::with_capacity(count.min(1024));
-        for _ in 0..count {
-            let number =
-                u32::try_from(header.unsigned()?).map_err(|_| broken("object number out of range"))?;
-            let at = usize::try_from(header.unsigned()?).ok().and_then(|at| at.checked_add(first));
-            let at = at.filter(|at| *at < data.len()).ok_or_else(|| broken("offset out of range"))?;
-            index.push((number, at));
-        }
-        let pack = Rc::new(Pack { data, index });
-        self.packs.borrow_mut().insert(number, Rc::clone(&pack));
-        Ok(pack)
-    }
-}
-
-/// A decoded object stream: its bytes, and number and position of each object in it.
-struct Pack {
-    data: Vec<u8>,
-    index: Vec<(u32, usize)>,
-}
-
-/// Takes `stream`, `length` bytes and `endstream` from `at` on; the range of the bytes, and where the keyword ends.
-fn stream_range(source: Source<'_>, at: usize, length: usize) -> Outcome<(Range<usize>, usize)> {
-    let ((), start) = source.parse(at, |parser| {
-        parser.skip_space();
-        if !parser.keyword(b"stream") {
-            return Err(parser.syntax("no stream keyword"));
-        }
-        parser.at += match parser.rest() {
-            [b'\r', b'\n', ..] => 2,
-            [b'\n', ..] => 1,
-            _ => return Err(parser.syntax("no line end after the stream keyword")),
-        };
-        Ok(())
-    })?;
-    let end = start.checked_add(length).filter(|end| *end <= source.len());
-    let end = end
-        .ok_or_else(|| Fault::new(&SYNTAX).detail(format!("a stream is longer than the file at {start}")))?;
-    let ((), after) = source.parse(end, |parser| {
-        parser.skip_space();
-        // At most a line end may stand between the data and its keyword; more means that Length is wrong.
-        if parser.at - end > 2 || !parser.keyword(b"endstream") {
-            return Err(Fault::new(&SYNTAX).detail(format!("no endstream where Length says at {end}")));
-        }
-        Ok(())
-    })?;
-    Ok((start..end, after))
 }
 
 const MAX_NESTED_READS: usize = 16;
-/// Decoded bytes of one object stream.
-const MAX_PACK: usize = 64 << 20;
-/// Decoded bytes of all object streams of a document.
-const MAX_UNPACKED: usize = 256 << 20;
-
-/// Every code of this file and the files beside it.
-pub const CODES: &[&Code] = &[
-    &NOT_A_PDF,
-    &NO_STARTXREF,
-    &XREF_BROKEN,
-    &XREF_LOOP,
-    &TOO_LARGE,
-    &SYNTAX,
-    &MISPLACED,
-    &FILTER,
-    &STREAM_BROKEN,
-    &ENCRYPTED,
-    &HYBRID,
-    &NO_CATALOG,
-    &PAGE_TREE,
-    &NO_SUCH_PAGE,
-    &OFFSET_RANGE,
-    &FORM,
-];
-
-/// No header at the first byte.
-pub const NOT_A_PDF: Code = Code {
-    id: "PDF-050",
-    class: Class::Input,
-    vi: "Tệp không phải là PDF, hoặc có dữ liệu lạ đứng trước phần đầu PDF",
-    en: "not a PDF, or foreign bytes stand before its header",
-    remedy_vi: "Kiểm tra lại tệp và xuất lại PDF từ nguồn",
-    remedy_en: "check the file and export the PDF again from its source",
-};
-
-/// No usable startxref.
-pub const NO_STARTXREF: Code = Code {
-    id: "PDF-051",
-    class: Class::Input,
-    vi: "Tệp PDF bị cụt hoặc hỏng phần cuối",
-    en: "the PDF has no usable startxref at its end",
-    remedy_vi: "Lấy lại tệp đầy đủ từ nguồn",
-    remedy_en: "fetch the whole file from its source again",
-};
-
-/// A section that cannot be read.
-pub const XREF_BROKEN: Code = Code {
-    id: "PDF-052",
-    class: Class::Input,
-    vi: "Bảng tham chiếu của tệp PDF bị hỏng",
-    en: "the cross-reference data of the PDF is broken",
-    remedy_vi: "Xuất lại PDF từ nguồn; tệp đã ký thì lấy lại bản gốc",
-    remedy_en: "export the PDF again from its source; if it is signed, fetch its original again",
-};
-
-/// The chain comes back to a section.
-pub const XREF_LOOP: Code = Code {
-    id: "PDF-053",
-    class: Class::Input,
-    vi: "Bảng tham chiếu của tệp PDF lặp vòng",
-    en: "the cross-reference chain of the PDF runs in a circle",
-    remedy_vi: "Không dùng tệp này; lấy lại bản gốc từ nguồn",
-    remedy_en: "do not use this file; fetch its original again",
-};
-
-/// A bound was met.
-pub const TOO_LARGE: Code = Code {
-    id: "PDF-054",
-    class: Class::Input,
-    vi: "Cấu trúc tệp PDF vượt giới hạn an toàn",
-    en: "the PDF exceeds a safety limit",
-    remedy_vi: "Chia nhỏ tệp hoặc xuất lại PDF từ nguồn",
-    remedy_en: "split the file or export it again from its source",
-};
-
-/// Malformed syntax.
-pub const SYNTAX: Code = Code {
-    id: "PDF-055",
-    class: Class::Input,
-    vi: "Tệp PDF sai cú pháp",
-    en: "malformed PDF syntax",
-    remedy_vi: "Xuất lại PDF từ nguồn",
-    remedy_en: "export the PDF again from its source",
-};
-
-/// An entry that points to something else.
-pub const MISPLACED: Code = Code {
-    id: "PDF-056",
-    class: Class::Input,
-    vi: "Bảng tham chiếu của tệp PDF chỉ sai chỗ",
-    en: "a cross-reference entry does not point to its object",
-    remedy_vi: "Xuất lại PDF từ nguồn",
-    remedy_en: "export the PDF again from its source",
-};
-
-/// A filter this reader does not know.
-pub const FILTER: Code = Code {
-    id: "PDF-057",
-    class: Class::Input,
-    vi: "Tệp PDF dùng kiểu nén chưa được hỗ trợ ở phần cấu trúc",
-    en: "a stream that must be read uses an unsupported filter",
-    remedy_vi: "Xuất lại PDF từ nguồn",
-    remedy_en: "export the PDF again from its source",
-};
-
-/// A stream that does not decode.
-pub const STREAM_BROKEN: Code = Code {
-    id: "PDF-058",
-    class: Class::Input,
-    vi: "Dữ liệu nén trong tệp PDF bị hỏng",
-    en: "a stream of the PDF does not decode",
-    remedy_vi: "Lấy lại tệp đầy đủ từ nguồn",
-    remedy_en: "fetch the whole file from its source again",
-};
-
-/// An encrypted file.
-pub const ENCRYPTED: Code = Code {
-    id: "PDF-059",
-    class: Class::Input,
-    vi: "Tệp PDF được mã hoá nên không thể ký hoặc kiểm tra",
-    en: "the PDF is encrypted",
-    remedy_vi: "Gỡ mật khẩu của tệp tại nguồn rồi nộp lại",
-    remedy_en: "remove the encryption at the source and hand it in again",
-};
-
-/// Two cross-reference systems in one file.
-pub const HYBRID: Code = Code {
-    id: "PDF-060",
-    class: Class::Input,
-    vi: "Tệp PDF có hai bảng tham chiếu song song nên mỗi phần mềm có thể hiển thị khác nhau",
-    en: "the PDF has hybrid cross-references, so two readers may show different papers",
-    remedy_vi: "Xuất lại PDF từ nguồn rồi ký",
-    remedy_en: "export the PDF again from its source, then sign",
-};
-
-/// No catalog.
-pub const NO_CATALOG: Code = Code {
-    id: "PDF-061",
-    class: Class::Input,
-    vi: "Tệp PDF không có mục gốc",
-    en: "the PDF has no catalog",
-    remedy_vi: "Xuất lại PDF từ nguồn",
-    remedy_en: "export the PDF again from its source",
-};
-
-/// A page tree that is no tree.
-pub const PAGE_TREE: Code = Code {
-    id: "PDF-062",
-    class: Class::Input,
-    vi: "Cây trang của tệp PDF bị hỏng",
-    en: "the page tree of the PDF is broken",
-    remedy_vi: "Xuất lại PDF từ nguồn",
-    remedy_en: "export the PDF again from its source",
-};
-
-/// Fewer pages than asked for.
-pub const NO_SUCH_PAGE: Code = Code {
-    id: "PDF-063",
-    class: Class::Input,
-    vi: "Tệp PDF không có trang được yêu cầu",
-    en: "the PDF has no such page",
-    remedy_vi: "Chọn trang có trong tệp",
-    remedy_en: "choose a page that is there",
-};
-
-/// An offset that its table cannot hold.
-pub const OFFSET_RANGE: Code = Code {
-    id: "PDF-064",
-    class: Class::Input,
-    vi: "Tệp PDF quá lớn để ghi thêm chữ ký",
-    en: "the PDF is too large for another revision",
-    remedy_vi: "Chia nhỏ tệp rồi ký",
-    remedy_en: "split the file, then sign",
-};
-
-/// A form that is none.
-pub const FORM: Code = Code {
-    id: "PDF-065",
-    class: Class::Input,
-    vi: "Biểu mẫu hoặc danh sách chú thích trong tệp PDF bị hỏng",
-    en: "the form or the annotations of the PDF are broken",
-    remedy_vi: "Xuất lại PDF từ nguồn",
-    remedy_en: "export the PDF again from its source",
-};
 
 #[cfg(test)]
-#[path = "revise/tests.rs"]
 mod tests;

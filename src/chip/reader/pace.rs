@@ -7,7 +7,8 @@ use super::curve::{Curve, Entropy};
 use super::link::{Link, Trouble};
 use super::messaging::Messaging;
 use super::suite::{Suite, pad};
-use crate::der::{self, DerError, Reader};
+use crate::chip::security_info;
+use crate::der::{self, DerError, Reader, Tlv};
 use openssl::bn::BigNum;
 use openssl::ec::{EcPoint, EcPointRef};
 use openssl::memcmp;
@@ -58,24 +59,14 @@ pub enum Step {
 /// What is not a SET OF SecurityInfo, or more than a few hundred of them.
 pub fn offers(card_access: &[u8]) -> Result<Vec<Offer>, DerError> {
     let (mut found, mut domains) = (Vec::new(), Vec::new());
-    let mut outer = Reader::lenient(card_access);
-    let mut infos = outer.expect(0x31)?.lenient();
-    for count in 0.. {
-        if infos.is_empty() {
-            break;
-        }
-        if count == 200 {
-            return Err(DerError::Limit { what: "items", at: infos.at() });
-        }
-        let mut info = infos.expect(0x30)?.lenient();
-        let protocol = info.expect(0x06)?;
-        let oid = protocol.oid()?;
+    let set = Reader::lenient(card_access).expect(0x31)?;
+    security_info::each(&set, Tlv::lenient, |protocol, oid, mut info| {
         if oid == GENERIC || oid == CHIP_MAPPING {
             let mut algorithm = info.expect(0x30)?.lenient();
             if algorithm.expect(0x06)?.oid()? == STANDARDISED_PARAMETERS {
                 domains.push(algorithm.expect(0x02)?.number()?);
             }
-            continue;
+            return Ok(());
         }
         let arc = [GENERIC, CHIP_MAPPING].iter().find_map(|p| oid.strip_prefix(p)?.strip_prefix('.'));
         if let Some(suite) = arc.and_then(Suite::of_arc) {
@@ -85,7 +76,8 @@ pub fn offers(card_access: &[u8]) -> Result<Vec<Offer>, DerError> {
                 found.push((protocol.content.to_vec(), suite, parameter));
             }
         }
-    }
+        Ok(())
+    })?;
     let guesses = if domains.is_empty() { vec![12, 13] } else { domains };
     let mut offers: Vec<Offer> = Vec::new();
     for (oid, suite, parameter) in &found {

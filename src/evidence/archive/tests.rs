@@ -1,3 +1,4 @@
+use super::header::{ZIP64_LOCATOR, u32_at};
 use super::*;
 use std::io::Cursor;
 use std::process::Command;

@@ -174,7 +174,7 @@ fn stream_section(source: Source<'_>, offset: usize, room: &mut usize) -> Outcom
         .and_then(Value::as_int)
         .and_then(|n| usize::try_from(n).ok())
         .ok_or_else(|| broken(offset, "no direct Length"))?;
-    let (body, _) = super::stream_range(source, after, length)?;
+    let (body, _) = super::object::stream_range(source, after, length)?;
     let data = filter::decode(&source.read(body)?, &direct_filters(&dict), MAX_XREF_BYTES)?;
     let entries = rows(&dict, &data, offset, room)?;
     let prev = prev(&dict, source, offset)?;

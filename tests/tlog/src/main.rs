@@ -1,5 +1,6 @@
 //! Judges the log with `tlog_tiles` and `signed_note`: proofs of every leaf of every tree up to a size and of every pair of
-//! trees, made by our own `src/log/tree.rs`; then a real log folder with its receipts and consistency proofs.
+//! trees, made by our own `src/log/tree.rs`, which must take them as well; then a real log folder with its receipts and
+//! consistency proofs.
 //!
 //!   hoso-tlog proofs 1000
 //!   hoso-tlog folder LOG KEY-FILE RECEIPT...
@@ -14,7 +15,6 @@ use tlog_tiles::{Checkpoint, Hash};
 mod fault {
     pub type Outcome<T> = Result<T, String>;
 }
-#[allow(dead_code)]
 #[path = "../../../src/log/tree.rs"]
 mod tree;
 
@@ -50,6 +50,8 @@ fn proofs(most: u64) {
     for size in 1..=most {
         for index in 0..size {
             let path = tree::inclusion_proof(&leaves, index, size).unwrap();
+            let leaf = tree::leaf_hash(&records[index as usize]);
+            assert_eq!(tree::root_of_inclusion(&leaf, index, size, &path), Some(roots[size as usize].0));
             let path: Vec<Hash> = path.into_iter().map(Hash).collect();
             let record = tlog_tiles::record_hash(&records[index as usize]);
             tlog_tiles::check_record(&path, size, roots[size as usize], index, record)
@@ -62,6 +64,7 @@ fn proofs(most: u64) {
         }
         for old in 1..=size {
             let path = tree::consistency_proof(&leaves, old, size).unwrap();
+            assert!(tree::is_consistent(old, size, &roots[old as usize].0, &roots[size as usize].0, &path));
             let path: Vec<Hash> = path.into_iter().map(Hash).collect();
             tlog_tiles::check_tree(&path, size, roots[size as usize], old, roots[old as usize])
                 .unwrap_or_else(|e| panic!("{old} to {size}: {e:?}"));
