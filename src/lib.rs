@@ -11,6 +11,7 @@ pub mod blobs;
 pub mod clock;
 pub mod cms;
 pub mod codes;
+pub mod commit;
 pub mod cose;
 pub mod der;
 pub mod digest;

@@ -13,8 +13,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "ground",
         &[
-            "answer", "blobs", "clock", "cms", "codes", "cose", "der", "digest", "fault", "original", "page",
-            "profile", "sandbox", "staged", "worker",
+            "answer", "blobs", "clock", "cms", "codes", "commit", "cose", "der", "digest", "fault",
+            "original", "page", "profile", "sandbox", "staged", "worker",
         ],
     ),
     ("crafts", &["chip", "deliver", "log", "pdf", "scan", "seal"]),

@@ -1,6 +1,7 @@
 //! One thread owns the connection. Jobs that wait while a commit flushes go into the next commit together, so that
 //! the disk's flush rate bounds commits, not steps.
 
+use crate::commit::{self, Change, Trouble};
 use crate::fault::{Fault, Outcome};
 use crate::ledger::schema;
 use crate::ledger::{OTHER_VERSION, UNAVAILABLE};
@@ -9,18 +10,10 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
-
-/// At most this many jobs share a commit.
-const BATCH: usize = 64;
-
-/// Runs inside the transaction; gives what to do when the transaction's end is known.
-type Work = Box<dyn FnOnce(Result<&Connection, String>) -> Reply + Send>;
-type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
 
 /// What the thread does next.
 struct Job {
-    work: Work,
+    change: Change,
     kind: Kind,
 }
 
@@ -86,22 +79,21 @@ impl Writer {
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         kind: Kind,
     ) -> Outcome<T> {
-        let (answer, wait) = oneshot::channel();
-        let work: Work = Box::new(move |db| {
-            let result = db.and_then(|db| savepoint(db, job).map_err(|e| e.to_string()));
-            Box::new(move |committed| {
-                let result = committed.and(result);
-                // The asker may be gone (shutdown); the commit stands all the same.
-                let _ = answer.send(result);
-            })
-        });
-        let job = Job { work, kind };
-        self.jobs.send(job).map_err(|_| Fault::new(&UNAVAILABLE).detail("the ledger's thread has ended"))?;
-        match wait.await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(reason)) => Err(Fault::new(&UNAVAILABLE).detail(reason)),
-            Err(_) => Err(Fault::new(&UNAVAILABLE).detail("the ledger's thread has ended")),
-        }
+        let (change, wait) = Change::new(job, named);
+        self.jobs.send(Job { change, kind }).map_err(|_| ended())?;
+        wait.await.map_err(|_| ended())?
+    }
+}
+
+fn ended() -> Fault {
+    Fault::new(&UNAVAILABLE).detail("the ledger's thread has ended")
+}
+
+fn named(trouble: Trouble<'_>) -> Fault {
+    let fault = Fault::new(&UNAVAILABLE);
+    match trouble {
+        Trouble::Statement(e) => fault.detail(e),
+        Trouble::Ended => fault.detail("the storage ended the transaction (disk full or I/O error)"),
     }
 }
 
@@ -138,48 +130,35 @@ fn work(db: &Connection, queue: &mpsc::Receiver<Job>) {
     let _ = db.execute_batch("PRAGMA busy_timeout=0");
     let mut held_back = None;
     let mut flushes = true;
-    while let Some(Job { work, kind }) = held_back.take().or_else(|| queue.recv().ok()) {
+    while let Some(Job { change, kind }) = held_back.take().or_else(|| queue.recv().ok()) {
         if flushes != (kind != Kind::Hasty) {
             flushes = kind != Kind::Hasty;
             let set = if flushes { "PRAGMA synchronous=FULL" } else { "PRAGMA synchronous=NORMAL" };
             if let Err(e) = db.execute_batch(set) {
                 // Nothing is told to be on the disk that may not be.
-                let reason = e.to_string();
                 flushes = !flushes;
-                work(Err(reason.clone()))(Err(reason));
+                change.refuse(named(Trouble::Statement(&e)));
                 continue;
             }
         }
         if let Err(e) = turn.begin(db) {
-            let reason = e.to_string();
-            work(Err(reason.clone()))(Err(reason));
+            change.refuse(named(Trouble::Statement(&e)));
             continue;
         }
-        let mut replies: Vec<Reply> = vec![work(Ok(db))];
-        // SQLite itself ends the transaction on a full disk or an I/O error: what came before in it is undone then,
-        // and a job run after that would commit alone.
-        while kind != Kind::Alone && replies.len() < BATCH && !db.is_autocommit() {
-            match queue.try_recv() {
-                Ok(Job { work, kind: Kind::Hasty }) => replies.push(work(Ok(db))),
-                Ok(Job { work, kind: Kind::Durable }) if flushes => replies.push(work(Ok(db))),
-                Ok(next) => {
-                    held_back = Some(next);
-                    break;
-                }
-                Err(_) => break,
+        let next = || {
+            if kind == Kind::Alone {
+                return None;
             }
-        }
-        let committed = if db.is_autocommit() {
-            Err("the storage ended the transaction (disk full or I/O error)".to_owned())
-        } else {
-            db.execute_batch("COMMIT").map_err(|e| {
-                let _ = db.execute_batch("ROLLBACK");
-                e.to_string()
-            })
+            match queue.try_recv().ok()? {
+                Job { change, kind: Kind::Hasty } => Some(change),
+                Job { change, kind: Kind::Durable } if flushes => Some(change),
+                other => {
+                    held_back = Some(other);
+                    None
+                }
+            }
         };
-        for reply in replies {
-            reply(committed.clone());
-        }
+        commit::together(db, change, next, named);
     }
 }
 
@@ -219,16 +198,6 @@ impl Turn {
 
 /// How long another process may keep the write lock.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn savepoint<T>(
-    db: &Connection,
-    job: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    db.execute_batch("SAVEPOINT job")?;
-    let result = job(db);
-    db.execute_batch(if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
-    result
-}
 
 #[cfg(test)]
 mod tests {

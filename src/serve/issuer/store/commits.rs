@@ -1,8 +1,9 @@
-//! One thread owns the connection that writes. Jobs that gather while a commit flushes share the next one, each in its
-//! savepoint; they are answered when the commit is on disk. (The ledger does the same with its own tables.)
+//! One thread owns the connection that writes. Jobs that gather while a commit flushes share the next one
+//! ([`crate::commit`], as in the ledger); between commits it tidies.
 
 use super::{failed, schema, tidy};
 use crate::clock::Clock;
+use crate::commit::{self, Change, Trouble};
 use crate::deliver::credential::register::UNAVAILABLE;
 use crate::fault::{Fault, Outcome};
 use rusqlite::{Connection, OpenFlags};
@@ -15,13 +16,11 @@ use tokio::sync::oneshot;
 
 /// What the thread does next.
 enum Job {
-    /// Inside a transaction; gives what to do when the transaction's end is known.
+    /// Inside a transaction.
     Change(Change),
     /// Outside one.
     EmptyLog(oneshot::Sender<()>),
 }
-type Change = Box<dyn FnOnce(Result<&Connection, Fault>) -> Reply + Send>;
-type Reply = Box<dyn FnOnce(Result<(), Fault>) + Send>;
 
 /// A handle to the thread; the thread ends with the last handle.
 #[derive(Debug, Clone)]
@@ -48,14 +47,8 @@ impl Commits {
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Outcome<T> {
-        let (answer, wait) = oneshot::channel();
-        let job: Change = Box::new(move |db| {
-            let result = db.and_then(|db| savepoint(db, job).map_err(|e| failed(&e)));
-            Box::new(move |committed| {
-                let _ = answer.send(committed.and(result));
-            })
-        });
-        self.jobs.send(Job::Change(job)).map_err(|_| ended())?;
+        let (change, wait) = Change::new(job, named);
+        self.jobs.send(Job::Change(change)).map_err(|_| ended())?;
         wait.await.map_err(|_| ended())?
     }
 
@@ -114,51 +107,27 @@ fn work(db: &Connection, queue: &mpsc::Receiver<Job>, clock: &Clock, made: &Atom
 /// One transaction of all that has gathered; gives back a job that cannot be in it.
 fn commit(db: &Connection, first: Change, queue: &mpsc::Receiver<Job>) -> Option<Job> {
     if let Err(e) = db.execute_batch("BEGIN IMMEDIATE") {
-        first(Err(failed(&e)))(Err(failed(&e)));
+        first.refuse(failed(&e));
         return None;
     }
     let mut held_back = None;
-    let mut replies: Vec<Reply> = vec![first(Ok(db))];
-    // On a full disk SQLite ends the transaction by itself: a job run after that would commit alone.
-    while replies.len() < BATCH && !db.is_autocommit() {
-        match queue.try_recv() {
-            Ok(Job::Change(change)) => replies.push(change(Ok(db))),
-            Ok(other) => {
-                held_back = Some(other);
-                break;
-            }
-            Err(_) => break,
+    let next = || match queue.try_recv().ok()? {
+        Job::Change(change) => Some(change),
+        other => {
+            held_back = Some(other);
+            None
         }
-    }
-    let committed = if db.is_autocommit() {
-        Err(Fault::new(&UNAVAILABLE).detail("the storage ended the transaction"))
-    } else {
-        db.execute_batch("COMMIT").map_err(|e| {
-            let _ = db.execute_batch("ROLLBACK");
-            failed(&e)
-        })
     };
-    for reply in replies {
-        reply(committed.clone());
-    }
+    commit::together(db, first, next, named);
     held_back
 }
 
-fn savepoint<T>(
-    db: &Connection,
-    job: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    let say = |sql: &str| db.prepare_cached(sql)?.execute([]);
-    say("SAVEPOINT job")?;
-    let result = job(db);
-    if result.is_err() {
-        say("ROLLBACK TO job")?;
+fn named(trouble: Trouble<'_>) -> Fault {
+    match trouble {
+        Trouble::Statement(e) => failed(e),
+        Trouble::Ended => Fault::new(&UNAVAILABLE).detail("the storage ended the transaction"),
     }
-    say("RELEASE job")?;
-    result
 }
 
-/// At most this many jobs share a commit.
-const BATCH: usize = 64;
 /// How often what has had its time is let go of.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
