@@ -91,6 +91,8 @@ pub const CODES: &[&Code] = &[
     &sign::FIELD,
     &sign::CERTIFIED,
     &sign::BROKEN_BEFORE,
+    &sign::CHANGED_BEFORE,
+    &sign::FIELD_LOCKED,
     &sign::COPY,
     &batch::UNWRITABLE,
     &profile::UNKNOWN_PROFILE,

@@ -7,16 +7,18 @@
 //! | ISO 19005-2, 6.1.6: an even number of hexadecimal digits | the hole is counted in octets |
 //! | ISO 19005-2, 6.3.2: `/F` Print set, Hidden and NoView clear | `layout::widget` |
 //! | ISO 32000-1, 12.8.2.4: a field's `/Lock` goes into the signature | `layout::field_lock` |
-//! | ISO 32000-1, 12.8.4: DocMDP P=1 forbids any further change | `earlier::check` |
+//! | ISO 32000-1, 12.8.2.2, 12.8.2.4: DocMDP and FieldMDP of earlier signatures | `rules` |
 //!
 //! A file is read once, by strides, while it is hashed; its structure is read where it lies. Between [`Sheet::prepare`] and
 //! [`Prepared::finish`], while a token or an authority far away is waited for, only the new revision is in memory.
 
 mod earlier;
 mod layout;
+mod rules;
 
-pub use earlier::BROKEN_BEFORE;
+pub use earlier::{BROKEN_BEFORE, CHANGED_BEFORE};
 pub use layout::{CERTIFIED, FIELD};
+pub use rules::FIELD_LOCKED;
 
 use super::appearance::AppearanceFacts;
 use super::key::{KeyHandle, check_may_sign};
@@ -160,8 +162,9 @@ impl Sheet {
     /// A revision with an empty signature for a key, and room in it for a time stamp where there is to be one.
     ///
     /// # Errors
-    /// The file cannot be appended to or forbids it ([`LOCKED`]), an earlier signature in it is broken
-    /// ([`BROKEN_BEFORE`]), the field cannot be signed into ([`FIELD`]), the certificate may not sign, the appearance fails.
+    /// The file cannot be appended to or forbids it ([`LOCKED`], [`FIELD_LOCKED`], [`CERTIFIED`]), an earlier signature in
+    /// it is broken ([`BROKEN_BEFORE`]) or was followed by what it does not allow ([`CHANGED_BEFORE`]), the field cannot be
+    /// signed into ([`FIELD`]), the certificate may not sign, the appearance fails.
     pub fn prepare(&self, key: &dyn KeyHandle, order: &Order<'_>, stamped: bool) -> Outcome<Prepared> {
         let stamp = if stamped { STAMP_ROOM } else { 0 };
         self.prepare_with(key, order, size_bound(key)? + stamp)
@@ -174,9 +177,10 @@ impl Sheet {
     pub fn prepare_with(&self, key: &dyn KeyHandle, order: &Order<'_>, room: usize) -> Outcome<Prepared> {
         check_may_sign(key.certificate(), order.at)?;
         let document = Document::open_original(&self.original)?;
-        let fields = document.fields()?;
-        earlier::check(&document, &fields, &self.original)?;
-        let unsigned = layout::signature(&document, &fields, key, order, room.next_multiple_of(256))?;
+        let (fields, names) = document.named_fields()?;
+        let rules = earlier::check(&document, &fields, &self.original, order.at)?;
+        let form = layout::Form { fields: &fields, names: &names, rules: &rules };
+        let unsigned = layout::signature(&document, &form, key, order, room.next_multiple_of(256))?;
         Ok(self.prepared(unsigned, order.at, format!("{}/{}", order.profile.id, order.profile.version)))
     }
 
@@ -186,8 +190,8 @@ impl Sheet {
     /// As [`Sheet::prepare`], but for the key.
     pub fn prepare_timestamp(&self, at: Timestamp, room: usize) -> Outcome<Prepared> {
         let document = Document::open_original(&self.original)?;
-        let fields = document.fields()?;
-        let unsigned = layout::time_stamp(&document, &fields, room.next_multiple_of(256))?;
+        let (_, names) = document.named_fields()?;
+        let unsigned = layout::time_stamp(&document, &names, room.next_multiple_of(256))?;
         Ok(self.prepared(unsigned, at, "DocTimeStamp".to_owned()))
     }
 

@@ -11,12 +11,24 @@ use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::stack::Stack;
 use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
-use openssl::x509::{X509, X509NameBuilder};
+use openssl::x509::{X509, X509Extension, X509NameBuilder};
 
 /// What a leaf is made for.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Usage {
     Sign,
+    /// nonRepudiation alone.
+    CommitOnly,
+    /// digitalSignature alone.
+    DigitalOnly,
+    /// No key usage at all.
+    Nothing,
+    /// As `Sign`, for mail.
+    Mail,
+    /// As `Sign`, for mail and time stamps.
+    MailAndStamp,
+    /// As `Sign`, with a critical extension that nobody knows.
+    Strange,
     Encipher,
     Stamp,
     /// As `Stamp`, but its extended key usage is not critical.
@@ -95,12 +107,33 @@ fn certificate(
         Some(Usage::Encipher) => {
             purpose.key_encipherment();
         }
+        Some(Usage::DigitalOnly) => {
+            purpose.digital_signature();
+        }
+        Some(Usage::CommitOnly) => {
+            purpose.non_repudiation();
+        }
         Some(_) => {
             purpose.digital_signature().non_repudiation();
         }
     }
     builder.append_extension(constraints.build().unwrap()).unwrap();
-    builder.append_extension(purpose.build().unwrap()).unwrap();
+    if usage != Some(Usage::Nothing) {
+        builder.append_extension(purpose.build().unwrap()).unwrap();
+    }
+    if matches!(usage, Some(Usage::Mail | Usage::MailAndStamp)) {
+        let mut extended = ExtendedKeyUsage::new();
+        extended.email_protection();
+        if usage == Some(Usage::MailAndStamp) {
+            extended.time_stamping();
+        }
+        builder.append_extension(extended.build().unwrap()).unwrap();
+    }
+    if usage == Some(Usage::Strange) {
+        let oid = openssl::asn1::Asn1Object::from_str("1.2.3.4.5.6").unwrap();
+        let content = openssl::asn1::Asn1OctetString::new_from_bytes(&[5, 0]).unwrap();
+        builder.append_extension(X509Extension::new_from_der(&oid, true, &content).unwrap()).unwrap();
+    }
     if matches!(usage, Some(Usage::Stamp | Usage::StampLoosely)) {
         let mut extended = ExtendedKeyUsage::new();
         extended.time_stamping();

@@ -1,7 +1,7 @@
 //! The interactive form (ISO 32000-1, 12.7): its fields, and how a revision hangs one more into it.
 
 use super::page::Page;
-use super::value::{Dict, ObjectId, Value};
+use super::value::{Dict, ObjectId, Value, text_of};
 use super::{Document, FORM, Revision, TOO_LARGE};
 use crate::fault::{Fault, Outcome};
 use std::collections::HashSet;
@@ -19,6 +19,8 @@ pub struct Field {
     pub value: Option<Value>,
     /// The dictionary as written.
     pub dict: Dict,
+    /// The name as text, each part decoded by itself.
+    pub title: String,
 }
 
 impl Document<'_> {
@@ -41,11 +43,19 @@ impl Document<'_> {
     /// # Errors
     /// A field tree that runs in a circle, is too deep or too large.
     pub fn fields(&self) -> Outcome<Vec<Field>> {
-        let Some((_, form)) = self.form()? else { return Ok(Vec::new()) };
-        let Value::Array(roots) = self.lookup(&form, b"Fields")? else { return Ok(Vec::new()) };
+        Ok(self.named_fields()?.0)
+    }
+
+    /// As [`Document::fields`], and the full names that are taken: theirs, and those of the nodes above them.
+    ///
+    /// # Errors
+    /// As [`Document::fields`].
+    pub fn named_fields(&self) -> Outcome<(Vec<Field>, HashSet<String>)> {
+        let (mut found, mut names) = (Vec::new(), HashSet::new());
+        let Some((_, form)) = self.form()? else { return Ok((found, names)) };
+        let Value::Array(roots) = self.lookup(&form, b"Fields")? else { return Ok((found, names)) };
         let mut seen = HashSet::new();
-        let mut found = Vec::new();
-        let root = Branch { name: Vec::new(), kind: None, value: None, depth: 0 };
+        let root = Branch { name: Vec::new(), title: String::new(), kind: None, value: None, depth: 0 };
         let mut stack: Vec<(Value, Branch)> = roots.into_iter().rev().map(|v| (v, root.clone())).collect();
         while let Some((value, above)) = stack.pop() {
             if value.as_ref().is_some_and(|id| !seen.insert(id)) {
@@ -56,6 +66,7 @@ impl Document<'_> {
             }
             let Value::Dict(dict) = self.resolve(&value)? else { continue };
             let branch = self.descend(&dict, above)?;
+            names.insert(branch.title.clone());
             let kids = match self.lookup(&dict, b"Kids")? {
                 Value::Array(kids) => kids,
                 _ => Vec::new(),
@@ -67,33 +78,36 @@ impl Document<'_> {
                 }
             }
             if fields.is_empty() {
-                let Branch { name, kind, value: of, .. } = branch;
-                found.push(Field { id: value.as_ref(), name, kind, value: of, dict });
+                let Branch { name, title, kind, value: of, .. } = branch;
+                found.push(Field { id: value.as_ref(), name, kind, value: of, dict, title });
             } else {
                 stack.extend(fields.into_iter().rev().map(|kid| (kid, branch.clone())));
             }
         }
-        Ok(found)
+        Ok((found, names))
     }
 
     fn descend(&self, dict: &Dict, above: Branch) -> Outcome<Branch> {
-        let mut name = above.name;
+        let (mut name, mut title) = (above.name, above.title);
         if let Value::String(part) = self.lookup(dict, b"T")? {
             if !name.is_empty() {
                 name.push(b'.');
+                title.push('.');
             }
+            title.extend(text_of(&part).chars().take(MAX_NAME.saturating_sub(title.len())));
             name.extend_from_slice(&part);
             name.truncate(MAX_NAME);
         }
         let kind = self.lookup(dict, b"FT")?.as_name().map(<[u8]>::to_vec).or(above.kind);
         let value = dict.get(b"V").cloned().or(above.value);
-        Ok(Branch { name, kind, value, depth: above.depth + 1 })
+        Ok(Branch { name, title, kind, value, depth: above.depth + 1 })
     }
 }
 
 #[derive(Clone)]
 struct Branch {
     name: Vec<u8>,
+    title: String,
     kind: Option<Vec<u8>>,
     value: Option<Value>,
     depth: usize,

@@ -1,7 +1,7 @@
 //! Whether a certificate may sign: asked before the key is (TT 15/2025/TT-BKHCN: software must check it before signing).
 
 use super::{KEY_KIND, KeyHandle};
-use crate::cms::Parts;
+use crate::cms::{Parts, known};
 use crate::der;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::seal::evidence::fetch::Online;
@@ -110,11 +110,11 @@ pub fn check(
     }
 }
 
-/// Refuses a certificate that may not sign at this moment (TT 15/2025/TT-BKHCN: to be checked before signing):
-/// outside its validity, or with a key usage (RFC 5280, 4.2.1.3) of neither digitalSignature nor nonRepudiation.
+/// Refuses a certificate that may not sign at this moment (TT 15/2025/TT-BKHCN: to be checked before signing): outside its
+/// validity, or not meant for documents as the verifier judges it, so that nothing is signed that it calls invalid at once.
 ///
 /// # Errors
-/// [`CERT_EXPIRED`] and [`CERT_NOT_YET`] naming the date, [`CERT_USAGE`].
+/// [`CERT_EXPIRED`] and [`CERT_NOT_YET`] naming the date, [`CERT_USAGE`] naming what is missing.
 pub fn check_may_sign(certificate: &X509Ref, now: Timestamp) -> Outcome<()> {
     let (from, until) = validity(certificate)?;
     if now < from {
@@ -123,13 +123,33 @@ pub fn check_may_sign(certificate: &X509Ref, now: Timestamp) -> Outcome<()> {
     if now > until {
         return Err(Fault::new(&CERT_EXPIRED).detail(format!("valid until {until}")));
     }
-    let parts = Parts::of(certificate).map_err(|_| Fault::new(&KEY_KIND))?;
-    let Some(usage) = parts.extension("2.5.29.15") else { return Ok(()) };
-    let bits = der::only(&usage.value, 0x03).ok().and_then(|bits| bits.content.get(1).copied());
-    if bits.unwrap_or(0) & (DIGITAL_SIGNATURE | NON_REPUDIATION) == 0 {
-        return Err(Fault::new(&CERT_USAGE));
+    let facts = known::facts(certificate).map_err(|_| Fault::new(&KEY_KIND))?;
+    match against_documents(&facts.parts) {
+        Some(why) => Err(Fault::new(&CERT_USAGE).detail(why)),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// What keeps an end certificate from signing documents (RFC 5280, 4.2): a key usage without nonRepudiation, an extended
+/// key usage for other things alone, a critical extension that nobody here understands. None where nothing does.
+pub fn against_documents(parts: &Parts) -> Option<&'static str> {
+    let Some(usage) = parts.extension("2.5.29.15") else { return Some("it has no key usage") };
+    let bits = der::only(&usage.value, 0x03).ok().and_then(|bits| bits.content.get(1).copied());
+    if bits.unwrap_or(0) & NON_REPUDIATION == 0 {
+        return Some("its key usage lacks nonRepudiation");
+    }
+    if parts.extension("2.5.29.37").is_some_and(|extended| !names_documents(&extended.value)) {
+        return Some("its extended key usage is for other things");
+    }
+    let strange = parts.extensions.iter().any(|e| e.critical && !UNDERSTOOD.contains(&e.oid.as_str()));
+    strange.then_some("it has a critical extension that is not understood")
+}
+
+fn names_documents(extended: &[u8]) -> bool {
+    let Ok(list) = der::only(extended, 0x30) else { return false };
+    let mut uses = list.reader();
+    std::iter::from_fn(|| uses.expect(0x06).ok())
+        .any(|oid| oid.oid().is_ok_and(|oid| USES.contains(&oid.as_str())))
 }
 
 /// From when until when a certificate is valid.
@@ -148,8 +168,18 @@ fn moment(time: &Asn1TimeRef) -> Outcome<Timestamp> {
     Timestamp::from_second(seconds).map_err(|_| unreadable())
 }
 
-const DIGITAL_SIGNATURE: u8 = 0x80;
 const NON_REPUDIATION: u8 = 0x40;
+/// Any, clientAuth, emailProtection, documentSigning (RFC 9336), and those of Microsoft and Adobe for documents.
+const USES: [&str; 6] = [
+    "2.5.29.37.0",
+    "1.3.6.1.5.5.7.3.2",
+    "1.3.6.1.5.5.7.3.4",
+    "1.3.6.1.5.5.7.3.36",
+    "1.3.6.1.4.1.311.10.3.12",
+    "1.2.840.113583.1.1.5",
+];
+/// Basic constraints, key usage, extended key usage, policies, alternative names.
+const UNDERSTOOD: [&str; 5] = ["2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.32", "2.5.29.17"];
 
 /// A certificate past its end.
 pub const CERT_EXPIRED: Code = Code {
@@ -175,10 +205,10 @@ pub const CERT_NOT_YET: Code = Code {
 pub const CERT_USAGE: Code = Code {
     id: "SEAL-009",
     class: Class::Setup,
-    vi: "Chứng thư không được cấp cho mục đích ký số",
-    en: "the certificate is not meant for signatures",
-    remedy_vi: "Dùng chứng thư có mục đích ký số hoặc chống chối bỏ",
-    remedy_en: "use a certificate with digitalSignature or nonRepudiation",
+    vi: "Chứng thư không được cấp cho mục đích ký tài liệu",
+    en: "the certificate is not meant for signing documents",
+    remedy_vi: "Dùng chứng thư có mục đích chống chối bỏ (nonRepudiation) và không chỉ dành cho việc khác như cấp dấu thời gian",
+    remedy_en: "use a certificate with nonRepudiation that is not for other things alone, as for time stamps",
 };
 
 /// A certificate of somebody else's.
@@ -214,7 +244,13 @@ pub const REVOCATION_UNKNOWN: Code = Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::original::Original;
+    use crate::seal::appearance::AppearanceFacts;
+    use crate::seal::profile::SignatureProfile;
+    use crate::seal::sign::{Level, Order, Sheet};
+    use crate::seal::signed_data::Draft;
     use crate::seal::training::{Minted, Usage};
+    use crate::seal::verify::{Anchors, Trust, verify_pdf};
 
     #[test]
     fn a_certificate_outside_its_time_or_purpose_may_not_sign() {
@@ -228,6 +264,47 @@ mod tests {
         assert!(expired.detail.unwrap().contains(&until.to_string()));
         let other = Minted::new("ec", Usage::Encipher);
         assert_eq!(check_may_sign(&other.certificate, from + hour).unwrap_err().code.id, CERT_USAGE.id);
+    }
+
+    /// Signed by whoever has the certificate, unasked; whether the verifier finds fault with what it is for.
+    fn is_wrong_use(minted: &Minted) -> bool {
+        let good = Minted::new("ec", Usage::Sign).soft_key();
+        let profile = SignatureProfile::built_in("invisible").unwrap();
+        let facts = AppearanceFacts::default();
+        let at = Timestamp::now() + jiff::SignedDuration::from_secs(60);
+        let order = Order { profile: &profile, facts: &facts, at, field: None };
+        let pdf = crate::seal::sign::tests::paper();
+        let prepared = Sheet::open(Original::from(&pdf[..])).unwrap().prepare(&good, &order, true).unwrap();
+        let cms = Draft::detached(&minted.soft_key(), prepared.digest()).unwrap().finish(None);
+        let whole = [&pdf[..], &prepared.finish(&cms, Level::BB).unwrap().bytes].concat();
+        let mut anchors = Anchors::default();
+        anchors.add(minted.root.clone());
+        let report = verify_pdf(&whole, &anchors, at);
+        let [one] = &report.signatures[..] else { panic!("{:?}", report.problems) };
+        assert!(one.problems.is_empty(), "{:?}", one.problems);
+        one.chain.trust != Trust::Trusted
+    }
+
+    #[test]
+    fn nothing_is_signed_with_what_the_verifier_calls_the_wrong_certificate_and_with_anything_else() {
+        let at = Timestamp::now() + jiff::SignedDuration::from_secs(60);
+        for (usage, good) in [
+            (Usage::Sign, true),
+            (Usage::CommitOnly, true),
+            (Usage::Mail, true),
+            (Usage::MailAndStamp, true),
+            (Usage::DigitalOnly, false),
+            (Usage::Nothing, false),
+            (Usage::Encipher, false),
+            (Usage::Stamp, false),
+            (Usage::StampLoosely, false),
+            (Usage::Strange, false),
+        ] {
+            let minted = Minted::new("ec", usage);
+            let refused = check(&minted.soft_key(), at, &Issuers::default(), None).err();
+            assert_eq!(refused.map(|f| f.code.id), (!good).then_some(CERT_USAGE.id), "{usage:?}");
+            assert_eq!(is_wrong_use(&minted), !good, "{usage:?}");
+        }
     }
 
     #[test]

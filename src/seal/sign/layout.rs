@@ -2,6 +2,7 @@
 
 use super::super::appearance;
 use super::super::key::KeyHandle;
+use super::rules::{FIELD_LOCKED, Rules};
 use super::{HOLE, Order, Shown, common_name, vietnam};
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
@@ -9,7 +10,17 @@ use crate::pdf::revise::{
     Dict, Document, Field, ObjectId, Page, Rect, Revision, Value, text_of, text_string,
 };
 use jiff::Timestamp;
+use std::collections::HashSet;
 use std::ops::Range;
+
+/// The form as it is, and what signatures in it allow.
+#[derive(Clone, Copy)]
+pub(super) struct Form<'a> {
+    pub(super) fields: &'a [Field],
+    /// Full names of fields and of the nodes above them.
+    pub(super) names: &'a HashSet<String>,
+    pub(super) rules: &'a Rules,
+}
 
 /// A revision whose signature is still zeros.
 pub(super) struct Unsigned {
@@ -48,7 +59,7 @@ impl Unsigned {
 /// A signature with a hole of so many octets.
 pub(super) fn signature(
     document: &Document<'_>,
-    fields: &[Field],
+    form: &Form<'_>,
     key: &dyn KeyHandle,
     order: &Order<'_>,
     hole: usize,
@@ -56,34 +67,35 @@ pub(super) fn signature(
     let mut revision = Revision::new(document)?;
     let signature = revision.reserve();
     let waiting = match order.field {
-        Some(name) => waiting_field(document, fields, name)?,
+        Some(name) => waiting_field(document, form, name)?,
         None => None,
     };
     let lock = waiting.as_ref().and_then(|w| w.lock.clone());
     let (name, shown) = match waiting {
         Some(waiting) => fill_field(&mut revision, waiting, signature, order)?,
-        None => new_field(&mut revision, fields, signature, order)?,
+        None => new_field(&mut revision, form, signature, order)?,
     };
     let facts = order.facts;
     let signer = if facts.name.is_empty() { common_name(key) } else { facts.name.clone() };
     let mut entries = vec![("/Name", signer.as_str()), ("/Reason", order.profile.reason.as_str())];
     entries.retain(|(_, text)| !text.is_empty());
     let dictionary =
-        dictionary(Form::Signature { at: order.at, entries: &entries, lock: lock.as_ref() }, hole);
+        dictionary(Said::Signature { at: order.at, entries: &entries, lock: lock.as_ref() }, hole);
     finish(revision, signature, dictionary, name, shown)
 }
 
 /// A document time stamp (ISO 32000-2, 12.8.5) with a hole of so many octets; no page shows it.
-pub(super) fn time_stamp(document: &Document<'_>, fields: &[Field], hole: usize) -> Outcome<Unsigned> {
+pub(super) fn time_stamp(document: &Document<'_>, names: &HashSet<String>, hole: usize) -> Outcome<Unsigned> {
     let mut revision = Revision::new(document)?;
     let stamp = revision.reserve();
-    let name = free_name(fields);
+    // Time stamps keep old signatures alive; no lock is meant for them (EN 319 142-1, 5.4.3).
+    let name = free_name(names, &Rules::default())?;
     let field = revision.reserve();
     let page = document.page(0)?;
     revision.set(field, Value::Dict(widget(&name, stamp, &page, None)).to_pdf());
     revision.add_signature_field(field)?;
     revision.add_annotation(&page, field)?;
-    finish(revision, stamp, dictionary(Form::TimeStamp, hole), name, None)
+    finish(revision, stamp, dictionary(Said::TimeStamp, hole), name, None)
 }
 
 fn finish(
@@ -111,20 +123,20 @@ fn finish(
 
 /// What a signature dictionary says besides its bytes.
 #[derive(Clone, Copy)]
-enum Form<'a> {
+enum Said<'a> {
     Signature { at: Timestamp, entries: &'a [(&'a str, &'a str)], lock: Option<&'a Dict> },
     TimeStamp,
 }
 
 /// The signature dictionary (ISO 32000-1, table 252) with an empty hole, where in it the three numbers of `/ByteRange`
 /// begin, and where the `/Contents` token lies.
-fn dictionary(form: Form<'_>, hole: usize) -> (Vec<u8>, usize, Range<usize>) {
+fn dictionary(said: Said<'_>, hole: usize) -> (Vec<u8>, usize, Range<usize>) {
     let mut out = Vec::with_capacity(2 * hole + 512);
-    match form {
-        Form::TimeStamp => {
+    match said {
+        Said::TimeStamp => {
             out.extend_from_slice(b"<</Type/DocTimeStamp/Filter/Adobe.PPKLite/SubFilter/ETSI.RFC3161");
         }
-        Form::Signature { at, entries, lock } => {
+        Said::Signature { at, entries, lock } => {
             out.extend_from_slice(b"<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached");
             let local = at.to_zoned(vietnam());
             out.extend_from_slice(format!("/M(D:{}+07'00')", local.strftime("%Y%m%d%H%M%S")).as_bytes());
@@ -182,11 +194,15 @@ struct Waiting {
 }
 
 /// The empty field of a name; none where no field has it.
-fn waiting_field(document: &Document<'_>, fields: &[Field], name: &str) -> Outcome<Option<Waiting>> {
-    let Some(field) = fields.iter().find(|f| text_of(&f.name) == name) else {
-        return Ok(None);
-    };
+fn waiting_field(document: &Document<'_>, form: &Form<'_>, name: &str) -> Outcome<Option<Waiting>> {
     let taken = |why: &str| Err(Fault::new(&FIELD).detail(why));
+    let mut called = form.fields.iter().filter(|f| f.title == name);
+    let field = match (called.next(), called.next()) {
+        (Some(field), None) => field,
+        (Some(_), Some(_)) => return taken("several fields have this name"),
+        (None, _) if form.names.contains(name) => return taken("it is a group of fields"),
+        (None, _) => return Ok(None),
+    };
     if field.kind.as_deref() != Some(b"Sig") {
         return taken("it is no signature field");
     }
@@ -195,6 +211,7 @@ fn waiting_field(document: &Document<'_>, fields: &[Field], name: &str) -> Outco
     {
         return taken("it is signed already");
     }
+    refuse_locked(form.rules, name)?;
     if field.dict.get(b"SV").is_some() {
         return taken("it prescribes how to sign (/SV), which is not supported");
     }
@@ -255,18 +272,25 @@ fn fill_field(
         appearance = Some(Value::Dict(normal));
         shown = Some(Shown { page: index + 1, rect: [rect.x0, rect.y0, rect.x1, rect.y1] });
     }
-    let dress = |dict: &mut Dict| {
-        dict.set(b"F", Value::Int(PRINT | LOCKED_FLAG));
+    let document = revision.document();
+    let dress = |dict: &mut Dict| -> Outcome<()> {
+        let flags = document.lookup(dict, b"F")?.as_int();
+        let printed = flags.unwrap_or(0) & !UNSEEN | PRINT;
+        // ISO 19005-2, 6.3.2. Nothing that is so already is touched: an earlier signature covers it.
+        if flags != Some(printed) {
+            dict.set(b"F", Value::Int(printed));
+        }
         if let Some(appearance) = &appearance {
             dict.set(b"AP", appearance.clone());
         }
+        Ok(())
     };
     match waiting.widget {
         Some((widget, mut face)) => {
-            dress(&mut face);
+            dress(&mut face)?;
             revision.set(widget, Value::Dict(face).to_pdf());
         }
-        None => dress(&mut dict),
+        None => dress(&mut dict)?,
     }
     revision.set(id, Value::Dict(dict).to_pdf());
     revision.say_signed()?;
@@ -275,7 +299,7 @@ fn fill_field(
 
 fn new_field(
     revision: &mut Revision<'_, '_>,
-    fields: &[Field],
+    form: &Form<'_>,
     signature: ObjectId,
     order: &Order<'_>,
 ) -> Outcome<(String, Option<Shown>)> {
@@ -285,16 +309,20 @@ fn new_field(
         Some(look) => appearance::choose_page(document, look, order.facts)?,
         None => (0, document.page(0)?),
     };
-    let name = order.field.map_or_else(|| free_name(fields), str::to_owned);
+    let name = match order.field {
+        Some(name) => name.to_owned(),
+        None => free_name(form.names, form.rules)?,
+    };
     if name.contains('.') || name.is_empty() {
         return Err(Fault::new(&FIELD).detail("a name of a new field is neither empty nor has full stops"));
     }
+    refuse_locked(form.rules, &name)?;
     let mut shown = None;
     let mut face = None;
     if let Some(look) = &order.profile.look {
         // ISO 32000-1, 12.8.2.2.2: P=2 and 3 let fields be filled; a field that was not there is another matter, and
         // readers differ over it as soon as it shows.
-        if is_certified(document)? {
+        if form.rules.is_certified() {
             return Err(Fault::new(&CERTIFIED));
         }
         let placed = appearance::draw(revision, &page, look, order.facts, order.at)?;
@@ -306,13 +334,6 @@ fn new_field(
     revision.add_signature_field(field)?;
     revision.add_annotation(&page, field)?;
     Ok((name, shown))
-}
-
-/// Whether a signature of the file certifies it, with whatever permissions.
-fn is_certified(document: &Document<'_>) -> Outcome<bool> {
-    let (_, catalog) = document.catalog()?;
-    let perms = document.lookup(&catalog, b"Perms")?;
-    Ok(perms.as_dict().is_some_and(|perms| perms.get(b"DocMDP").is_some()))
 }
 
 /// Field and widget in one dictionary; split ones lose their appearance in some readers.
@@ -335,16 +356,28 @@ fn widget(name: &str, signature: ObjectId, page: &Page, face: Option<(Rect, Obje
     dict
 }
 
-/// `Signature1` or the next that no field has.
-fn free_name(fields: &[Field]) -> String {
-    (1..=fields.len() + 1)
-        .map(|n| format!("Signature{n}"))
-        .find(|name| fields.iter().all(|f| f.name != name.as_bytes()))
-        .unwrap_or_else(|| "Signature".to_owned())
+/// `Signature1` or the next that nothing in the form is called and no signature locks.
+fn free_name(names: &HashSet<String>, rules: &Rules) -> Outcome<String> {
+    let first = "Signature1";
+    let numbered = (1..=names.len() + rules.named().count() + 1).map(|n| format!("Signature{n}"));
+    // A lock may name the few fields that may still come.
+    let mut all =
+        numbered.chain(rules.named().filter(|n| !n.is_empty() && !n.contains('.')).map(str::to_owned));
+    let free = all.find(|name| !names.contains(name) && !rules.locks(name));
+    free.ok_or_else(|| Fault::new(&FIELD_LOCKED).at(format!("field {first}")))
+}
+
+fn refuse_locked(rules: &Rules, name: &str) -> Outcome<()> {
+    if rules.locks(name) {
+        return Err(Fault::new(&FIELD_LOCKED).at(format!("field {name}")));
+    }
+    Ok(())
 }
 
 const PRINT: i64 = 4;
 const LOCKED_FLAG: i64 = 128;
+/// Invisible, Hidden, NoView and ToggleNoView.
+const UNSEEN: i64 = 1 | 2 | 32 | 256;
 const MAX_OFFSET: usize = 9_999_999_999;
 
 /// A field that cannot be signed into.
