@@ -6,6 +6,7 @@
 
 mod filter;
 mod form;
+mod locked;
 mod page;
 mod parse;
 mod source;
@@ -16,6 +17,7 @@ mod xref;
 pub(crate) use parse::{Parser, unhex};
 
 pub use form::Field;
+pub use locked::is_locked;
 pub use page::{Page, Rect};
 pub use tail::{Appended, Revision};
 pub use value::{Dict, ObjectId, Stream, Value, text_of, text_string};
