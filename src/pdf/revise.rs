@@ -6,6 +6,7 @@
 
 mod filter;
 mod form;
+mod locked;
 mod object;
 mod page;
 mod parse;
@@ -18,6 +19,7 @@ mod xref;
 pub(crate) use parse::{Parser, unhex};
 
 pub use form::Field;
+pub use locked::is_locked;
 pub use page::{Page, Rect};
 pub use refused::{
     CODES, ENCRYPTED, FILTER, FORM, HYBRID, MISPLACED, NO_CATALOG, NO_STARTXREF, NO_SUCH_PAGE, NOT_A_PDF,

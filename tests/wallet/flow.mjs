@@ -73,11 +73,16 @@ async function wallet(offerUri) {
         signer: { method: 'jwk', publicJwk, alg: 'ES256' },
       })
       if (ask.encrypt) {
-        // The library sends no wish for encryption by itself; the request is its own, the wish is added.
+        // The library sends no wish for encryption and encrypts no request; both are added here, with the key in the metadata it read.
+        const requests = metadata.credentialIssuer.credential_request_encryption
+        const key = requests.jwks.keys[0]
+        const body = JSON.stringify({ credential_configuration_id: id, proofs: { jwt: [proof.jwt] },
+          credential_response_encryption: { jwk: encryptionJwk, enc: 'A256GCM' } })
+        const jwe = await new jose.CompactEncrypt(new TextEncoder().encode(body))
+          .setProtectedHeader({ alg: key.alg, enc: requests.enc_values_supported[0], kid: key.kid })
+          .encrypt(await jose.importJWK(key, key.alg))
         const response = await fetch(metadata.credentialIssuer.credential_endpoint, {
-          method: 'POST', headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
-          body: JSON.stringify({ credential_configuration_id: id, proofs: { jwt: [proof.jwt] },
-            credential_response_encryption: { jwk: encryptionJwk, enc: 'A256GCM' } }),
+          method: 'POST', headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/jwt' }, body: jwe,
         })
         step('credential', { status: response.status, type: response.headers.get('content-type') })
         const { plaintext } = await jose.compactDecrypt(await response.text(), encryption.privateKey)

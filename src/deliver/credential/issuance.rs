@@ -127,6 +127,9 @@ pub enum Stage {
         notification: String,
         /// What it told us.
         told: Option<Told>,
+        /// When it was given out for the first time, where it was deferred.
+        #[serde(default)]
+        handed_at: Option<i64>,
     },
     /// Issued, and out of our hands: only what revocation and audit need is left.
     Closed {
@@ -150,6 +153,9 @@ pub struct Token {
     pub digest: Sha256,
     /// Until when it is good for asking for a credential.
     pub until: i64,
+    /// Whether its wallet refuses a deferred answer that names a notification id ([`Issuance::spare_notification`]).
+    #[serde(default)]
+    pub spared: bool,
 }
 
 /// Whom a credential is bound to.
@@ -217,6 +223,14 @@ impl Issuance {
             Stage::Issued { bound, .. } => (true, bound.encrypt.as_ref()),
             Stage::Closed { encrypt, .. } => (true, encrypt.as_ref()),
             _ => (false, None),
+        }
+    }
+
+    /// What answers about it are encrypted with, once its wallet asked for that.
+    pub fn sealed_for(&self) -> Option<&Recipient> {
+        match &self.stage {
+            Stage::Pending { bound, .. } | Stage::Issued { bound, .. } => bound.encrypt.as_ref(),
+            _ => None,
         }
     }
 

@@ -138,12 +138,21 @@ impl<R: Register> Issuer<R> {
             .ok_or(Refusal::bad("invalid_request", "pre-authorized_code is missing"))?
             .to_owned();
         let pin = parameter("tx_code").or_else(|| parameter("user_pin")).map(str::to_owned);
+        // npm `@openid4vc/openid4vci` (0.4.6) and wallets made with it refuse a deferred answer that has a notification_id. They are
+        // known by the parameter of draft 11, which they send beside that of the standard.
+        let spared = parameter("user_pin").is_some();
         let token = secret::mint().map_err(|fault| Refusal::later(&fault))?;
         let given = token.to_string();
         let now = self.now();
         let by = Handle::Code(secret::stored("code", &code));
         self.change(by, None, move |issuance, _| match issuance {
-            Some(issuance) => issuance.redeem(&code, pin.as_deref(), &token, now),
+            Some(issuance) => {
+                issuance.redeem(&code, pin.as_deref(), &token, now)?;
+                if spared {
+                    issuance.spare_notification();
+                }
+                Ok(())
+            }
             None => Err(Refusal::bad("invalid_grant", "the pre-authorized code is not known")),
         })
         .await?;

@@ -319,7 +319,7 @@ pub(crate) fn is_space(b: u8) -> bool {
     matches!(b, 0 | 9 | 10 | 12 | 13 | 32)
 }
 
-fn is_regular(b: u8) -> bool {
+pub(super) fn is_regular(b: u8) -> bool {
     !is_space(b) && !b"()<>[]{}/%".contains(&b)
 }
 

@@ -92,6 +92,41 @@ pub(super) fn walk(source: Source<'_>, offset: usize) -> Outcome<(Vec<Section>, 
     Ok((sections, newest))
 }
 
+/// Whether a trailer on the chain from `offset` on names a key (`/Encrypt`). Streams are not unpacked: their dictionaries are trailers.
+pub(super) fn names_a_key(source: Source<'_>, offset: usize) -> Outcome<bool> {
+    let mut seen = HashSet::new();
+    let mut room = MAX_ENTRIES;
+    let mut next = Some(offset);
+    while let Some(offset) = next {
+        if !seen.insert(offset) {
+            return Err(Fault::new(&XREF_LOOP).detail(format!("section at {offset}")));
+        }
+        if seen.len() > MAX_SECTIONS {
+            return Err(Fault::new(&TOO_LARGE).detail(format!("more than {MAX_SECTIONS} revisions")));
+        }
+        let left = room;
+        let ((trailer, left), _) = source.parse(offset, |parser| {
+            let mut room = left;
+            parser.skip_space();
+            if parser.keyword(b"xref") {
+                table(parser, &mut room)?;
+            } else {
+                parser.object_header().map_err(|_| broken(offset, "neither a table nor a stream"))?;
+            }
+            match parser.value()? {
+                Value::Dict(trailer) => Ok((trailer, room)),
+                _ => Err(broken(offset, "trailer is not a dictionary")),
+            }
+        })?;
+        room = left;
+        if trailer.get(b"Encrypt").is_some_and(|value| *value != Value::Null) {
+            return Ok(true);
+        }
+        next = prev(&trailer, source, offset)?;
+    }
+    Ok(false)
+}
+
 fn section(source: Source<'_>, offset: usize, room: &mut usize) -> Outcome<Section> {
     let left = *room;
     let (table, _) = source.parse(offset, |parser| {

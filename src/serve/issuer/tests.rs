@@ -123,6 +123,15 @@ impl World {
         self.token(&form).await
     }
 
+    /// As wallets do that were made for the standard alone.
+    async fn redeem_plainly(&self, link: &str) -> String {
+        let form = format!(
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Apre-authorized_code&pre-authorized_code={}&tx_code={PIN}",
+            *offer::code_of(link)
+        );
+        self.token(&form).await.1["access_token"].as_str().unwrap().to_owned()
+    }
+
     async fn token(&self, form: &str) -> (u16, Value) {
         let request =
             self.client.post(self.url("/token")).header("content-type", "application/x-www-form-urlencoded");
@@ -152,6 +161,18 @@ impl World {
         let request =
             self.client.post(self.url(below)).bearer_auth(token).header("content-type", "application/json");
         said(request.body(body.to_string()).send().await.unwrap()).await
+    }
+
+    /// The same encrypted to the key in the metadata.
+    async fn post_sealed(&self, below: &str, token: &str, body: &Value) -> reqwest::Response {
+        let well_known = format!("{}/.well-known/openid-credential-issuer{}", self.at.origin, self.at.path);
+        let (_, metadata) = self.get(&well_known).await;
+        let ours = &metadata["credential_request_encryption"]["jwks"]["keys"][0];
+        let to = jwe::recipient(&json!({ "jwk": ours, "enc": "A128GCM" })).unwrap();
+        let sealed = to.encrypt(None, body.to_string().as_bytes()).unwrap();
+        let request =
+            self.client.post(self.url(below)).bearer_auth(token).header("content-type", "application/jwt");
+        request.body(sealed).send().await.unwrap()
     }
 
     /// From a fresh offer to its token.

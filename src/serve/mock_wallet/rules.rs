@@ -38,8 +38,8 @@ pub(super) fn acceptable(
     if !named || !pdf.starts_with(b"%PDF-") {
         return Err(not_a_pdf);
     }
-    // A wallet that cannot open it cannot show it. The key stands in a trailer or a cross-reference dictionary.
-    if pdf.windows(8).any(|window| window == b"/Encrypt") {
+    // A wallet that cannot open it cannot show it.
+    if crate::pdf::revise::is_locked(pdf) {
         return Err((StatusCode::UNPROCESSABLE_ENTITY, "encrypted"));
     }
     Ok(None)

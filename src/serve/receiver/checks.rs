@@ -5,9 +5,9 @@ use crate::deliver::credential::jwe;
 use crate::deliver::outbox::delivery_id;
 use crate::deliver::signature::{self, COVERED_PATCH, COVERED_PUT, DOCUMENT_DIGEST};
 use crate::digest::{Digests, Sha256};
+use crate::pdf::revise::is_locked;
 use crate::serve::problem::Problem;
 use axum::http::{HeaderMap, StatusCode};
-use memchr::memmem;
 use openssl::pkey::{PKey, Private};
 use zeroize::Zeroizing;
 
@@ -133,8 +133,7 @@ pub(super) fn document(bytes: &[u8]) -> Result<(), Problem> {
     if !bytes.starts_with(b"%PDF-") {
         return Err(NOT_A_PDF);
     }
-    // The key stands in a trailer or a cross-reference dictionary, which is never compressed.
-    if memmem::find(bytes, b"/Encrypt").is_some() { Err(ENCRYPTED) } else { Ok(()) }
+    if is_locked(bytes) { Err(ENCRYPTED) } else { Ok(()) }
 }
 
 /// What is inside a JWE that was made for one of these keys.
@@ -219,6 +218,8 @@ mod tests {
         assert_eq!(document(b"%PDF-1.7 trailer << /Encrypt 9 0 R >>"), Err(ENCRYPTED));
         assert_eq!(document(b"<html>"), Err(NOT_A_PDF));
         assert_eq!(document(b"%PDF-1.7"), Ok(()));
+        assert_eq!(document(b"%PDF-1.7 (hello /EncryptMetadata in a text)"), Ok(()));
+        assert_eq!(document(b"%PDF-1.7 trailer << /#45ncrypt 9 0 R >>"), Err(ENCRYPTED));
         assert!(looks_like_jwe(b"eyJ.AA.AA.AA.AA"));
         assert!(!looks_like_jwe(b"eyJ.AA.AA.AA"));
         assert!(!looks_like_jwe(b"%PDF-1.7"));

@@ -33,6 +33,15 @@ pub struct Candidate {
     pub notification: String,
 }
 
+impl Bound {
+    /// What was asked for encrypted is never given out in the clear again; another key may take the place of the first.
+    fn seal(&mut self, encrypt: Option<Recipient>) {
+        if encrypt.is_some() {
+            self.encrypt = encrypt;
+        }
+    }
+}
+
 impl Issuance {
     /// Binds the credential to a key. `candidate` is the credential signed for this key, needed where it is ready.
     /// The same key gets the same answer again, another key none.
@@ -63,11 +72,11 @@ impl Issuance {
                 denied("it is bound to another key")
             }
             Stage::Issued { bound: first, credential, notification, .. } => {
-                first.encrypt = bound.encrypt;
+                first.seal(bound.encrypt);
                 Ok(Answer::Issued { credential: credential.clone(), notification: notification.clone() })
             }
             Stage::Pending { bound: first, .. } => {
-                first.encrypt = bound.encrypt;
+                first.seal(bound.encrypt);
                 self.settle(candidate, now)
             }
             Stage::Granted(token) => {
@@ -118,9 +127,7 @@ impl Issuance {
         }) else {
             return Err(Refusal::bad("invalid_transaction_id", "the transaction is not known"));
         };
-        if encrypt.is_some() {
-            bound.encrypt = encrypt;
-        }
+        bound.seal(encrypt);
         if self.revoked.is_some() {
             return Err(Refusal::bad("credential_request_denied", "it was revoked"));
         }
@@ -146,6 +153,7 @@ impl Issuance {
                     credential: credential.clone(),
                     notification: notification.clone(),
                     told: None,
+                    handed_at: deferred.then_some(now),
                 };
                 self.stage = issued;
                 self.fields.clear();

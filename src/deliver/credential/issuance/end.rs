@@ -37,7 +37,16 @@ impl Issuance {
             Stage::Offered { .. } => Some(self.offer_until),
             Stage::Dead { .. } => self.holds().then_some(0),
             Stage::Granted(token) => Some(token.until),
-            Stage::Pending { .. } | Stage::Issued { .. } => Some(self.afterwards_until()),
+            Stage::Pending { .. } => Some(self.afterwards_until()),
+            Stage::Issued { token, transaction, handed_at, .. } => {
+                // Nobody can ask for it again after that, so that nobody needs it here.
+                let again = match (transaction, handed_at) {
+                    (None, _) => token.until,
+                    (Some(_), Some(at)) => at.saturating_add(AGAIN),
+                    (Some(_), None) => i64::MAX,
+                };
+                Some(again.min(self.afterwards_until()))
+            }
             Stage::Closed { encrypt: Some(_), .. } => Some(self.document.until),
             Stage::Closed { encrypt: None, .. } => self.holds().then_some(0),
         }
@@ -100,6 +109,10 @@ impl Issuance {
         self.document.link.clear();
     }
 }
+
+/// How long after it was first given out a deferred credential is given again to a wallet that lost the answer and never said what
+/// became of it, seconds.
+const AGAIN: i64 = 7 * 24 * 3600;
 
 /// A credential that was revoked or superseded before.
 pub const ALREADY_REVOKED: Code = Code {

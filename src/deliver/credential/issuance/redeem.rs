@@ -44,10 +44,22 @@ impl Issuance {
                 }
             }
         }
-        let token = Token { digest: secret::stored("token", token), until: now.saturating_add(TOKEN_LIFE) };
+        let token = Token {
+            digest: secret::stored("token", token),
+            until: now.saturating_add(TOKEN_LIFE),
+            spared: false,
+        };
         self.stage = Stage::Granted(token);
         self.pin = None;
         Ok(())
+    }
+
+    /// Remembers that the wallet that has just redeemed it refuses a deferred answer with a `notification_id`, which OpenID4VCI 1.0, 9.2
+    /// allows: it is left out for that one then, where the answer is not encrypted.
+    pub fn spare_notification(&mut self) {
+        if let Stage::Granted(token) = &mut self.stage {
+            token.spared = true;
+        }
     }
 }
 

@@ -45,11 +45,13 @@ impl<R: Register> Issuer<R> {
             }
         };
         let candidate = self.candidate(&issuance, &bound.key, now).map_err(|fault| Refusal::later(&fault))?;
-        let encrypt = bound.encrypt.clone();
-        let answer = self
+        let (answer, encrypt) = self
             .change(by, Some(mark), move |issuance, fresh| match issuance {
                 Some(issuance) if !fresh => Err(issuance.refused("credential", STALE, now)),
-                Some(issuance) => issuance.claim(bound, candidate, now),
+                Some(issuance) => {
+                    let answer = issuance.claim(bound, candidate, now)?;
+                    Ok((answer, issuance.sealed_for().cloned()))
+                }
                 None => Err(Refusal::token("the token is not known")),
             })
             .await?;
@@ -58,7 +60,7 @@ impl<R: Register> Issuer<R> {
 
     /// Whom a request proves it comes from, and the nonce that it uses up.
     fn proven(&self, request: &Request, now: i64) -> Result<(Bound, proof::Mark), Refusal> {
-        let asked = Asked::read(&self.read(request)?)?;
+        let asked = Asked::read(&self.read(request)?, request)?;
         let proof = proof::check(&asked.jwt, &self.profile.issuer, now)?;
         let mark = self.nonces.mark(&proof.nonce, now).ok_or(STALE)?;
         Ok((Bound { key: proof.key, encrypt: asked.encrypt }, mark))
@@ -77,26 +79,25 @@ impl<R: Register> Issuer<R> {
             Some(Value::String(id)) if !id.is_empty() => id.clone(),
             _ => return Err(wrong("transaction_id is missing")),
         };
-        let encrypt = wish(&object)?;
+        let encrypt = wish(&object, request)?;
         let now = self.now();
-        let (candidate, remembered) = match &issuance.stage {
+        let candidate = match &issuance.stage {
             Stage::Pending { bound, .. } | Stage::Issued { bound, .. } => {
-                let candidate =
-                    self.candidate(&issuance, &bound.key, now).map_err(|fault| Refusal::later(&fault))?;
-                (candidate, bound.encrypt.clone())
+                self.candidate(&issuance, &bound.key, now).map_err(|fault| Refusal::later(&fault))?
             }
             _ => return Err(Refusal::bad("invalid_transaction_id", "the transaction is not known")),
         };
-        // A wallet that asked for encryption once does not get the credential in the clear because it forgot to ask again.
-        let recipient = encrypt.clone().or(remembered);
-        let answer = self
+        let (answer, encrypt, spared) = self
             .change(by, None, move |issuance, _| match issuance {
-                Some(issuance) => issuance.collect(&transaction, encrypt, candidate, now),
+                Some(issuance) => {
+                    let answer = issuance.collect(&transaction, encrypt, candidate, now)?;
+                    let spared = issuance.token().is_some_and(|token| token.spared);
+                    Ok((answer, issuance.sealed_for().cloned(), spared))
+                }
                 None => Err(Refusal::token("the token is not known")),
             })
             .await?;
-        // No notification id: the client library that most wallets use refuses a deferred answer that has one.
-        self.answer(answer, recipient.as_ref(), false)
+        self.answer(answer, encrypt.as_ref(), encrypt.is_some() || !spared)
     }
 
     /// The credential for a key, where there is none yet and its time has come.
@@ -197,7 +198,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(object: &Object) -> Result<Self, Refusal> {
+    fn read(object: &Object, request: &Request) -> Result<Self, Refusal> {
         let wrong = |why| Refusal::bad("invalid_credential_request", why);
         match (object.get("credential_configuration_id"), object.get("credential_identifier")) {
             (Some(_), Some(_)) => return Err(wrong("one of configuration and identifier, not both")),
@@ -223,12 +224,20 @@ impl Asked {
         let [Value::String(jwt)] = jwts.as_slice() else {
             return Err(proof("exactly one proof is taken: one credential is bound to one key"));
         };
-        Ok(Asked { jwt: jwt.clone(), encrypt: wish(object)? })
+        Ok(Asked { jwt: jwt.clone(), encrypt: wish(object, request)? })
     }
 }
 
-fn wish(object: &Object) -> Result<Option<Recipient>, Refusal> {
+/// The key that the wallet wants the answer encrypted to. It is taken from an encrypted request alone: on the way, whoever can read
+/// the answer could have put in a key of their own (OpenID4VCI 1.0, 8.2 and 9.1).
+fn wish(object: &Object, request: &Request) -> Result<Option<Recipient>, Refusal> {
     let Some(wish) = object.get("credential_response_encryption") else { return Ok(None) };
+    if matches!(request, Request::Json(_)) {
+        return Err(Refusal::bad(
+            "invalid_encryption_parameters",
+            "credential_response_encryption is taken from an encrypted request only",
+        ));
+    }
     let refuse = |_| {
         Refusal::bad("invalid_encryption_parameters", "see credential_response_encryption of the metadata")
     };

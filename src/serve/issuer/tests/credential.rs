@@ -66,6 +66,12 @@ async fn a_nonce_is_good_for_one_proof_and_for_a_while() {
         let (_, answer) = world.post("/credential", &token, &with(stale)).await;
         assert_eq!(answer["error"], "invalid_nonce", "{stale}");
     }
+    // None at all is a proof that is wrong, and asking for a nonce anew would not mend it.
+    let header = json!({ "typ": "openid4vci-proof+jwt", "jwk": Jwk::of_signer(&key).unwrap() });
+    let payload = json!({ "aud": world.at.issuer(), "iat": world.now() });
+    let bare = jose::sign(object(&header), &object(&payload), &key).unwrap();
+    let ask = json!({ "credential_configuration_id": CONFIGURATION, "proofs": { "jwt": [bare] } });
+    assert_eq!(world.post("/credential", &token, &ask).await.1["error"], "invalid_proof");
     // What went wrong is found with the issuance.
     assert_eq!(world.post("/credential", &token, &with(&world.nonce().await)).await.0, 200);
 }

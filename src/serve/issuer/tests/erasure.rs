@@ -105,11 +105,21 @@ async fn a_credential_that_no_wallet_spoke_of_and_what_it_wanted_encrypted_end_w
     reader["kid"] = "canary-of-a-wallet".into();
     let mut ask = world.ask(&holder()).await;
     ask["credential_response_encryption"] = json!({ "jwk": reader, "enc": "A256GCM" });
-    let request = world.client.post(world.url("/credential")).bearer_auth(&token);
-    let request = request.header("content-type", "application/json").body(ask.to_string());
-    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert_eq!(world.post_sealed("/credential", &token, &ask).await.status(), 200);
     assert!(holds(&world, "canary-of-a-wallet"));
-    world.pass(86_400 * 30 - 1);
+    // With its token ends the last chance to ask for it again; the document is still fetched, and encrypted.
+    world.pass(599);
+    assert_eq!(tidy(&world).await, 0);
+    let text = match &world.stored(&issuance).await.stage {
+        crate::deliver::credential::issuance::Stage::Issued { credential, .. } => credential.clone(),
+        other => panic!("{other:?}"),
+    };
+    let disclosure = text.split('~').nth(1).unwrap().to_owned();
+    assert!(holds(&world, &disclosure));
+    world.pass(1);
+    assert_eq!(tidy(&world).await, 1);
+    assert!(!holds(&world, &disclosure) && holds(&world, "canary-of-a-wallet"));
+    world.pass(86_400 * 30 - 601);
     assert_eq!(tidy(&world).await, 0);
     world.pass(1);
     assert_eq!(tidy(&world).await, 1);
