@@ -147,7 +147,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Supersede(args) => offer::supersede(args, station).await,
         Command::Deliver(args) => deliver::run(args, station).await,
         Command::Consent(command) => consent::run(command, station).await,
-        Command::Mock(command) => mock::run(command).await,
+        Command::Mock(command) => mock::run(command, station).await,
         Command::Decoder => Ok(decoder::run()),
     }
 }

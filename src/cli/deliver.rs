@@ -181,16 +181,21 @@ fn itself(name: &str) -> Outcome<RecipientHandle> {
     RecipientHandle::parse(&digest.to_string())
 }
 
+/// Whether whoever gets it could open it: a PDF with pages, whole and not encrypted.
+///
+/// # Errors
+/// `PDF-059` for an encrypted one, the other faults of [`Document::open`], [`NO_DOCUMENT`].
+pub(in crate::cli) fn readable(bytes: &[u8]) -> Outcome<()> {
+    let document = Document::open(bytes)?;
+    let (_, catalog) = document.catalog()?;
+    document.lookup(&catalog, b"Pages")?.as_dict().map(|_| ()).ok_or_else(|| Fault::new(&NO_DOCUMENT))
+}
+
 /// Looks at a document and stores it; what is stored is what was looked at.
 fn store(blobs: &Blobs, path: &Path) -> Outcome<Digests> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let bytes = read(path, LARGEST)?;
-    let check = || {
-        let document = Document::open(&bytes)?;
-        let (_, catalog) = document.catalog()?;
-        document.lookup(&catalog, b"Pages")?.as_dict().map(|_| ()).ok_or_else(|| Fault::new(&NO_DOCUMENT))
-    };
-    check().map_err(|fault: Fault| fault.at(&name))?;
+    readable(&bytes).map_err(|fault| fault.at(&name))?;
     blobs.put(&bytes).map_err(|fault| fault.at(name))
 }
 

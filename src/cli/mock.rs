@@ -5,6 +5,7 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use crate::serve::loopback::Loopback;
 use crate::serve::mischief::{self, Fates, Mischief};
 use crate::serve::{effects, mock_portal, mock_tsa, mock_wallet};
+use crate::station::Station;
 use axum::Router;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -31,9 +32,10 @@ pub struct Place {
     /// Address on this machine; port 0 takes any that is free
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Folder for what it takes; effects.jsonl has one line an effect, kept across restarts
+    /// Folder for what it takes; effects.jsonl has one line an effect, kept across restarts. Left out: var/mock/portal or
+    /// var/mock/wallet of the station; without a station a new temporary folder. It is told then
     #[arg(long, value_name = "DIR")]
-    state: PathBuf,
+    state: Option<PathBuf>,
     /// Write the address into this file once it can be used
     #[arg(long, value_name = "FILE")]
     url_file: Option<PathBuf>,
@@ -44,6 +46,23 @@ pub struct Place {
 }
 
 impl Place {
+    /// The folder that was named, or the one that takes its place.
+    fn state(&self, kind: &str, station: Option<&Station>) -> Outcome<PathBuf> {
+        if let Some(state) = &self.state {
+            return Ok(state.clone());
+        }
+        let state = match station {
+            Some(station) => station.path("var/mock").join(kind),
+            None => temporary(kind)?,
+        };
+        Ok(state)
+    }
+
+    /// The folder, where it was not named.
+    fn chosen<'a>(&self, state: &'a Path) -> Option<&'a Path> {
+        self.state.is_none().then_some(state)
+    }
+
     /// The stand-in with what was asked for laid over it.
     fn over(&self, router: Router) -> Outcome<Router> {
         let router = match &self.record {
@@ -88,8 +107,8 @@ pub struct WalletArgs {
     place: Place,
     #[command(flatten)]
     mischief: Mischief,
-    /// Private key that signs receipts, PEM; left out, one is minted in the state folder (receipt-key.pem, and
-    /// receipt-key.pub.pem for the station to pin)
+    /// Private key that signs receipts, PEM. Left out: keys/wallet.key of a training station; otherwise one is minted in the state
+    /// folder (receipt-key.pem, and receipt-key.pub.pem for the station to pin)
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Certificate of that key, PEM; checked to belong to it
@@ -98,8 +117,9 @@ pub struct WalletArgs {
     /// Name of the receipt key, where stations know it by one
     #[arg(long, value_name = "NAME")]
     key_id: Option<String>,
-    /// Who may send: certificate or public key, PEM; with NAME= where requests call the key by a name. Repeatable
-    #[arg(long = "sender", value_name = "[NAME=]FILE", required = true)]
+    /// Who may send: certificate or public key, PEM; with NAME= where requests call the key by a name. Repeatable. Left out:
+    /// keys/station.pem of a training station
+    #[arg(long = "sender", value_name = "[NAME=]FILE")]
     senders: Vec<String>,
     /// Its name on receipts
     #[arg(long, default_value = "ví tập huấn / training wallet")]
@@ -132,13 +152,20 @@ pub struct TsaArgs {
 /// Serves until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// A port, a key or a state folder that cannot be used.
-pub async fn run(command: Command) -> Outcome<u8> {
+/// A port, a key or a state folder that cannot be used; a station that was named and is none.
+pub async fn run(command: Command, station: Option<&Path>) -> Outcome<u8> {
+    // None is needed; where there is one, it says what was not said.
+    let station = match Station::find(station) {
+        Ok(found) => Some(found),
+        Err(fault) if station.is_some() => return Err(fault),
+        Err(_) => None,
+    };
     match command {
         Command::Portal(args) => {
             let loopback = Loopback::bind(args.place.listen).await?;
+            let state = args.place.state("portal", station.as_ref())?;
             let setup = mock_portal::Setup {
-                state: args.place.state.clone(),
+                state: state.clone(),
                 username: args.username,
                 password: args.password,
                 dstcode: args.dstcode,
@@ -147,40 +174,51 @@ pub async fn run(command: Command) -> Outcome<u8> {
                 fetch: args.fetch,
             };
             let router = args.place.over(mock_portal::router(setup, Fates::from(args.mischief))?)?;
-            serve(loopback, router, args.place.url_file.as_deref()).await
+            serve(loopback, router, args.place.url_file.as_deref(), args.place.chosen(&state)).await
         }
         Command::Wallet(args) => {
+            let training = station.as_ref().filter(|station| station.config.training);
+            let senders = senders(&args.senders, training)?;
             let loopback = Loopback::bind(args.place.listen).await?;
+            let state = args.place.state("wallet", station.as_ref())?;
             let setup = mock_wallet::Setup {
                 base: args.public_url.clone().unwrap_or_else(|| loopback.url()),
-                state: args.place.state.clone(),
-                receipt_key: receipt_key(&args)?,
-                senders: args.senders.iter().map(|text| sender(text)).collect::<Outcome<_>>()?,
+                receipt_key: receipt_key(&args, &state, training)?,
+                state: state.clone(),
+                senders,
                 name: args.name,
                 largest: args.largest,
             };
             let mut mischief = args.mischief;
             mischief.faults = mischief.faults.map(mischief::Faults::without_portal).transpose()?;
             let router = args.place.over(mock_wallet::router(setup, Fates::from(mischief))?)?;
-            serve(loopback, router, args.place.url_file.as_deref()).await
+            serve(loopback, router, args.place.url_file.as_deref(), args.place.chosen(&state)).await
         }
         Command::Tsa(args) => {
             let loopback = Loopback::bind(args.listen).await?;
             let key = zeroize::Zeroizing::new(read(&args.key)?);
             let router = mock_tsa::router(&key, &read(&args.cert)?)?;
-            serve(loopback, router, args.url_file.as_deref()).await
+            serve(loopback, router, args.url_file.as_deref(), None).await
         }
     }
 }
 
-/// Says where, and serves until it is told to stop.
-async fn serve(loopback: Loopback, router: Router, url_file: Option<&Path>) -> Outcome<u8> {
+/// Says where, and over which folder where nobody named one, and serves until it is told to stop.
+async fn serve(
+    loopback: Loopback,
+    router: Router,
+    url_file: Option<&Path>,
+    state: Option<&Path>,
+) -> Outcome<u8> {
     let url = loopback.url();
     let stopped = stop_signal()?;
     if let Some(path) = url_file {
         write_whole(path, format!("{url}\n").as_bytes())?;
     }
     println!("listening {url}");
+    if let Some(state) = state {
+        println!("state {}", state.display());
+    }
     let _ = std::io::stdout().flush();
     loopback.serve(router, stopped).await?;
     Ok(0)
@@ -199,8 +237,8 @@ fn stop_signal() -> Outcome<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
-/// The key that was given, or the one that was minted when the state folder was new.
-fn receipt_key(args: &WalletArgs) -> Outcome<SigningKey> {
+/// The key that was given, or the one that was minted when the state folder was new, or that of a training station.
+fn receipt_key(args: &WalletArgs, state: &Path, training: Option<&Station>) -> Outcome<SigningKey> {
     let named = |key: SigningKey| match &args.key_id {
         Some(name) => key.named(name),
         None => Ok(key),
@@ -215,16 +253,47 @@ fn receipt_key(args: &WalletArgs) -> Outcome<SigningKey> {
         }
         return named(key);
     }
-    let path = args.place.state.join("receipt-key.pem");
+    let path = state.join("receipt-key.pem");
     if path.exists() {
         return named(SigningKey::from_pem(&read(&path)?)?);
     }
+    if let Some(path) = training.map(|station| station.path("keys/wallet.key")).filter(|path| path.is_file())
+    {
+        return named(SigningKey::from_pem(&read(&path)?).map_err(|fault| fault.at("keys/wallet.key"))?);
+    }
     let unusable = |error: std::io::Error| Fault::new(&effects::STATE_UNUSABLE).detail(error.kind());
-    std::fs::create_dir_all(&args.place.state).map_err(unusable)?;
+    std::fs::create_dir_all(state).map_err(unusable)?;
     let key = SigningKey::mint()?;
-    write_whole(&args.place.state.join("receipt-key.pub.pem"), &key.public()?.pem()?)?;
+    write_whole(&state.join("receipt-key.pub.pem"), &key.public()?.pem()?)?;
     write_whole(&path, &key.private_pem()?)?;
     named(key)
+}
+
+/// Those who were named, or the training station itself.
+fn senders(named: &[String], training: Option<&Station>) -> Outcome<Vec<VerifyingKey>> {
+    match (named, training) {
+        ([], Some(station)) => {
+            let key = VerifyingKey::from_pem(&read(&station.path("keys/station.pem"))?);
+            Ok(vec![key.map_err(|fault| fault.at("keys/station.pem"))?])
+        }
+        ([], None) => {
+            let missing =
+                "--sender is missing, and no training station is here whose keys/station.pem would do";
+            Err(Fault::new(&mock_wallet::NO_SENDERS).detail(missing))
+        }
+        (named, _) => named.iter().map(|text| sender(text)).collect(),
+    }
+}
+
+/// A new folder that nobody else reads; it stays when the stand-in ends, since what it took is looked at then.
+fn temporary(kind: &str) -> Outcome<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt;
+    let unusable = |detail: String| Fault::new(&effects::STATE_UNUSABLE).detail(detail);
+    let mut random = [0u8; 8];
+    openssl::rand::rand_bytes(&mut random).map_err(|_| unusable("no random bytes".into()))?;
+    let folder = std::env::temp_dir().join(format!("hoso-mock-{kind}-{}", hex::encode(random)));
+    std::fs::DirBuilder::new().mode(0o700).create(&folder).map_err(|e| unusable(e.kind().to_string()))?;
+    Ok(folder)
 }
 
 fn sender(text: &str) -> Outcome<VerifyingKey> {
@@ -260,13 +329,15 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Outcome<()> {
 const LARGEST_RECORDED: usize = 128 << 20;
 
 const PORTAL_EXAMPLE: &str = "Examples:
+  hoso mock portal --listen 127.0.0.1:8081 --record portal.jsonl
   hoso mock portal --listen 127.0.0.1:8081 --state var/mock-portal --lose-answer-every 7
   hoso mock portal --state var/mock-portal --record portal.jsonl --faults 'lost-answer=20%,500=5%,html=1%,slow=2s@3%,session-expiry=every:50,duplicate=2%,seed=7'
 
 Session dialect: /login and /integration. Bridge: /bridge/add, /bridge/update, /bridge/progress. Older bridge: /DongBoHoSoMC.";
 const TSA_EXAMPLE: &str = "Example:
   hoso mock tsa --listen 127.0.0.1:8083 --key keys/tsa.key.pem --cert keys/tsa.cert.pem";
-const WALLET_EXAMPLE: &str = "Example:
+const WALLET_EXAMPLE: &str = "Examples:
+  hoso mock wallet --station tap-huan --record wallet.jsonl
   hoso mock wallet --listen 127.0.0.1:8082 --state var/mock-wallet --sender keys/push.pub.pem --faults lost-answer=20%,503=5% --record wallet.jsonl";
 
 /// A file named on the command line that cannot be read or written.

@@ -691,6 +691,19 @@ fn a_delivery_cancelled_on_its_way_keeps_the_receipt_that_comes_and_is_never_tri
 }
 
 #[test]
+fn a_delivery_can_be_cancelled_without_a_reason_and_the_journal_says_so() {
+    let ground = Playground::new(&[]);
+    let file = bare(&ground, 1);
+    let queued = line(&ground.output(&["deliver", &file, "--to", "wallet", "--holder", HOLDER, "--json"]));
+    let id = queued["delivery_id"].as_str().unwrap();
+    let cancelled = ground.output(&["deliver", "cancel", id, "--json"]);
+    assert_eq!(cancelled.status.code(), Some(0), "{cancelled:?}");
+    assert_eq!(line(&cancelled)["state"], "cancelled");
+    let shown = String::from_utf8(ground.output(&["deliver", "show", id, "--json"]).stdout).unwrap();
+    assert!(shown.contains("no reason given"), "{shown}");
+}
+
+#[test]
 fn a_recipient_that_requires_consent_gets_nothing_without_and_everything_with_it() {
     let ground = Playground::new(&[]);
     configure(

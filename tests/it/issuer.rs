@@ -15,7 +15,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n";
+const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n\
+    2 0 obj\n<</Type/Pages/Kids[3 0 R]/Count 1>>\nendobj\n\
+    3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>\nendobj\n\
+    xref\n0 4\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n0000000105 00000 n \ntrailer\n<</Size 4/Root 1 0 R>>\nstartxref\n170\n%%EOF\n";
 const PIN: &str = "482913";
 
 /// A training station that is served on a port of its own; killed when it is dropped.
@@ -310,11 +313,19 @@ fn a_credential_is_revoked_and_superseded_from_the_counter_while_wallets_are_ser
 fn a_file_that_is_no_pdf_and_fields_that_are_none_are_refused_before_anything_is_offered() {
     let served = Served::new("", false);
     std::fs::write(served.folder.path().join("x.txt"), "no pdf").unwrap();
+    // What nobody could open is no result either.
+    let hollow = served.folder.path().join("hollow.pdf");
+    std::fs::write(&hollow, "%PDF-1.7\nnothing").unwrap();
+    let locked =
+        String::from_utf8(PDF.to_vec()).unwrap().replace("/Root 1 0 R", "/Root 1 0 R/Encrypt<</V 4>>");
+    std::fs::write(served.folder.path().join("locked.pdf"), locked).unwrap();
     std::fs::write(served.folder.path().join("twice.json"), r#"{"a":1,"a":2}"#).unwrap();
     std::fs::write(served.folder.path().join("taken.json"), r#"{"exp":1}"#).unwrap();
     for args in [
         &["offer", "x.txt"][..],
         &["offer", "nothing.pdf"],
+        &["offer", "hollow.pdf"],
+        &["offer", "locked.pdf"],
         &["offer", "ket-qua.pdf", "--fields", "twice.json"],
         &["offer", "ket-qua.pdf", "--fields", "taken.json"],
         &["offer", "ket-qua.pdf", "--pin", "12a456"],

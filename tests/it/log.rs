@@ -180,6 +180,35 @@ fn checkpoint_prove_consistency_and_verify_agree_on_a_log_and_on_its_copy() {
 }
 
 #[test]
+fn the_log_of_a_station_and_a_bare_copy_of_it_are_verified_with_the_keys_of_the_station() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |below: &str| folder.path().join(below).display().to_string();
+    let station = path("station");
+    assert_eq!(hoso(&["init", &station, "--training"]).code, 0);
+    let paper = path("ket-qua.pdf");
+    std::fs::write(&paper, "giấy").unwrap();
+    assert_eq!(hoso(&["log", "append", "--station", &station, &paper]).code, 0);
+    let own = path("station/var/log");
+    let copy = path("copy");
+    assert!(Command::new("cp").args(["-r", &own, &copy]).status().unwrap().success());
+    assert!(!Path::new(&copy).join("verifier.key").exists());
+    for place in [&own, &copy, &path("station/var/../var/log")] {
+        let said = hoso(&["log", "verify", place, "--station", &station, "--json"]);
+        assert_eq!((said.code, &said.json()["audit"]["size"]), (0, &json!(1)), "{place}: {}", said.out);
+    }
+    // Named in full or not, it is the one log: a document of it goes in as the station's, the folder is not taken for one.
+    let second = path("hai.pdf");
+    std::fs::write(&second, "giấy hai").unwrap();
+    assert_eq!(hoso(&["log", "append", &own, &second, "--station", &station]).code, 0);
+    assert_eq!(hoso(&["log", "verify", &own, "--station", &station, "--json"]).json()["audit"]["size"], 2);
+    // Without a station nobody vouches for it; another station's keys do not.
+    assert_ne!(hoso(&["log", "verify", &copy]).code, 0);
+    let other = path("other");
+    assert_eq!(hoso(&["init", &other, "--training"]).code, 0);
+    assert_ne!(hoso(&["log", "verify", &copy, "--station", &other]).code, 0);
+}
+
+#[test]
 fn a_receipt_goes_out_as_cose_and_proves_the_entry_that_was_logged() {
     let room = Room::new(&[]);
     let (log, out) = (room.path("log"), room.path("receipt.cose"));

@@ -27,6 +27,7 @@ mod ledger;
 mod levels;
 mod log;
 mod looks;
+mod mocks;
 mod offer;
 mod outbox;
 mod playground;

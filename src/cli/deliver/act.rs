@@ -47,15 +47,15 @@ pub struct Redrive {
     json: bool,
 }
 
-/// `hoso deliver cancel ID --why TEXT`
+/// `hoso deliver cancel ID [--why TEXT]`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  hoso deliver cancel 3fa94c21 --why \"đã trả bản giấy tại quầy\"")]
 pub struct Cancel {
     /// The id, or as much of its beginning as no other has.
     id: String,
-    /// Why, in a few words; no name and no number of a person.
+    /// Why, in a few words; no name and no number of a person. Left out, the journal says that no reason was given.
     #[arg(long, value_name = "TEXT")]
-    why: String,
+    why: Option<String>,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -94,7 +94,7 @@ pub async fn redrive(args: Redrive, station: Option<&Path>) -> Outcome<u8> {
 /// # Errors
 /// As [`retry`]; `SEND-132` for a reason that cannot be kept.
 pub async fn cancel(args: Cancel, station: Option<&Path>) -> Outcome<u8> {
-    let why = reason(&args.why)?;
+    let why = args.why.as_deref().map_or_else(|| Ok(NO_REASON.to_owned()), reason)?;
     let workshop = Workshop::open(Station::find(station)?).await?;
     say(&workshop.ledger.cancel(&args.id, &why, &operator()).await?, args.json);
     Ok(0)
@@ -141,6 +141,7 @@ fn reason(text: &str) -> Outcome<String> {
 }
 
 const LONGEST_REASON: usize = 200;
+const NO_REASON: &str = "không nêu lý do / no reason given";
 
 /// A reason that cannot be kept.
 pub const BAD_REASON: Code = Code {

@@ -62,8 +62,8 @@ pub(super) fn run(args: &Args, station: Option<&Path>) -> Outcome<u8> {
     let mut worst = Class::Valid;
     for (receipt, document) in pairs(&args.paths)? {
         let Some(receipt) = receipt else {
-            let size =
-                Place::Folder(document.clone()).open()?.check().map_err(|f| f.at(document.display()))?;
+            let place = Place::of(Some(document.as_path()), station)?;
+            let size = place.open()?.check().map_err(|f| f.at(document.display()))?;
             if args.json {
                 println!("{}", json!({"log": document, "size": size, "outcome": "sound"}));
             } else {

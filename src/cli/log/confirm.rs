@@ -86,7 +86,7 @@ fn confirmers(args: &Args, stamp: bool, place: &Place, handle: &Handle) -> Outco
 fn of_place(place: &Place, handle: &Handle) -> Outcome<Confirmers> {
     let dir = match place {
         Place::Station(station) => return Confirmers::of(station, handle),
-        Place::Folder(dir) => dir,
+        Place::Folder(dir, _) => dir,
     };
     let authority = authority(dir).map(|url| HttpTimestamp::new(&url, handle.clone())).transpose()?;
     Ok(Confirmers { authority, witnesses: Vec::new() })

@@ -23,7 +23,7 @@ pub(super) fn facts(
     let office = match (office, place) {
         (Some(office), _) => office.to_owned(),
         (None, Place::Station(station)) => station.config.office.clone(),
-        (None, Place::Folder(_)) => return Err(Fault::new(&NO_LOG).detail("--office is needed")),
+        (None, Place::Folder(..)) => return Err(Fault::new(&NO_LOG).detail("--office is needed")),
     };
     let now = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     Ok(StatementFacts {

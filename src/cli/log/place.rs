@@ -11,22 +11,21 @@ use std::path::{Path, PathBuf};
 
 /// A log's folder.
 pub(super) enum Place {
-    /// Made by `init`, or a copy.
-    Folder(PathBuf),
+    /// Made by `init`, or a copy; with the station in which this runs, if any: its anchors vouch for copies of its log.
+    Folder(PathBuf, Option<Box<Station>>),
     /// The station's own.
     Station(Box<Station>),
 }
 
 impl Place {
-    /// The folder that was named, or the station's log.
+    /// The folder that was named, or the station's log; the folder of the station's log is the station's log.
     pub(super) fn of(dir: Option<&Path>, station: Option<&Path>) -> Outcome<Place> {
-        if let Some(dir) = dir {
-            return Ok(Place::Folder(dir.to_owned()));
-        }
-        match Station::find(station) {
-            Ok(station) => Ok(Place::Station(Box::new(station))),
-            Err(fault) if station.is_some() => Err(fault),
-            Err(_) => Err(Fault::new(&NO_LOG)),
+        match (dir, Station::find(station)) {
+            (_, Err(fault)) if station.is_some() => Err(fault),
+            (None, Err(_)) => Err(Fault::new(&NO_LOG)),
+            (Some(dir), Ok(found)) if is_log_of(&found, dir) => Ok(Place::Station(Box::new(found))),
+            (Some(dir), found) => Ok(Place::Folder(dir.to_owned(), found.ok().map(Box::new))),
+            (None, Ok(found)) => Ok(Place::Station(Box::new(found))),
         }
     }
 
@@ -39,14 +38,17 @@ impl Place {
     /// What stands after the folder.
     pub(super) fn files<'a>(&self, paths: &'a [PathBuf]) -> &'a [PathBuf] {
         match self {
-            Place::Folder(_) => paths.get(1..).unwrap_or_default(),
-            Place::Station(_) => paths,
+            Place::Folder(..) => paths.get(1..).unwrap_or_default(),
+            Place::Station(station) => match paths {
+                [first, files @ ..] if !files.is_empty() && is_log_of(station, first) => files,
+                all => all,
+            },
         }
     }
 
     pub(super) fn folder(&self) -> PathBuf {
         match self {
-            Place::Folder(dir) => dir.clone(),
+            Place::Folder(dir, _) => dir.clone(),
             Place::Station(station) => station.path("var/log"),
         }
     }
@@ -55,7 +57,7 @@ impl Place {
     pub(super) fn open(&self) -> Outcome<Log> {
         let dir = match self {
             Place::Station(station) => return open_log(station),
-            Place::Folder(dir) => dir,
+            Place::Folder(dir, _) => dir,
         };
         let (key, verifier) = (dir.join("key.pem"), own_key(dir)?);
         let pem = zeroize::Zeroizing::new(fs::read(&key).map_err(|e| unreadable(&e, &key))?);
@@ -66,11 +68,19 @@ impl Place {
     /// The key that checks it: beside it, or the station's.
     pub(super) fn keys(&self) -> Outcome<Vec<VerifierKey>> {
         match self {
-            Place::Folder(dir) => Ok(vec![own_key(dir)?]),
-            Place::Station(station) => {
+            Place::Folder(dir, None) => Ok(vec![own_key(dir)?]),
+            Place::Folder(dir, Some(_)) if dir.join("verifier.key").exists() => Ok(vec![own_key(dir)?]),
+            Place::Folder(_, Some(station)) | Place::Station(station) => {
                 super::load_keys(&[station.path("anchors/log").to_string_lossy().into_owned()])
             }
         }
+    }
+}
+
+fn is_log_of(station: &Station, dir: &Path) -> bool {
+    match (fs::canonicalize(dir), fs::canonicalize(station.path("var/log"))) {
+        (Ok(dir), Ok(log)) => dir == log,
+        _ => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{NOT_A_PDF, UNREADABLE};
 use crate::blobs::Blobs;
+use crate::cli::deliver::{TOO_LARGE, readable};
 use crate::clock::Clock;
 use crate::deliver::credential::jose::Object;
 use crate::digest::Digests;
@@ -50,14 +51,17 @@ pub(super) async fn find(
 
 fn file(path: &Path, blobs: &Blobs) -> Outcome<Subject> {
     let unreadable = |e: std::io::Error| Fault::new(&UNREADABLE).detail(e.kind()).at(path.display());
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut head = [0u8; 5];
-    file.read_exact(&mut head).map_err(|_| Fault::new(&NOT_A_PDF).at(path.display()))?;
-    if &head != b"%PDF-" {
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_PDF + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST_PDF {
+        return Err(Fault::new(&TOO_LARGE).detail(format!("limit {LARGEST_PDF} bytes")).at(path.display()));
+    }
+    if !bytes.starts_with(b"%PDF-") {
         return Err(Fault::new(&NOT_A_PDF).at(path.display()));
     }
-    let digests =
-        blobs.put_reader(head.as_slice().chain(file), LARGEST_PDF).map_err(|f| f.at(path.display()))?;
+    // A credential for what nobody can open would be worth nothing, and could not be taken back silently.
+    let digests = readable(&bytes).and_then(|()| blobs.put(&bytes)).map_err(|f| f.at(path.display()))?;
     Ok(Subject { digests, dossier: None, title: None, fields: Object::new() })
 }
 
