@@ -3,6 +3,7 @@
 mod mint;
 mod mutants;
 mod ranges;
+mod roles;
 mod signers;
 mod stamps;
 mod updates;
