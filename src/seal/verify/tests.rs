@@ -1,5 +1,6 @@
 //! Good papers and hostile ones, each class by its name.
 
+mod appended;
 mod mint;
 mod mutants;
 mod ranges;
