@@ -2,7 +2,7 @@
 
 use super::VerifyCode;
 use super::changes::{Changes, MAX_OBJECTS, TOO_MANY};
-use super::updates::{self, References};
+use super::updates::{self, Carried};
 use crate::fault::{Code, Fault, Outcome};
 use crate::pdf::revise::{Document, Kind, Section};
 use std::collections::{BTreeMap, HashMap};
@@ -28,27 +28,27 @@ impl History {
         }
         let mut steps = Vec::new();
         let mut room = MAX_OBJECTS;
-        let mut before: Option<(Document<'_>, References)> = None;
+        let mut before: Option<(Document<'_>, Carried)> = None;
         for index in (0..base).rev() {
-            let mut step = || -> Outcome<(Changes, Document<'_>, References)> {
+            let mut step = || -> Outcome<(Changes, Document<'_>, Carried)> {
                 let open = |index: usize| {
                     let end = ends.get(&index).copied().unwrap_or(usize::MAX);
                     document.until_section(end, sections.get(index).copied().unwrap_or(0))
                 };
-                let (old, mut references) = match before.take() {
+                let (old, mut carried) = match before.take() {
                     Some(known) => known,
                     None => {
                         let old = open(index + 1)?;
-                        let references = References::of(&old, &mut room)?;
-                        (old, references)
+                        let carried = Carried::of(&old, &mut room)?;
+                        (old, carried)
                     }
                 };
                 let new = open(index)?;
-                let changes = updates::compare(&old, &new, &mut references)?;
-                Ok((changes, new, references))
+                let changes = updates::compare(&old, &new, &mut carried, &mut room)?;
+                Ok((changes, new, carried))
             };
-            steps.push(step().map(|(changes, new, references)| {
-                before = Some((new, references));
+            steps.push(step().map(|(changes, new, carried)| {
+                before = Some((new, carried));
                 changes
             }));
         }

@@ -48,6 +48,7 @@ pub(super) fn settle(
 
 fn holds(stamp: &SignatureReport) -> bool {
     stamp.integrity == Integrity::Intact
+        && stamp.timestamp.as_ref().is_some_and(|t| t.ok)
         && matches!(stamp.coverage, CoverageClass::Whole | CoverageClass::WholeRevision)
 }
 

@@ -33,24 +33,39 @@ impl Permission {
     pub(super) fn of(document: &Document<'_>, signature: &SignatureField) -> Outcome<Permission> {
         let mut permission = Permission::default();
         let references = document.lookup(&signature.dict, b"Reference")?;
-        for item in references.as_array().unwrap_or_default().iter().take(MAX_REFERENCES) {
+        let references = match &references {
+            Value::Null => &[][..],
+            Value::Array(items) if items.len() <= MAX_REFERENCES => items,
+            // More than anybody reads, or nothing that can be read: a rule of it may forbid anything.
+            _ => return Ok(Permission::none()),
+        };
+        for item in references {
             let item = document.resolve(item)?;
-            let Some(dict) = item.as_dict() else { continue };
+            let Some(dict) = item.as_dict() else { return Ok(Permission::none()) };
             let parameters = document.lookup(dict, b"TransformParams")?;
             let parameters = parameters.as_dict().cloned().unwrap_or_default();
-            if dict.is_name(b"TransformMethod", b"DocMDP") {
-                let level = document.lookup(&parameters, b"P")?.as_int().unwrap_or(2);
-                permission.certified = Some(permission.certified.map_or(level, |known| known.min(level)));
-            } else if dict.is_name(b"TransformMethod", b"FieldMDP") {
-                permission.locks.push(lock(document, &parameters)?);
+            match document.lookup(dict, b"TransformMethod")?.as_name() {
+                Some(b"DocMDP") => {
+                    let level = level(&document.lookup(&parameters, b"P")?).unwrap_or(2);
+                    permission.certified = Some(permission.certified.map_or(level, |known| known.min(level)));
+                }
+                Some(b"FieldMDP") => permission.locks.push(lock(document, &parameters)?),
+                // Usage rights allow a reader more, and forbid nothing (12.8.2.3).
+                Some(b"UR" | b"UR3" | b"Identity") => {}
+                _ => return Ok(Permission::none()),
             }
         }
         let field = document.lookup(&signature.field, b"Lock")?;
         if let Some(dict) = field.as_dict() {
             permission.locks.push(lock(document, dict)?);
-            permission.lock_level = document.lookup(dict, b"P")?.as_int();
+            permission.lock_level = level(&document.lookup(dict, b"P")?);
         }
         Ok(permission)
+    }
+
+    /// Nothing may change.
+    fn none() -> Permission {
+        Permission { certified: Some(1), lock_level: Some(1), locks: vec![Lock::All] }
     }
 
     /// Whether changes after the signature go against its rules.
@@ -104,11 +119,26 @@ impl Permission {
     }
 }
 
+/// A level of permission, if one is said: anything but 2 or 3, whole or not, forbids everything.
+fn level(said: &Value) -> Option<i64> {
+    match said {
+        Value::Null => None,
+        said => Some(match said.as_number() {
+            Some(2.0) => 2,
+            Some(3.0) => 3,
+            _ => 1,
+        }),
+    }
+}
+
 fn lock(document: &Document<'_>, dict: &Dict) -> Outcome<Lock> {
-    let names = document.lookup(dict, b"Fields")?;
-    let names = names.as_array().unwrap_or_default().iter().map(|name| document.resolve(name));
-    let names: Outcome<Vec<Value>> = names.collect();
-    let names = names?.iter().filter_map(Value::as_string).map(text_of).collect();
+    let list = document.lookup(dict, b"Fields")?;
+    let mut names = Vec::new();
+    for name in list.as_array().unwrap_or_default() {
+        // A name that cannot be read may be anybody's.
+        let Value::String(name) = document.resolve(name)? else { return Ok(Lock::All) };
+        names.push(text_of(&name));
+    }
     Ok(match document.lookup(dict, b"Action")?.as_name() {
         Some(b"Include") => Lock::Only(names),
         Some(b"Exclude") => Lock::AllBut(names),

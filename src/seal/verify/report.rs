@@ -11,7 +11,7 @@ use super::chain::{Revocation, Trust};
 use super::judge::{FILL_UNREAD, TIME_UNPROVEN};
 use super::policy::{Demand, Policy};
 use super::record::{CoverageClass, Integrity, Level, PdfReport, SignatureReport};
-use super::token::{TOKEN_STRANGER, TimestampReport};
+use super::token::{TOKEN_FUTURE, TOKEN_STRANGER, TimestampReport};
 use super::{NO_SIGNATURE, TOO_MANY_SIGNATURES, chain};
 use crate::fault;
 use crate::pdf::revise;
@@ -220,8 +220,8 @@ fn weigh(signature: &SignatureReport, policy: &Policy) -> Verdict {
         || !covered
         || refuted
         || stamp_revoked
-        || !signature.problems.is_empty()
-        || stamp.is_some_and(|t| !t.ok)
+        || signature.problems.iter().any(|problem| problem.code != TOKEN_FUTURE.id)
+        || stamp.is_some_and(|t| !t.ok && !t.is_ahead())
     {
         return Verdict::Invalid;
     }
@@ -230,7 +230,8 @@ fn weigh(signature: &SignatureReport, policy: &Policy) -> Verdict {
         code if code == chain::NO_EVIDENCE.id => demanded,
         code => code == TOKEN_STRANGER.id || code == FILL_UNREAD.id || code != TIME_UNPROVEN.id,
     };
-    if signature.chain.trust != Trust::Trusted
+    if !signature.problems.is_empty()
+        || signature.chain.trust != Trust::Trusted
         || (demanded && signature.chain.revocation != Revocation::NotRevoked)
         || signature.not_checked.iter().any(open)
     {
@@ -281,7 +282,7 @@ impl Stamp {
         let Some(record) = record else { return Stamp { status: StampState::None, time: None } };
         let status = match record.proven_time() {
             Some(_) => StampState::Trusted,
-            None if record.ok => StampState::Untrusted,
+            None if record.ok || record.is_ahead() => StampState::Untrusted,
             None => StampState::Invalid,
         };
         Stamp { status, time: record.time }

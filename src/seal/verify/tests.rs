@@ -1,8 +1,10 @@
 //! Good papers and hostile ones, each class by its name.
 
+mod appended;
 mod mint;
 mod mutants;
 mod ranges;
+mod roles;
 mod signers;
 mod stamps;
 mod updates;

@@ -9,7 +9,7 @@ use super::{
 use crate::cms::{self, Content, Hash};
 use crate::der::{self, DerError, Limits};
 use crate::fault::{Class, Code, Report};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 /// A judged time stamp.
@@ -27,6 +27,12 @@ pub struct TimestampReport {
 }
 
 impl TimestampReport {
+    /// Nothing speaks against it but that this machine's clock, or the time that was asked about, lies well before it:
+    /// one of the two is wrong, and nobody can say which.
+    pub(super) fn is_ahead(&self) -> bool {
+        !self.problems.is_empty() && self.problems.iter().all(|problem| problem.code == TOKEN_FUTURE.id)
+    }
+
     /// The time, where it can be relied upon.
     pub fn proven_time(&self) -> Option<Timestamp> {
         let trusted = self.chain.as_ref().is_some_and(|c| c.trust == Trust::Trusted);
@@ -70,7 +76,7 @@ pub(super) fn judge(token: &[u8], over: &dyn Content, given: &Given<'_>, known: 
     if over.digest(info.hash).as_deref() != Some(&info.imprint) {
         report.problems.push(finding(&TOKEN_OTHER));
     }
-    if info.time > known.at {
+    if info.time > known.at.checked_add(SKEW).unwrap_or(Timestamp::MAX) {
         report.problems.push(finding(&TOKEN_FUTURE));
     }
     report.ok = report.problems.is_empty();
@@ -121,6 +127,8 @@ fn generalized(text: &[u8]) -> Option<Timestamp> {
     text.parse().ok()
 }
 
+/// How far apart two good clocks may be.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 const TST_INFO: &str = "1.2.840.113549.1.9.16.1.4";
 
 /// Not a token.
@@ -159,12 +167,14 @@ pub const TOKEN_OTHER: Code = VerifyCode {
 }
 .code();
 /// From the future.
-pub const TOKEN_FUTURE: Code = VerifyCode {
+pub const TOKEN_FUTURE: Code = Code {
     id: "VRFY-015",
-    vi: "Dấu thời gian ở tương lai so với đồng hồ máy này",
-    en: "the time stamp lies in the future of this machine's clock",
-}
-.code();
+    class: Class::Setup,
+    vi: "Dấu thời gian muộn hơn đồng hồ máy này hoặc thời điểm được hỏi",
+    en: "the time stamp is later than this machine's clock, or than the time asked about",
+    remedy_vi: "Chỉnh đồng hồ máy này, hoặc hỏi về một thời điểm muộn hơn",
+    remedy_en: "set this machine's clock right, or ask about a later time",
+};
 /// Nobody trusted vouches for its time.
 pub const TOKEN_STRANGER: Code = Code {
     id: "VRFY-067",

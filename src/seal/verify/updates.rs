@@ -5,42 +5,59 @@
 mod fill;
 mod objects;
 mod roles;
+mod shapes;
 mod shown_text;
 
-pub(super) use objects::References;
-
 use super::Update;
-use super::changes::{Changes, ILLEGAL, Signed};
+use super::changes::{Changes, ILLEGAL, Signed, TOO_MANY};
 use super::fields::{FieldNode, field_nodes};
 use crate::fault::{Fault, Outcome};
 use crate::pdf::revise::{Dict, Document, Entry, ObjectId, Value};
-use objects::Change;
-use roles::Role;
-use std::cell::OnceCell;
+use objects::{Change, References};
+use roles::{Pages, Role};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// Compares one revision with the next; gives what changed. `references` are those of the older revision, and become
-/// those of the newer one.
+/// What is known of a revision and carried on to the next, so that only what changed is read again.
+pub(super) struct Carried {
+    references: References,
+    pages: Pages,
+}
+
+impl Carried {
+    /// Reads a revision whole.
+    ///
+    /// # Errors
+    /// [`TOO_MANY`] where there is more than `room`; what cannot be read and is used.
+    pub(super) fn of(document: &Document<'_>, room: &mut usize) -> Outcome<Carried> {
+        Ok(Carried { references: References::of(document, room)?, pages: Pages::of(document, room)? })
+    }
+}
+
+/// Compares one revision with the next; gives what changed. What is carried is of the older revision, and becomes that of
+/// the newer one.
 ///
 /// # Errors
-/// [`ILLEGAL`] naming the object, or a revision that cannot be read.
+/// [`ILLEGAL`] naming the object, [`TOO_MANY`] where the fields of all revisions are more than `room`, or a revision that
+/// cannot be read.
 pub(super) fn compare(
     old: &Document<'_>,
     new: &Document<'_>,
-    references: &mut References,
+    carried: &mut Carried,
+    room: &mut usize,
 ) -> Outcome<Changes> {
-    let changed = objects::changed(old, new, references)?;
+    let changed = objects::changed(old, new, &carried.references)?;
     let fields = field_nodes(old)?;
+    *room = room.checked_sub(fields.len()).ok_or_else(|| Fault::new(&TOO_MANY).detail("form fields"))?;
     let mut step = Step {
         old,
         new,
         found: Changes::default(),
-        roles: roles::of(old, &fields, references)?,
-        new_fields: HashSet::new(),
+        roles: roles::of(old, &fields, &carried.pages, &carried.references, &changed)?,
+        new_fields: HashMap::new(),
         touched: BTreeSet::new(),
         places: fields.iter().enumerate().map(|(place, node)| (node.id, place)).collect(),
         fields,
-        pages: OnceCell::new(),
+        pages: &carried.pages,
     };
     step.trailer()?;
     for node in field_nodes(new)? {
@@ -53,7 +70,8 @@ pub(super) fn compare(
     }
     step.settle_fields()?;
     let found = step.found;
-    references.follow(&changed, new)?;
+    carried.references.follow(&changed, new)?;
+    carried.pages.follow(&changed);
     Ok(found)
 }
 
@@ -62,23 +80,27 @@ struct Step<'d, 'a> {
     new: &'d Document<'a>,
     found: Changes,
     roles: HashMap<ObjectId, Role>,
-    /// New signature fields and their widgets.
-    new_fields: HashSet<ObjectId>,
+    /// New signature fields and their widgets; whether they, or a field above them, hold a signature.
+    new_fields: HashMap<ObjectId, bool>,
     /// Fields whose value or look was changed.
     touched: BTreeSet<ObjectId>,
     /// Those of the older revision.
     fields: Vec<FieldNode>,
     /// Where each of them stands in that list.
     places: HashMap<ObjectId, usize>,
-    /// The newer revision's pages, where they were needed.
-    pages: OnceCell<HashMap<ObjectId, usize>>,
+    /// Of both revisions.
+    pages: &'d Pages,
 }
 
 impl Step<'_, '_> {
     fn judge(&mut self, change: &Change) -> Outcome<()> {
         let before = &change.before;
         let role = self.roles.get(&change.id).copied();
-        let (old, new) = (before.as_dict(), change.after.as_dict());
+        // A stream is no dictionary here: it could be painted.
+        fn plain(value: &Value) -> Option<&Dict> {
+            if let Value::Dict(dict) = value { Some(dict) } else { None }
+        }
+        let (old, new) = (plain(before), plain(&change.after));
         match (role, old, new) {
             (Some(Role::Catalog), Some(old), Some(new)) => self.catalog(change.id, old, new),
             (Some(Role::Form), Some(old), Some(new)) => self.form(change.id, old, new),
@@ -91,8 +113,8 @@ impl Step<'_, '_> {
                 self.grown(change.id, before, &change.after)
             }
             (Some(Role::DssPart), None, None) => self.only_more(change.id, before, &change.after),
-            (Some(Role::DssPart), Some(old), Some(new)) => self.vri(change.id, old, new),
-            (Some(Role::Metadata), Some(_), Some(new)) if new.is_name(b"Subtype", b"XML") => {
+            (Some(Role::DssPart), Some(old), Some(new)) => self.vri(change.id, old, new, 0),
+            (Some(Role::Metadata), None, None) if is_xml(before) && is_xml(&change.after) => {
                 self.found.kinds.insert(Update::Metadata);
                 Ok(())
             }
@@ -113,6 +135,9 @@ impl Step<'_, '_> {
         let nothing = Dict::new();
         let id = new.get(b"Info").and_then(Value::as_ref).unwrap_or(ObjectId::new(0));
         if was != is {
+            if !matches!(is, Value::Null | Value::Dict(_)) {
+                return Err(illegal(id, "document information of another shape"));
+            }
             self.info(id, was.as_dict().unwrap_or(&nothing), is.as_dict().unwrap_or(&nothing))?;
         }
         Ok(())
@@ -133,10 +158,14 @@ impl Step<'_, '_> {
                 }
                 (b"DSS", None, Some(is)) => {
                     let is = self.new.resolve(is)?;
-                    if is.as_dict().is_none_or(|d| !known_dss(d)) {
-                        return Err(illegal(id, "validation data of another shape"));
-                    }
-                    self.found.kinds.insert(Update::ValidationData);
+                    let empty = Dict::new();
+                    self.dss(
+                        id,
+                        &empty,
+                        is.as_dict()
+                            .filter(|_| matches!(is, Value::Dict(_)))
+                            .ok_or_else(|| illegal(id, "validation data of another shape"))?,
+                    )?;
                 }
                 (b"DSS", Some(was), Some(is)) => {
                     let (was, is) = (self.old.resolve(was)?, self.new.resolve(is)?);
@@ -145,15 +174,21 @@ impl Step<'_, '_> {
                         _ => return Err(illegal(id, "validation data was replaced")),
                     }
                 }
-                (b"Extensions", _, Some(is)) if self.new.resolve(is)?.as_dict().is_some() => {}
+                (b"Extensions", _, Some(is)) if shapes::is_extensions(self.new, is)? => {
+                    self.found.kinds.insert(Update::Metadata);
+                }
+                (b"MarkInfo", None, Some(is)) if shapes::is_mark_info(self.new, is)? => {
+                    self.found.kinds.insert(Update::Metadata);
+                }
                 (b"Metadata", _, Some(is)) => {
-                    let stream = self.new.resolve(is)?;
-                    if !stream.as_dict().is_some_and(|d| d.is_name(b"Subtype", b"XML")) {
+                    if !is_xml(&self.new.resolve(is)?) {
                         return Err(illegal(id, "the metadata was replaced"));
                     }
                     self.found.kinds.insert(Update::Metadata);
                 }
-                (b"Version", _, Some(Value::Name(_))) => {}
+                (b"Version", _, Some(Value::Name(_))) => {
+                    self.found.kinds.insert(Update::Metadata);
+                }
                 (key, ..) => return Err(illegal(id, &format!("/{} of the catalog", printable(key)))),
             }
         }
@@ -173,10 +208,46 @@ impl Step<'_, '_> {
                         return Err(illegal(id, "/SigFlags of the form"));
                     }
                 }
+                key if self.is_idle_default(key, old, new)? => {
+                    self.found.kinds.insert(Update::Metadata);
+                }
                 key => return Err(illegal(id, &format!("/{} of the form", printable(key)))),
             }
         }
         Ok(())
+    }
+
+    /// Defaults for looks that a reader would have to make itself, added where there is nothing for it to make: Acrobat
+    /// puts them into the form when it signs.
+    fn is_idle_default(&self, key: &[u8], old: &Dict, new: &Dict) -> Outcome<bool> {
+        let value = self.new.lookup(new, key)?;
+        let fits = match (key, &value) {
+            (b"DA", Value::String(_)) => true,
+            (b"Q", Value::Int(place)) => (0..=2).contains(place),
+            (b"DR", Value::Dict(resources)) => shapes::are_resources(self.new, resources)?,
+            _ => false,
+        };
+        if !fits || old.get(key).is_some() {
+            return Ok(false);
+        }
+        for form in [(self.old, old), (self.new, new)] {
+            if !matches!(form.0.lookup(form.1, b"NeedAppearances")?, Value::Null | Value::Bool(false)) {
+                return Ok(false);
+            }
+        }
+        // Readers make the looks of those that have none.
+        for node in self.fields.iter().filter(|node| node.kind.as_deref() != Some(b"Sig")) {
+            let is_widget = node.dict.get(b"Rect").is_some() || node.dict.is_name(b"Subtype", b"Widget");
+            let looks = self.old.lookup(&node.dict, b"AP")?;
+            let normal = match looks.as_dict() {
+                Some(looks) => self.old.lookup(looks, b"N")?,
+                None => Value::Null,
+            };
+            if is_widget && normal.as_dict().is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn page(&mut self, id: ObjectId, old: &Dict, new: &Dict) -> Outcome<()> {
@@ -203,7 +274,7 @@ impl Step<'_, '_> {
             return Err(illegal(id, "fields or annotations were removed or put in another order"));
         };
         for item in added {
-            let known = item.as_ref().is_some_and(|id| self.new_fields.contains(&id));
+            let known = item.as_ref().is_some_and(|id| self.new_fields.contains_key(&id));
             if !known {
                 return Err(illegal(id, "an annotation or field that is no signature was added"));
             }
@@ -224,6 +295,10 @@ impl Step<'_, '_> {
         if let Some((key, _)) = node.dict.iter().find(|(k, _)| !KEYS.contains(k)) {
             return Err(illegal(node.id, &format!("a signature field with /{}", printable(key))));
         }
+        let says = node.dict.get(b"Parent").filter(|p| **p != Value::Null);
+        if says.is_some_and(|p| p.as_ref() != node.parent) || (says.is_none() && node.parent.is_some()) {
+            return Err(illegal(node.id, "a signature field below another than it says"));
+        }
         if node.dict.get(b"Subtype").is_some_and(|s| s.as_name() != Some(b"Widget")) {
             return Err(illegal(node.id, "a signature field that is another annotation"));
         }
@@ -232,9 +307,9 @@ impl Step<'_, '_> {
         }
         let signed = self.takes_value(node.id, &node.dict)?;
         let draws = [&b"AP"[..], b"MK"].iter().any(|key| node.dict.get(key).is_some());
-        // A widget below a field that is signed shows that field's signature.
-        let below = node.parent.is_some_and(|p| self.new_fields.contains(&p));
-        if signed.is_none() && draws && !below {
+        // A widget below a field that is signed shows that field's signature. Fields come before what is below them.
+        let above = node.parent.is_some_and(|p| self.new_fields.get(&p) == Some(&true));
+        if signed.is_none() && draws && !above {
             return Err(illegal(node.id, "a signature field without a signature that shows something"));
         }
         let shown = self.shown(&node.dict)?;
@@ -243,7 +318,7 @@ impl Step<'_, '_> {
         }
         let is_stamp = signed == Some(true);
         self.found.signed.push(Signed { name: node.name.clone(), is_new: true, is_stamp, shown });
-        self.new_fields.insert(node.id);
+        self.new_fields.insert(node.id, signed.is_some() || above);
         Ok(())
     }
 
@@ -256,8 +331,7 @@ impl Step<'_, '_> {
         {
             return Err(illegal(id, "a signature field takes over an older object"));
         }
-        let value = self.new.resolve(value)?;
-        let Some(dict) = value.as_dict() else {
+        let Value::Dict(dict) = self.new.resolve(value)? else {
             return Err(illegal(id, "a signature field with a value that is no signature"));
         };
         let stamp = dict.is_name(b"SubFilter", b"ETSI.RFC3161");
@@ -271,12 +345,8 @@ impl Step<'_, '_> {
         if !rect.is_some_and(|r| r.width() > 0.0 && r.height() > 0.0) {
             return Ok(None);
         }
-        if self.pages.get().is_none() {
-            let pages = self.new.pages()?.into_iter().zip(1..).map(|(page, number)| (page.id, number));
-            let _ = self.pages.set(pages.collect());
-        }
         let page = widget.get(b"P").and_then(Value::as_ref);
-        Ok(Some(page.and_then(|id| self.pages.get()?.get(&id).copied())))
+        Ok(Some(page.and_then(|id| self.pages.number(id))))
     }
 
     /// A field of the older revision.
@@ -284,13 +354,23 @@ impl Step<'_, '_> {
         self.fields.get(*self.places.get(&id)?)
     }
 
-    /// A signature field that was waiting to be signed.
+    /// A signature field that was waiting to be signed. That it waited, and no field above it held a signature, is its
+    /// role.
     fn signed(&mut self, id: ObjectId, old: &Dict, new: &Dict) -> Outcome<()> {
         for key in different_keys(old, new) {
-            match key.as_slice() {
-                b"V" | b"M" | b"MK" => {}
-                b"AP" if self.is_fresh_look(old, new)? => {}
-                key => return Err(illegal(id, &format!("/{} of a signature field", printable(key)))),
+            let (was, is) = (self.old.lookup(old, &key)?, self.new.lookup(new, &key)?);
+            let fits = match key.as_slice() {
+                b"V" => true,
+                b"AP" => self.is_fresh_look(old, new)?,
+                b"M" | b"DA" => matches!(is, Value::String(_) | Value::Null),
+                b"MK" => is == Value::Null || shapes::is_flat(&is),
+                // A signer may make its widget print, and lock it; to show or to hide it is another thing.
+                b"F" => shapes::only_adds(&was, &is, FLAG_PRINT | FLAG_LOCKED | FLAG_LOCKED_CONTENTS),
+                b"Ff" => shapes::only_adds(&was, &is, FIELD_READ_ONLY),
+                _ => false,
+            };
+            if !fits {
+                return Err(illegal(id, &format!("/{} of a signature field", printable(&key))));
             }
         }
         let Some(node) = self.known_field(id) else {
@@ -316,55 +396,76 @@ impl Step<'_, '_> {
     }
 
     fn info(&mut self, id: ObjectId, old: &Dict, new: &Dict) -> Outcome<()> {
-        match different_keys(old, new).iter().find(|k| !matches!(k.as_slice(), b"ModDate" | b"Producer")) {
-            Some(key) => Err(illegal(id, &format!("/{} of the document information", printable(key)))),
-            None => {
-                self.found.kinds.insert(Update::Metadata);
-                Ok(())
+        for key in different_keys(old, new) {
+            let text = matches!(self.new.lookup(new, &key)?, Value::String(_) | Value::Null);
+            if !text || !matches!(key.as_slice(), b"ModDate" | b"Producer") {
+                return Err(illegal(id, &format!("/{} of the document information", printable(&key))));
             }
         }
+        self.found.kinds.insert(Update::Metadata);
+        Ok(())
     }
 
     fn dss(&mut self, id: ObjectId, old: &Dict, new: &Dict) -> Outcome<()> {
-        if !known_dss(new) {
-            return Err(illegal(id, "validation data of another shape"));
-        }
         for key in different_keys(old, new) {
             let (was, is) = (self.old.lookup(old, &key)?, self.new.lookup(new, &key)?);
-            match (was.as_dict(), is.as_dict()) {
-                (Some(was), Some(is)) => self.vri(id, was, is)?,
-                _ if was == Value::Null => {}
-                _ => self.only_more(id, &was, &is)?,
+            match (key.as_slice(), &was, &is) {
+                (b"Type", Value::Null, Value::Name(_)) => {}
+                (b"Certs" | b"OCSPs" | b"CRLs", ..) => self.only_more(id, &was, &is)?,
+                (b"VRI", Value::Null, Value::Dict(is)) => self.vri(id, &Dict::new(), is, 0)?,
+                (b"VRI", Value::Dict(was), Value::Dict(is)) => self.vri(id, was, is, 0)?,
+                _ => return Err(illegal(id, "validation data of another shape")),
             }
         }
         self.found.kinds.insert(Update::ValidationData);
         Ok(())
     }
 
-    /// Validation data of single signatures: entries may come, none may go.
-    fn vri(&mut self, id: ObjectId, old: &Dict, new: &Dict) -> Outcome<()> {
+    /// Validation data of single signatures (`depth` 0), or of one: entries may come, none may go.
+    fn vri(&mut self, id: ObjectId, old: &Dict, new: &Dict, depth: u8) -> Outcome<()> {
         if old.iter().any(|(key, _)| new.get(key).is_none()) {
             return Err(illegal(id, "validation data was removed"));
+        }
+        for key in different_keys(old, new) {
+            let (was, is) = (self.old.lookup(old, &key)?, self.new.lookup(new, &key)?);
+            match (key.as_slice(), &was, &is) {
+                (b"Type", _, Value::Name(_))
+                | (b"TU", _, Value::String(_))
+                | (b"TS", _, Value::Stream(_)) => {}
+                (b"Cert" | b"CRL" | b"OCSP", ..) => self.only_more(id, &was, &is)?,
+                // The entry of a signature.
+                (_, Value::Null, Value::Dict(one)) if depth == 0 => self.vri(id, &Dict::new(), one, 1)?,
+                (_, Value::Dict(was), Value::Dict(one)) if depth == 0 => self.vri(id, was, one, 1)?,
+                _ => return Err(illegal(id, "validation data of another shape")),
+            }
         }
         self.found.kinds.insert(Update::ValidationData);
         Ok(())
     }
 
     fn only_more(&mut self, id: ObjectId, old: &Value, new: &Value) -> Outcome<()> {
-        let (Some(old), Some(new)) = (old.as_array(), new.as_array()) else {
+        let (Some(before), Some(after)) =
+            (old.as_array().or((*old == Value::Null).then_some(&[])), new.as_array())
+        else {
             return Err(illegal(id, "validation data was replaced"));
         };
-        if old.iter().any(|item| !new.contains(item)) {
+        let known: HashSet<ObjectId> = before.iter().filter_map(Value::as_ref).collect();
+        let kept: HashSet<ObjectId> = after.iter().filter_map(Value::as_ref).collect();
+        if before.iter().any(|item| item.as_ref().is_none_or(|id| !kept.contains(&id))) {
             return Err(illegal(id, "validation data was removed"));
+        }
+        for item in after.iter().filter(|item| item.as_ref().is_none_or(|id| !known.contains(&id))) {
+            if !matches!((item, self.new.resolve(item)?), (Value::Ref(_), Value::Stream(_))) {
+                return Err(illegal(id, "validation data of another shape"));
+            }
         }
         self.found.kinds.insert(Update::ValidationData);
         Ok(())
     }
 }
 
-fn known_dss(dss: &Dict) -> bool {
-    const KEYS: [&[u8]; 5] = [b"Type", b"Certs", b"OCSPs", b"CRLs", b"VRI"];
-    dss.iter().all(|(key, _)| KEYS.contains(&key))
+fn is_xml(value: &Value) -> bool {
+    matches!(value, Value::Stream(stream) if stream.dict.is_name(b"Subtype", b"XML"))
 }
 
 fn different_keys(old: &Dict, new: &Dict) -> Vec<Vec<u8>> {
@@ -380,3 +481,9 @@ fn illegal(id: ObjectId, what: &str) -> Fault {
 fn printable(key: &[u8]) -> String {
     key.iter().take(40).map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '?' }).collect()
 }
+
+/// Bits of an annotation's flags (ISO 32000-1, table 165) and of a field's (table 221).
+const FLAG_PRINT: i64 = 1 << 2;
+const FLAG_LOCKED: i64 = 1 << 7;
+const FLAG_LOCKED_CONTENTS: i64 = 1 << 9;
+const FIELD_READ_ONLY: i64 = 1;

@@ -1,5 +1,6 @@
 //! Time stamps, and evidence that is kept in the file.
 
+use super::super::report::StampState;
 use super::*;
 
 #[test]
@@ -58,4 +59,39 @@ fn evidence_in_the_file_alone_makes_b_lt_and_a_stamp_over_it_b_lta_and_keeps_it_
     assert_eq!(judge(&mutants::archived(&pki, bt), NOW), (Level::BLTA, Verdict::Valid));
     // A document time stamp is a time stamp on what it covers.
     assert_eq!(judge(&mutants::archived(&pki, bb), NOW), (Level::BLTA, Verdict::Valid));
+}
+
+#[test]
+fn clocks_may_differ_a_little_and_a_stamp_far_ahead_leaves_the_question_open() {
+    let pki = Pki::mint();
+    let anchors = trust(&pki);
+    let judge = |pdf: &[u8], at: i64, as_of: bool| {
+        let at = Timestamp::from_second(at).unwrap();
+        let record = verify(pdf, &Question { anchors: &anchors, at, as_of, online: None });
+        let report = Report::of(&record, anchors.policy());
+        (report.verdict, report.signatures.last().unwrap().timestamp.status)
+    };
+    let stamped = |at: i64| {
+        let stamp = |signature: &[u8]| token(&pki.stamper, signature, at, &Shape::default());
+        sign(&paper(), 20, PADES, &|o| pki.cms(o, &Shape { stamp: Some(&stamp), ..Shape::default() }))
+    };
+    let archived = |at: i64| {
+        let pdf = &mutants::bases(&pki)[0].1;
+        sign(pdf, 24, "ETSI.RFC3161", &|over| token(&pki.stamper, over, at, &Shape::default()))
+    };
+    for as_of in [false, true] {
+        for ahead in [0, 20, 300] {
+            assert_eq!(judge(&stamped(NOW + ahead), NOW, as_of), (Verdict::Valid, StampState::Trusted));
+            assert_eq!(judge(&archived(NOW + ahead), NOW, as_of), (Verdict::Valid, StampState::Trusted));
+        }
+        for ahead in [301, 3600, 86_400] {
+            let open = (Verdict::Indeterminate, StampState::Untrusted);
+            assert_eq!(judge(&stamped(NOW + ahead), NOW, as_of), open);
+            assert_eq!(judge(&archived(NOW + ahead), NOW, as_of), open);
+        }
+    }
+    // What does not hold does not, whatever the clock says.
+    let forged = |signature: &[u8]| token(&pki.stamper, &signature[1..], NOW + 3600, &Shape::default());
+    let pdf = sign(&paper(), 20, PADES, &|o| pki.cms(o, &Shape { stamp: Some(&forged), ..Shape::default() }));
+    assert_eq!(judge(&pdf, NOW, false), (Verdict::Invalid, StampState::Invalid));
 }

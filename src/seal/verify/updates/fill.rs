@@ -20,7 +20,8 @@ impl Step<'_, '_> {
         for key in different_keys(old, new) {
             let value = self.new.lookup(new, &key)?;
             let fits = match (kind, key.as_slice(), &value) {
-                (_, b"M", _) | (b"Tx" | b"Ch", b"V", Value::String(_) | Value::Null) => true,
+                (_, b"M", Value::String(_) | Value::Null)
+                | (b"Tx" | b"Ch", b"V", Value::String(_) | Value::Null) => true,
                 (b"Ch", b"V" | b"I", Value::Array(items)) => {
                     items.iter().all(|v| matches!(v, Value::String(_) | Value::Int(_)))
                 }
@@ -133,12 +134,14 @@ impl Step<'_, '_> {
     /// Only the normal appearance is another, and it is an object that was not there before.
     pub(super) fn is_fresh_look(&self, old: &Dict, new: &Dict) -> Outcome<bool> {
         let (was, is) = (self.old.lookup(old, b"AP")?, self.new.lookup(new, b"AP")?);
-        let (nothing, Some(is)) = (Dict::new(), is.as_dict()) else { return Ok(false) };
+        let (nothing, Value::Dict(is)) = (Dict::new(), &is) else { return Ok(false) };
         let was = was.as_dict().unwrap_or(&nothing);
         let only_normal = different_keys(was, is).iter().all(|key| key == b"N");
+        // One look, not several that something else chooses from.
+        let one = matches!(self.new.lookup(is, b"N")?, Value::Stream(_));
         let fresh = shown_text::appearance_object(self.new, new)
             .is_some_and(|id| self.old.entry(id.number).is_none_or(|e| e == Entry::Free));
-        Ok(only_normal && fresh)
+        Ok(only_normal && one && fresh)
     }
 }
 

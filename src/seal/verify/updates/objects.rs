@@ -3,7 +3,8 @@
 use super::super::changes::{MAX_OBJECTS, TOO_MANY};
 use super::illegal;
 use crate::fault::{Fault, Outcome};
-use crate::pdf::revise::{Document, Entry, ObjectId, Value};
+use crate::original;
+use crate::pdf::revise::{Dict, Document, Entry, ObjectId, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// An object that is another than before.
@@ -20,17 +21,64 @@ pub(super) struct Changed {
     pub(super) fresh: HashSet<u32>,
 }
 
-/// How often each object number is pointed to, by whichever object of a revision.
+/// Where a reference stands: the key of the nearest dictionary around it, as far as roles ask for it.
+///
+/// None of these keys holds things under names of the file's own choosing, as `/XObject`, `/ExtGState`, `/Colorants` or
+/// `/CharProcs` do: whoever uses an object as one of those has a reference under another key, which is `Other`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Under {
+    Root,
+    Info,
+    Form,
+    Store,
+    /// `/Data` of a signature reference: the catalog, or the form.
+    Data,
+    /// Fields and widgets in lists, trees and structure: `/Fields`, `/Kids`, `/Annots`, `/Parent`, `/Obj`, `/CO`, `/T`.
+    FieldTree,
+    /// In an array that is an object of its own.
+    List,
+    Other,
+}
+
+impl Under {
+    const ALL: [Under; 8] = [
+        Under::Root,
+        Under::Info,
+        Under::Form,
+        Under::Store,
+        Under::Data,
+        Under::FieldTree,
+        Under::List,
+        Under::Other,
+    ];
+
+    fn key(key: &[u8]) -> Under {
+        match key {
+            b"Root" => Under::Root,
+            b"Info" => Under::Info,
+            b"AcroForm" => Under::Form,
+            b"DSS" => Under::Store,
+            b"Data" => Under::Data,
+            b"Fields" | b"Kids" | b"Annots" | b"Parent" | b"Obj" | b"CO" | b"T" => Under::FieldTree,
+            _ => Under::Other,
+        }
+    }
+}
+
+/// How often each object number is pointed to, by whichever object of a revision, and from where.
 #[derive(Debug, Clone, Default)]
 pub(in super::super) struct References {
-    counts: HashMap<u32, u32>,
+    counts: HashMap<(u32, Under), u32>,
+    /// Objects that cannot be read. They are nothing to anybody as long as nothing that can be read points to them: then
+    /// no reader gets to them from the trailer, whatever they hold, nor to what only they point to.
+    unread: BTreeSet<u32>,
 }
 
 impl References {
     /// Reads every object of a revision.
     ///
     /// # Errors
-    /// [`TOO_MANY`] where there are more objects than `room`; an object that cannot be read.
+    /// [`TOO_MANY`] where there are more objects than `room`; an object that cannot be read and that is pointed to.
     pub(in super::super) fn of(document: &Document<'_>, room: &mut usize) -> Outcome<References> {
         let all = document.object_numbers();
         *room = room.checked_sub(all.len()).ok_or_else(|| {
@@ -38,14 +86,33 @@ impl References {
         })?;
         let mut references = References::default();
         for number in all {
-            references.count(&document.get(id_of(document, number))?, true);
+            match document.get(id_of(document, number)) {
+                Ok(value) => references.count(&value, true),
+                // The file itself failed: nobody knows what it holds.
+                Err(fault) if original::CODES.iter().any(|code| code.id == fault.code.id) => {
+                    return Err(fault);
+                }
+                Err(_) => {
+                    references.unread.insert(number);
+                }
+            }
         }
+        references.check_unread(document)?;
         Ok(references)
     }
 
     /// How often something pointed to this number.
     pub(super) fn to(&self, number: u32) -> u32 {
-        self.counts.get(&number).copied().unwrap_or(0)
+        Under::ALL.iter().map(|place| self.at(number, *place)).fold(0, u32::saturating_add)
+    }
+
+    /// Whether something points to this number from anywhere else than these places.
+    pub(super) fn to_from_elsewhere(&self, number: u32, places: &[Under]) -> bool {
+        Under::ALL.iter().any(|place| !places.contains(place) && self.at(number, *place) > 0)
+    }
+
+    fn at(&self, number: u32, place: Under) -> u32 {
+        self.counts.get(&(number, place)).copied().unwrap_or(0)
     }
 
     /// Goes on to the next revision.
@@ -57,19 +124,38 @@ impl References {
         for number in &changed.fresh {
             self.count(&new.get(id_of(new, *number))?, true);
         }
-        Ok(())
+        self.check_unread(new)
+    }
+
+    /// What cannot be read must not be used.
+    fn check_unread(&self, document: &Document<'_>) -> Outcome<()> {
+        if self.unread.is_empty() {
+            return Ok(());
+        }
+        let mut trailers = References::default();
+        document.sections().iter().for_each(|s| trailers.count(&Value::Dict(s.trailer.clone()), true));
+        match self.unread.iter().find(|number| self.to(**number) > 0 || trailers.to(**number) > 0) {
+            Some(number) => document.get(id_of(document, *number)).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     fn count(&mut self, value: &Value, more: bool) {
+        let place = if matches!(value, Value::Array(_)) { Under::List } else { Under::Other };
+        self.count_under(value, place, more);
+    }
+
+    fn count_under(&mut self, value: &Value, place: Under, more: bool) {
         match value {
             Value::Ref(id) => {
-                let count = self.counts.entry(id.number).or_default();
+                let count = self.counts.entry((id.number, place)).or_default();
                 *count = if more { count.saturating_add(1) } else { count.saturating_sub(1) };
             }
-            Value::Array(items) => items.iter().for_each(|item| self.count(item, more)),
-            Value::Dict(dict) => dict.iter().for_each(|(_, item)| self.count(item, more)),
-            Value::Stream(stream) => stream.dict.iter().for_each(|(_, item)| self.count(item, more)),
-            _ => {}
+            Value::Array(items) => items.iter().for_each(|item| self.count_under(item, place, more)),
+            _ => {
+                let pairs = value.as_dict().into_iter().flat_map(Dict::iter);
+                pairs.for_each(|(key, item)| self.count_under(item, Under::key(key), more));
+            }
         }
     }
 }
