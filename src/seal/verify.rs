@@ -11,10 +11,12 @@
 //! ```
 //! Newest first, since a trusted document time stamp proves that what it covers existed at its time.
 
+mod agreed_policies;
 pub mod anchors;
 pub mod chain;
 pub mod changes;
 mod claimed_time;
+mod constraints;
 pub mod coverage;
 mod enclosed;
 pub mod fields;

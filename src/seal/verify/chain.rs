@@ -103,15 +103,19 @@ pub(super) fn judge(end: &X509Ref, given: &Given<'_>, moment: Moment, purpose: P
     }
     let end = end.to_owned();
     let find = |helpers: &[X509]| path::find(&end, helpers, given.anchors, moment.at);
-    let route = find(&given.evidence.certificates).or_else(|| {
+    let route = find(&given.evidence.certificates).or_else(|refused| {
         let mut helpers = given.evidence.certificates.clone();
-        helpers.extend(given.online?.issuers(&end));
-        find(&helpers)
+        helpers.extend(given.online.ok_or_else(|| refused.clone())?.issuers(&end));
+        find(&helpers).map_err(|later| later.or(refused))
     });
-    let Some(route) = route else {
-        report.trust = Trust::Untrusted;
-        report.problems.push(finding(&UNTRUSTED));
-        return report;
+    let route = match route {
+        Ok(route) => route,
+        Err(refused) => {
+            report.trust = Trust::Untrusted;
+            let fault = Fault::new(&UNTRUSTED);
+            report.problems.push(refused.map_or(Fault::new(&UNTRUSTED), |why| fault.detail(why)).report());
+            return report;
+        }
     };
     report.path = route.certificates.iter().map(|c| common_name(c)).collect();
     report.trust = if route.expired { Trust::Expired } else { Trust::Trusted };

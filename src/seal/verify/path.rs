@@ -1,8 +1,9 @@
 //! The way from a certificate to an anchor (RFC 5280 section 6, the part of it that document signing needs): who issued
 //! whom, and who may. Bounded in depth and steps.
 
-use super::anchors::Anchors;
-use super::usage::{may_issue, strong};
+use super::anchors::{Anchors, common_name};
+use super::constraints;
+use super::usage::{foreign_demand, may_issue, strong};
 use crate::cms::known::{self, same};
 use crate::cms::name_key;
 use jiff::Timestamp;
@@ -18,10 +19,18 @@ pub(super) struct Route {
 }
 
 /// The best way from `end` to an anchor: one that was valid at the time is preferred.
-pub(super) fn find(end: &X509, helpers: &[X509], anchors: &Anchors, at: Timestamp) -> Option<Route> {
-    let mut search = Search { helpers, anchors, at, steps: 0, best: None };
+///
+/// # Errors
+/// There is none; and what stood in the way of one, where it was more than that.
+pub(super) fn find(
+    end: &X509,
+    helpers: &[X509],
+    anchors: &Anchors,
+    at: Timestamp,
+) -> Result<Route, Option<String>> {
+    let mut search = Search { helpers, anchors, at, steps: 0, best: None, refused: None };
     search.extend(&mut vec![end.clone()]);
-    search.best
+    search.best.ok_or(search.refused)
 }
 
 /// Depth-first over all issuers that fit.
@@ -31,6 +40,8 @@ struct Search<'a> {
     at: Timestamp,
     steps: usize,
     best: Option<Route>,
+    /// Why the first way that leads to an anchor may not be taken.
+    refused: Option<String>,
 }
 
 impl Search<'_> {
@@ -42,25 +53,44 @@ impl Search<'_> {
             return;
         }
         if self.anchors.roots.iter().any(|r| same(r, &last)) {
+            if let Err(why) = constraints::hold(path) {
+                self.refused.get_or_insert(why);
+                return;
+            }
             let expired = path.iter().any(|c| !valid_at(c, self.at));
             self.best = Some(Route { certificates: path.clone(), expired });
             return;
         }
         if !strong(&last) {
+            self.refuse(&last, path.len() == 1);
             return;
         }
         let (roots, known) = (&self.anchors.roots, &self.anchors.intermediates);
         let mut candidates: Vec<X509> = Vec::new();
         for candidate in roots.iter().chain(known).chain(self.helpers) {
             let new = !path.iter().chain(&candidates).any(|p| same(p, candidate));
-            if new && may_issue(candidate, path.len() - 1) && is_issued_by(&last, candidate) {
+            if !new || !is_issued_by(&last, candidate) {
+                continue;
+            }
+            if may_issue(candidate, path.len() - 1) {
                 candidates.push(candidate.clone());
+            } else {
+                self.refuse(candidate, false);
             }
         }
         for candidate in candidates {
             path.push(candidate);
             self.extend(path);
             path.pop();
+        }
+    }
+
+    /// Remembers what a certificate demands that nobody here understands. Authorities are named, people are not.
+    fn refuse(&mut self, certificate: &X509Ref, is_end: bool) {
+        if let Some(oid) = foreign_demand(certificate) {
+            let why = format!("critical extension {oid} is not understood");
+            let name = common_name(certificate);
+            self.refused.get_or_insert(if is_end { why } else { format!("{name}: {why}") });
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Good papers and hostile ones, each class by its name.
 
 mod appended;
+mod constraints;
+mod looks;
 mod mint;
 mod mutants;
 mod ranges;

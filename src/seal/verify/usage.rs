@@ -1,6 +1,8 @@
 //! What certificates are for: which may issue others, and which may sign documents or stamp time (RFC 5280 section 4.2,
 //! RFC 3161 section 2.3).
 
+use super::constraints;
+use crate::cms::certificate::Extension;
 use crate::cms::{Parts, SignatureAlg, known};
 use crate::der;
 use openssl::x509::X509Ref;
@@ -19,7 +21,10 @@ pub(super) fn may_issue(certificate: &X509Ref, below: usize) -> bool {
     let constraints = parts.extension("2.5.29.19").and_then(|e| {
         let mut fields = der::only(&e.value, 0x30).ok()?.reader();
         let ca = fields.optional(0x01).ok()?.is_some_and(|b| b.content != [0]);
-        let limit = fields.optional(0x02).ok()?.and_then(|n| n.number().ok());
+        let limit = match fields.optional(0x02).ok()? {
+            Some(limit) => Some(limit.number().ok()?),
+            None => None,
+        };
         Some((ca, limit))
     });
     let Some((true, limit)) = constraints else { return false };
@@ -35,10 +40,21 @@ pub(super) fn strong(certificate: &X509Ref) -> bool {
         && facts.parts.signature_alg.map(SignatureAlg::hash).is_some_and(|hash| !hash.is_weak())
 }
 
+/// The first critical extension that nobody here understands.
+pub(super) fn foreign_demand(certificate: &X509Ref) -> Option<String> {
+    let facts = known::facts(certificate).ok()?;
+    facts.parts.extensions.iter().find(|e| is_foreign(e)).map(|e| e.oid.clone())
+}
+
 fn understood(parts: &Parts) -> bool {
+    !parts.extensions.iter().any(is_foreign)
+}
+
+fn is_foreign(extension: &Extension) -> bool {
     // Basic constraints, key usage, extended key usage, policies, alternative names.
     const KNOWN: [&str; 5] = ["2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.32", "2.5.29.17"];
-    parts.extensions.iter().all(|e| !e.critical || KNOWN.contains(&e.oid.as_str()))
+    let oid = extension.oid.as_str();
+    extension.critical && !KNOWN.contains(&oid) && !constraints::KNOWN.contains(&oid)
 }
 
 /// Whether the end certificate may be used for this.

@@ -2,7 +2,7 @@
 //! those beside other people's programs share it; `ground` is what each of them takes from the library.
 
 use super::ground::{Parts, Sha256, der};
-use openssl::asn1::{Asn1Integer, Asn1Time};
+use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
@@ -13,7 +13,7 @@ use openssl::sign::Signer;
 use openssl::x509::extension::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
 };
-use openssl::x509::{X509, X509Builder, X509NameBuilder};
+use openssl::x509::{X509, X509Builder, X509Extension, X509NameBuilder};
 
 /// 2026-06-01T00:00:00Z: what the tests take for now.
 pub(super) const NOW: i64 = 1_780_272_000;
@@ -35,6 +35,8 @@ pub(super) struct Ask<'a> {
     pub(super) days: (i64, i64),
     pub(super) rsa: Option<u32>,
     pub(super) hash: MessageDigest,
+    /// Further extensions: which, whether critical, and their DER.
+    pub(super) more: Vec<(&'a str, bool, Vec<u8>)>,
 }
 
 pub(super) fn ask<'a>(name: &'a str, issuer: &'a Holder) -> Ask<'a> {
@@ -49,6 +51,7 @@ pub(super) fn ask<'a>(name: &'a str, issuer: &'a Holder) -> Ask<'a> {
         days: (-30, 365),
         rsa: None,
         hash: MessageDigest::sha256(),
+        more: Vec::new(),
     }
 }
 
@@ -64,6 +67,7 @@ pub(super) fn root(name: &str) -> Holder {
         days: (-400, 4000),
         rsa: None,
         hash: MessageDigest::sha256(),
+        more: Vec::new(),
     })
 }
 
@@ -116,6 +120,11 @@ pub(super) fn certify(ask: &Ask<'_>) -> Holder {
     builder.append_extension(subject_id).unwrap();
     if let Some(id) = authority_id {
         builder.append_extension(id).unwrap();
+    }
+    for (oid, critical, value) in &ask.more {
+        let (oid, value) =
+            (Asn1Object::from_str(oid).unwrap(), Asn1OctetString::new_from_bytes(value).unwrap());
+        builder.append_extension(X509Extension::new_from_der(&oid, *critical, &value).unwrap()).unwrap();
     }
     builder.sign(ask.issuer.map_or(&key, |i| &i.key), ask.hash).unwrap();
     Holder { key, certificate: builder.build() }

@@ -94,7 +94,7 @@ impl Step<'_, '_> {
             _ => return Ok(Shown::Unread),
         };
         let said = if node.kind.as_deref() == Some(b"Ch") { self.displayed(node, said)? } else { said };
-        Ok(shown_text::compare(self.new, &appearance, &said))
+        Ok(shown_text::compare(self.new, widget, &appearance, &said))
     }
 
     /// What a choice field displays for a value that is exported (ISO 32000-1, table 231).
