@@ -1,14 +1,17 @@
 //! One attempt at sending one parcel, and what the outbox does with its end.
 
+pub mod told;
+
 use crate::deliver::Attempt;
 use crate::deliver::link;
 use crate::deliver::outbox::{self, AttemptOutcome, Decision};
 use crate::deliver::pace::{Pace, PaceRule, Rooms, Ticket};
-use crate::deliver::portal::{self, PortalSink, SyncState};
+use crate::deliver::portal::{self, PortalDossier, PortalSink, SyncState};
 use crate::deliver::push::{self, Parcel, RecipientHandle, Sink};
 use crate::deliver::wire_key::{SigningKey, VerifyingKey};
 use crate::digest::Digests;
 use crate::fault::{Class, Code, Fault, Outcome};
+use crate::ledger::acknowledged::Outbox;
 use crate::ledger::{ParcelLease, ParcelSettlement};
 use crate::station::config::RecipientConfig;
 use crate::steps::Desk;
@@ -23,6 +26,8 @@ pub struct Courier {
     lines: Mutex<HashMap<String, Arc<Open>>>,
     paces: Mutex<HashMap<String, Pace>>,
     back: Mutex<Vec<String>>,
+    /// What recipients were told before; opened when it is first asked for.
+    told: Mutex<Option<Outbox>>,
     rule: PaceRule,
 }
 
@@ -47,7 +52,8 @@ impl Courier {
     /// A courier for a desk.
     pub fn new(desk: Arc<Desk>) -> Self {
         let rule = desk.station.config.pace;
-        Courier { desk, lines: Mutex::default(), paces: Mutex::default(), back: Mutex::default(), rule }
+        let (lines, paces, back) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Courier { desk, lines, paces, back, told: Mutex::default(), rule }
     }
 
     /// How many parcels each recipient may have on its way now: none, where it is left alone.
@@ -68,8 +74,9 @@ impl Courier {
             Ok(ticket) => ticket,
             Err(due) => return ParcelSettlement::Rest { due },
         };
-        let mut state =
+        let before: SyncState =
             parcel.progress.as_deref().and_then(|p| serde_json::from_slice(p).ok()).unwrap_or_default();
+        let mut state = before.clone();
         let attempt = match self.attempt(parcel, &mut state).await {
             Ok(attempt) => attempt,
             Err(fault) if fault.code.class == Class::Later => Attempt::again(fault),
@@ -83,6 +90,11 @@ impl Courier {
             self.back.lock().unwrap_or_else(PoisonError::into_inner).push(recipient.to_owned());
         }
         let mut settlement = self.settlement(recipient, attempt, parcel.attempts + 1, parcel.first_at, now);
+        // A dead letter keeps what the portal took, since later news carry it on: that is written down before it dies.
+        let taken = |state: &SyncState| (state.dossier, state.was_told(), state.progress_taken);
+        if let (ParcelSettlement::Dead(reason), true) = (&settlement, taken(&state) != taken(&before)) {
+            settlement = ParcelSettlement::Later { due: now, reason: reason.clone(), progress: None };
+        }
         if let ParcelSettlement::Later { progress, .. } = &mut settlement {
             *progress = serde_json::to_vec(&state).ok();
         }
@@ -146,7 +158,11 @@ impl Courier {
         let now = self.desk.clock.now_ms() / 1000;
         Ok(match (&open.sink, body) {
             (AnySink::Portal(sink), Body::Portal(record)) => {
-                portal::sync_from(&open.client, sink, &record, state).await
+                let whole = match self.with_what_was_told(parcel, *record) {
+                    Ok(whole) => whole,
+                    Err(fault) => return Ok(Attempt::again(fault)),
+                };
+                portal::sync_from(&open.client, sink, &whole, state).await
             }
             (AnySink::Push(sink), Body::Push { handle, document, key, .. }) => {
                 let handle = RecipientHandle::parse(&handle)?;
@@ -170,6 +186,15 @@ impl Courier {
             }
             _ => Attempt::Never(Fault::new(&PARCEL_UNREADABLE)),
         })
+    }
+
+    fn with_what_was_told(&self, parcel: &ParcelLease, news: PortalDossier) -> Outcome<PortalDossier> {
+        let mut outbox = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let outbox = match &mut *outbox {
+            Some(outbox) => outbox,
+            empty => empty.insert(Outbox::open(&self.desk.station.path("var/ledger.db"))?),
+        };
+        told::with_news(outbox, &parcel.recipient, &parcel.key.id, news)
     }
 
     /// The document, read anew and held against its digest; whoever sends it holds it against the legal one.

@@ -51,6 +51,7 @@ pub const CODES: &[&Code] = &[
     &push::NOT_A_HANDLE,
     &push::NOT_RECOGNISED,
     &push::BAD_RECIPIENT_KEY,
+    &portal::NOT_LET_IN,
     &portal::FIELD_MISSING,
     &portal::FIELD_WRONG,
     &portal::LOGIN_REFUSED,

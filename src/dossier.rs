@@ -163,35 +163,23 @@ pub struct ResultSlip {
 }
 
 /// `[filing]` in a slip: what only the desk knows of how a dossier was filed, as the portal asks for it. What is left out is
-/// as for a citizen who comes to the desk and owes nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// as was said before of the same dossier, or as for a citizen who comes to the desk and owes nothing. The portal knows no
+/// households: a household business (hộ kinh doanh) is filed as `business`, its head as the owner.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filing {
     /// `direct`, `online` or `postal`.
-    pub channel: Channel,
+    pub channel: Option<Channel>,
     /// `local` or `national-portal`: where it was filed.
-    pub filed_at: FiledAt,
+    pub filed_at: Option<FiledAt>,
     /// `citizen`, `business`, `state-body` or `other`.
-    pub owner_kind: OwnerKind,
+    pub owner_kind: Option<OwnerKind>,
     /// TechID of the owner's account at the portal.
     pub account: Option<String>,
     /// `none`, `national-portal`, `local-gateway` or `unpaid`: the fee that is due online.
-    pub payment: Payment,
+    pub payment: Option<Payment>,
     /// `desk` or `post`: how the result is handed over.
-    pub handover: Handover,
-}
-
-impl Default for Filing {
-    fn default() -> Self {
-        Filing {
-            channel: Channel::Direct,
-            filed_at: FiledAt::Local,
-            owner_kind: OwnerKind::Citizen,
-            account: None,
-            payment: Payment::None,
-            handover: Handover::Desk,
-        }
-    }
+    pub handover: Option<Handover>,
 }
 
 /// A file as it came.

@@ -82,6 +82,9 @@ expect(broken == 1 and sum(len(v) == 2 for v in contents.values()) == 1, "archiv
 for file in sorted((HERE / "results").glob("*.pdf")):
     expect(pdfa.validate_written(file, "2b").passed, f"results: {file.name} is not PDF/A-2b")
     expect(file.with_suffix(".toml").exists(), f"results: {file.name} has no toml")
+    slip = tomllib.loads(file.with_suffix(".toml").read_text()) if file.with_suffix(".toml").exists() else {}
+    owner_kind = "business" if "hộ kinh doanh" in slip.get("procedure_name", "") else None
+    expect(slip.get("filing", {}).get("owner_kind") == owner_kind, f"results: {file.stem}.toml says another kind of owner")
 for name in ("batch-3", "batch-4", "batch-5"):
     zone = (HERE / "chip" / name / "DG1.bin").read_bytes()
     expect(PEOPLE[name].number.encode() in zone, f"chip: {name}")

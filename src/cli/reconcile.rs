@@ -5,6 +5,7 @@ mod told;
 
 use super::table::Table;
 use crate::clock::{Clock, vietnam_time};
+use crate::courier::told::as_told;
 use crate::deliver::link::{self, Line};
 use crate::deliver::portal::reply::Found;
 use crate::deliver::portal::standing::{Standing, standing};
@@ -14,7 +15,6 @@ use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome, Report};
 use crate::ledger::acknowledged::{Acknowledged, Outbox};
 use crate::station::{MISFIT, Station};
-use crate::steps::deliver::Body;
 use account::Account;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -30,7 +30,7 @@ use told::Told;
 #[command(
     after_help = "Examples:\n  hoso reconcile\n  hoso reconcile --to portal --json | jq 'select(.standing == \"missing\")'\n  \
     hoso reconcile --to portal --resend\n  hoso reconcile --renew\n\n\
-    Exit codes: 0 nothing is missing, 1 something that was acknowledged is not there or there in an earlier state, 5 not all could be asked \
+    Exit codes: 0 nothing is missing, 1 something that was acknowledged is not there, there in an earlier state or without papers, 5 not all could be asked \
     (run it again: it goes on where it stopped)."
 )]
 pub struct Args {
@@ -40,7 +40,7 @@ pub struct Args {
     /// One JSON object a dossier, then one with the totals.
     #[arg(long)]
     json: bool,
-    /// Tell the portal again what is missing or in an earlier state there.
+    /// Tell the portal again what is missing there, in an earlier state or without its papers.
     #[arg(long)]
     resend: bool,
     /// Renew links to files that end soon, by telling the portal of the dossier as a change.
@@ -164,11 +164,7 @@ async fn reconcile(args: &Args, station: &Station, name: &str) -> Outcome<Vec<Ro
 
 /// What is known before anything is asked.
 fn row(name: &str, acknowledged: &Acknowledged, outbox: &Outbox) -> Outcome<(Row, Option<PortalDossier>)> {
-    let body = outbox.body(&acknowledged.id)?.and_then(|body| serde_json::from_slice(&body).ok());
-    let record = match body {
-        Some(Body::Portal(record)) => Some(*record),
-        _ => None,
-    };
+    let record = as_told(outbox, name, &acknowledged.subject)?;
     let from_subject = acknowledged.subject.rsplit(' ').next().unwrap_or_default().to_owned();
     let dossier = record.as_ref().map_or(from_subject, |record| record.code.clone());
     let row = Row {
@@ -197,9 +193,9 @@ async fn judge(client: &reqwest::Client, sink: &PortalSink, asked: (Row, Option<
     for attempt in 1.. {
         match portal::ask(client, sink, &record.code).await {
             Ok(found) => {
-                let standing = Some(standing(&sink.adapter, record.status, &found));
+                let standing = Some(standing(&sink.adapter, &record, &found));
                 let state = match found {
-                    Found::There(state) => state,
+                    Found::There(there) => there.state,
                     Found::Nothing => None,
                 };
                 return Row { standing, portal: state, ..row };
@@ -249,11 +245,13 @@ async fn tell(
         if outbox.on_their_way(&sink.name)?.contains(&acknowledged.subject) {
             continue;
         }
-        let Some(record) = whole(outbox, &sink.name, &acknowledged.subject)? else { continue };
+        let Some(record) = as_told(outbox, &sink.name, &acknowledged.subject)? else { continue };
         if !resend && record.papers.is_empty() && record.results.is_empty() {
             continue;
         }
-        match portal::tell_again(client, sink, &record, resend).await {
+        // Where only papers lack, its progress stands there, and would stand there twice.
+        let progress = resend && standing != Standing::Partial;
+        match portal::tell_again(client, sink, &record, progress).await {
             Attempt::Delivered(ReceiptBytes(receipt)) => {
                 let why = if resend { "resent" } else { "renewed" };
                 told.keep(&row.dossier, why, &receipt, &blobs, now)?;
@@ -265,23 +263,6 @@ async fn tell(
     Ok(())
 }
 
-/// The last record of a dossier with the progress of all of them, oldest first.
-fn whole(outbox: &Outbox, name: &str, subject: &str) -> Outcome<Option<PortalDossier>> {
-    let mut last: Option<PortalDossier> = None;
-    for body in outbox.history(name, subject)? {
-        let Ok(Body::Portal(mut record)) = serde_json::from_slice::<Body>(&body) else { continue };
-        let mut progress = last.map_or(Vec::new(), |before| before.progress);
-        for event in std::mem::take(&mut record.progress) {
-            if !progress.contains(&event) {
-                progress.push(event);
-            }
-        }
-        progress.sort_by_key(|event| event.at);
-        last = Some(PortalDossier { progress, ..*record });
-    }
-    Ok(last)
-}
-
 /// How many stand how.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Total {
@@ -290,6 +271,7 @@ struct Total {
     same: usize,
     missing: usize,
     older: usize,
+    partial: usize,
     newer: usize,
     unsaid: usize,
     unasked: usize,
@@ -306,6 +288,7 @@ impl Total {
                 Some(Standing::Same) => &mut total.same,
                 Some(Standing::Missing) => &mut total.missing,
                 Some(Standing::Older) => &mut total.older,
+                Some(Standing::Partial) => &mut total.partial,
                 Some(Standing::Newer) => &mut total.newer,
                 Some(Standing::Unsaid) => &mut total.unsaid,
                 None => &mut total.unasked,
@@ -326,12 +309,13 @@ fn render(name: &str, rows: &[Row]) -> String {
         ">khớp / same",
         ">THIẾU / missing",
         ">cũ hơn / older",
+        ">thiếu giấy tờ / partial",
         ">mới hơn / newer",
         ">chưa hỏi được / not asked",
     ]);
     for (unit, rows) in units {
         let t = Total::of(name, rows);
-        let counts = [t.acknowledged, t.same + t.unsaid, t.missing, t.older, t.newer, t.unasked];
+        let counts = [t.acknowledged, t.same + t.unsaid, t.missing, t.older, t.partial, t.newer, t.unasked];
         table.row(std::iter::once(unit.to_owned()).chain(counts.map(|n| n.to_string())).collect());
     }
     let mut out = format!("{name}\n{}", table.render());
@@ -351,6 +335,7 @@ fn render(name: &str, rows: &[Row]) -> String {
                 (None, Some(fault), _) => format!("{} {}", fault.code, fault.vi),
                 (None, None, Some(Standing::Missing)) => "THIẾU / missing".into(),
                 (None, None, Some(Standing::Older)) => "cũ hơn / older".into(),
+                (None, None, Some(Standing::Partial)) => "thiếu giấy tờ / partial".into(),
                 (None, None, _) => String::new(),
             };
             let state = row.portal.clone().unwrap_or_else(|| "-".into());

@@ -13,6 +13,7 @@ pub mod dialect;
 pub mod record;
 pub mod reply;
 pub mod standing;
+pub mod whole;
 pub mod wire;
 
 use super::attempt::{Attempt, ReceiptBytes};
@@ -53,6 +54,13 @@ pub struct PortalSink {
     pub asks: Option<Box<PortalSink>>,
 }
 
+impl SyncState {
+    /// Whether the portal took the dossier with this news once, whatever became of its progress.
+    pub fn was_told(&self) -> bool {
+        self.dossier_taken || self.dossier.is_some()
+    }
+}
+
 impl PortalSink {
     /// An adapter with the national tables, nothing waived.
     pub fn new(name: &str, base: Url, unit: &str, envelope: Envelope, links: Links) -> Self {
@@ -85,6 +93,12 @@ impl PortalSink {
 pub struct SyncState {
     /// The portal took the dossier.
     pub dossier_taken: bool,
+    /// The sum that it took ([`whole::digest`]): where that is another by now, it is told anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dossier: Option<Sha256>,
+    /// Progress was sent whose answer never came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub progress_unsure: bool,
     /// So many progress lines were taken.
     pub progress_taken: usize,
     /// What was cut to fit.
@@ -124,6 +138,9 @@ pub struct SyncReceipt {
     pub dossier: String,
     /// `TrangThaiHoSo` that was synced.
     pub status: String,
+    /// What the portal was told of the dossier as a whole, earlier papers and results included ([`whole::digest`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Sha256>,
     /// What was cut to fit.
     pub cuts: Vec<Cut>,
     /// The answers.
@@ -146,8 +163,10 @@ pub async fn sync(client: &Client, sink: &PortalSink, dossier: &PortalDossier) -
 }
 
 /// Syncs what `state` says is still to be synced, and moves `state` on with every call that the portal acknowledged.
+/// `dossier` is the sum of what was told and this news ([`whole`]) with the progress of this news alone.
 ///
-/// A progress call whose answer was lost is sent again: the contract has no question to ask for it.
+/// A progress call whose answer was lost is sent again, after the question whether the dossier is still there: the contract
+/// has none about progress.
 pub async fn sync_from(
     client: &Client,
     sink: &PortalSink,
@@ -160,6 +179,11 @@ pub async fn sync_from(
         Err(fault) => return Attempt::Never(fault.at(format!("dossier {}", dossier.code))),
     };
     state.cuts.clone_from(&mapped.cuts);
+    let sum = whole::digest(dossier);
+    // Of a state that an earlier version kept it is not known what was told.
+    if state.dossier_taken && state.dossier != Some(sum) {
+        state.dossier_taken = false;
+    }
     let has_links = !dossier.papers.is_empty() || !dossier.results.is_empty();
     if has_links && !state.dossier_taken {
         state.links_until = Some(sink.links.until(now));
@@ -196,7 +220,7 @@ pub async fn ask(client: &Client, sink: &PortalSink, code: &str) -> Result<Found
         return Err(Box::new(Attempt::Never(Fault::new(&CANNOT_ASK).at(&sink.name))));
     };
     let body = session.look_up(client, asked, code).await?;
-    reply::found(&body, code).ok_or_else(|| unsure(asked, &body))
+    reply::found(&asked.adapter, &body, code).ok_or_else(|| unsure(asked, &body))
 }
 
 async fn sync_mapped(
@@ -206,6 +230,9 @@ async fn sync_mapped(
     mapped: &Mapped,
     state: &mut SyncState,
 ) -> Result<ReceiptBytes, Box<Attempt>> {
+    if state.dossier_taken && state.progress_unsure && sink.can_ask() {
+        state.dossier_taken = ask(client, sink, &dossier.code).await? != Found::Nothing;
+    }
     if !state.dossier_taken {
         take_dossier(client, sink, dossier, mapped, state).await?;
     }
@@ -213,8 +240,14 @@ async fn sync_mapped(
     while let Some(rest) = lines.get(state.progress_taken..).filter(|rest| !rest.is_empty()) {
         let chunk = &rest[..rest.len().min(sink.adapter.chunk)];
         let data = Value::Array(chunk.to_vec());
-        match dialect::send_progress(client, sink, &data).await? {
+        state.progress_unsure = true;
+        let answered = dialect::send_progress(client, sink, &data).await;
+        if answered.as_ref().is_err_and(|attempt| !attempt.may_have_arrived()) {
+            state.progress_unsure = false;
+        }
+        match answered? {
             (body, Reply::Taken) => {
+                state.progress_unsure = false;
                 state.answers.push(answer("CapNhatTienDoHoSoMC", None, &data, &body));
                 state.progress_taken += chunk.len();
             }
@@ -231,6 +264,7 @@ async fn sync_mapped(
         contract: sink.dialect().contract().into(),
         dossier: dossier.code.clone(),
         status: mapped.dossier["TrangThaiHoSo"].as_str().unwrap_or_default().into(),
+        record: state.dossier,
         cuts: state.cuts.clone(),
         answers: state.answers.clone(),
         links_until: state.links_until,
@@ -256,6 +290,7 @@ async fn take_dossier(
                 let is_updating = dialect::is_updating(known);
                 state.answers.push(answer("DongBoHoSoMC", Some(is_updating), &data, &body));
                 state.dossier_taken = true;
+                state.dossier = Some(whole::digest(dossier));
                 return Ok(());
             }
             (_, Reply::Duplicate) if !known && turn == 0 => known = true,
@@ -301,6 +336,16 @@ fn answer(service: &str, is_updating: Option<&str>, data: &Value, body: &[u8]) -
         body: BASE64.encode(body),
     }
 }
+
+/// The portal, or a gate before it, lets this station in nowhere.
+pub const NOT_LET_IN: Code = Code {
+    id: "SEND-147",
+    class: Class::Later,
+    vi: "Cổng Dịch vụ công (hoặc tường lửa phía trước) không cho trạm này truy cập",
+    en: "the portal, or a gate before it, does not let this station in",
+    remedy_vi: "Kiểm tra địa chỉ, tài khoản và việc mở truy cập cho trạm; hồ sơ vẫn nằm trong hàng đợi và tự gửi lại",
+    remedy_en: "check the address, the account and whether this station is let through; what is queued waits and goes by itself",
+};
 
 /// A field that the portal insists on is empty.
 pub const FIELD_MISSING: Code = Code {
@@ -442,6 +487,7 @@ pub(crate) fn sample() -> PortalDossier {
         databases: Vec::new(),
         others: Vec::new(),
         supplements: Vec::new(),
+        said: Said::default(),
         progress: vec![progress(1_757_811_909, Status::Accepted), progress(1_757_815_509, Status::Done)],
     }
 }

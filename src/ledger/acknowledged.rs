@@ -31,6 +31,19 @@ pub struct Acknowledged {
     pub receipt: Option<Blake3>,
 }
 
+/// One parcel about a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// Its idempotency key.
+    pub id: Sha256,
+    /// What its sender needs.
+    pub body: Vec<u8>,
+    /// How far its sender came, as it wrote that down, where it is not receipted.
+    pub progress: Option<Vec<u8>>,
+    /// Its receipt was checked and is kept.
+    pub receipted: bool,
+}
+
 impl Outbox {
     /// Opens the ledger's file.
     ///
@@ -103,18 +116,41 @@ impl Outbox {
         Ok(rows.next().map_err(failed)?.map(|r| r.get(0).map_err(failed)).transpose()?.flatten())
     }
 
-    /// The bodies of everything about a subject that was acknowledged, oldest first.
+    /// Everything about a subject that a recipient was ever sent or is to be sent, in the order of posting.
     ///
     /// # Errors
     /// `LEDG-001`.
-    pub fn history(&self, recipient: &str, subject: &str) -> Outcome<Vec<Vec<u8>>> {
+    pub fn news(&self, recipient: &str, subject: &str) -> Outcome<Vec<News>> {
+        // Three arms, each on the partial index whose condition it repeats.
+        let columns = format!("SELECT id, body, progress, state, {} AS place FROM parcel", self.order);
+        let of = "recipient=?1 AND subject=?2";
         let sql = format!(
-            "SELECT body FROM parcel WHERE recipient=?1 AND subject=?2 AND state='receipted' ORDER BY {}, id",
-            self.order
+            "{columns} WHERE {of} AND state IN ('leased', 'receipted')
+             UNION ALL {columns} WHERE {of} AND state IN ('pending', 'leased', 'held') AND state<>'leased'
+             UNION ALL {columns} WHERE {of} AND state IN ('dead', 'cancelled') ORDER BY place, id"
         );
         let mut statement = self.db.prepare_cached(&sql).map_err(failed)?;
-        let bodies = statement.query_map(params![recipient, subject], |r| r.get(0)).map_err(failed)?;
-        bodies.collect::<rusqlite::Result<_>>().map_err(failed)
+        let news = |r: &Row<'_>| {
+            Ok(News {
+                id: Sha256(r.get::<_, Vec<u8>>(0)?.try_into().map_err(|_| rusqlite::Error::InvalidQuery)?),
+                body: r.get(1)?,
+                progress: r.get(2)?,
+                receipted: r.get::<_, String>(3)? == "receipted",
+            })
+        };
+        let rows = statement.query_map(params![recipient, subject], news).map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
+    /// What a parcel is about; nothing for one that is not there.
+    ///
+    /// # Errors
+    /// `LEDG-001`.
+    pub fn subject(&self, id: &Sha256) -> Outcome<Option<String>> {
+        let sql = "SELECT subject FROM parcel WHERE id=?1";
+        let mut statement = self.db.prepare_cached(sql).map_err(failed)?;
+        let mut rows = statement.query(params![&id.0[..]]).map_err(failed)?;
+        rows.next().map_err(failed)?.map(|r| r.get(0).map_err(failed)).transpose()
     }
 }
 

@@ -95,6 +95,7 @@ CREATE TRIGGER parcel_posted AFTER INSERT ON parcel WHEN NEW.seq = 0 BEGIN
     WHERE o.subject = NEW.subject AND o.id <> NEW.id AND o.state IN ('pending', 'leased', 'held')) WHERE id = NEW.id;
 END;
 CREATE INDEX parcel_told   ON parcel (subject, seq, state)              WHERE state IN ('leased', 'receipted');
+CREATE INDEX parcel_ended  ON parcel (subject, seq, state)              WHERE state IN ('dead', 'cancelled');
 CREATE INDEX run_unlaid    ON run (id)                                  WHERE state = 'parked' AND published = 0;
 ";
 

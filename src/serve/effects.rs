@@ -98,6 +98,8 @@ pub struct Accepted {
     pub accepted: bool,
     /// Whether it changed anything.
     pub effect: bool,
+    /// How much of it was there already.
+    pub repeated: usize,
 }
 
 impl Accepted {
@@ -108,6 +110,7 @@ impl Accepted {
             id: None,
             accepted: status.is_success(),
             effect: status == StatusCode::CREATED,
+            repeated: 0,
         }
     }
 }
@@ -120,6 +123,12 @@ struct Line {
     id: String,
     body_sha256: Sha256,
     effect: bool,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    repeated: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Lays a record over a stand-in: one JSON line for every request that it accepted, on disk before the answer leaves, also
@@ -153,6 +162,7 @@ async fn keep_record(log: &EffectLog, request: Request, next: Next, limit: usize
         id: came.id.unwrap_or(last),
         body_sha256,
         effect: came.effect,
+        repeated: came.repeated,
     };
     match log.append(&line).await {
         Ok(()) => answer,

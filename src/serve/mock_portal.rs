@@ -3,14 +3,20 @@
 //! | address | speaks |
 //! |---|---|
 //! | `POST /login`, `/integration` | session dialect: sessions that end, services by name |
+//! | `POST /share` | the catalogues, under a session ([`catalogue`]) |
+//! | `POST /store`, `/store/file` | what a citizen's store holds of the results, files in base64 ([`store`]); with `fetch` |
 //! | `POST /bridge/add`, `/bridge/update`, `/bridge/progress` | bridge: bare arrays, typed exceptions, text for progress |
 //! | `POST /DongBoHoSoMC?MaDinhDanhDV=…&isUpdating=…` | older bridge |
 //!
 //! "False" makes and "True" changes, never the other way round; every scalar a string, every length within its limit ([`rules`]),
-//! the dossier before its progress, progress in order and at most ten lines a call. Good answers come as 0, "0" and "00" in turn
+//! the dossier before its progress, progress in order and at most ten lines a call. A call of earlier lines than it has is taken
+//! and marked `late`; a line that it has is an effect of its own (`duplicate`) unless whoever sent it asked about the dossier in
+//! between, and in the record either way. Good answers come as 0, "0" and "00" in turn
 //! and now and then in decomposed letters, duplicates as 0, "3" and "-3", as the field knows them.
 
+mod catalogue;
 mod rules;
+mod store;
 
 use super::effects::{Accepted, EffectLog};
 use super::loopback::Cut;
@@ -27,11 +33,12 @@ use axum::{Json, Router};
 use rules::{Typing, text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use store::Store;
 use tokio::sync::Mutex;
 use unicode_normalization::UnicodeNormalization;
 
@@ -65,6 +72,7 @@ pub fn router(setup: Setup, fates: Fates) -> Outcome<Router> {
         true => Some(Fetcher {
             client: link::client(&Line::default())?,
             log: EffectLog::open_file::<Value>(&setup.state.join("fetched.jsonl"))?.0,
+            store: Store::open(&setup.state)?,
         }),
         false => None,
     };
@@ -80,6 +88,9 @@ pub fn router(setup: Setup, fates: Fates) -> Outcome<Router> {
     Ok(Router::new()
         .route("/login", post(login))
         .route("/integration", post(integration))
+        .route("/share", post(share))
+        .route("/store", post(store_search))
+        .route("/store/file", post(store_file))
         .route("/bridge/add", post(bridge_add))
         .route("/bridge/update", post(bridge_update))
         .route("/bridge/progress", post(bridge_progress))
@@ -110,6 +121,15 @@ struct Effect {
     /// `DuocSoHoa`, of a dossier: how many papers say so.
     #[serde(default)]
     digitised: usize,
+    /// `TepDinhKemId` of the papers of a dossier, with `DuocSoHoa`.
+    #[serde(default)]
+    papers: BTreeMap<String, bool>,
+    /// `GiayToId` of its results.
+    #[serde(default)]
+    results: Vec<String>,
+    /// Progress of before the last that is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    late: bool,
     /// `KenhThucHien`, `LoaiDoiTuong`, `DuocThanhToanTrucTuyen`, `HinhThuc` and `NoiNopHoSo`, of a dossier.
     #[serde(default)]
     filing: Vec<String>,
@@ -128,24 +148,49 @@ struct Known {
     sha256: Sha256,
     progress: HashSet<Sha256>,
     last: String,
+    papers: BTreeMap<String, bool>,
+    results: Vec<String>,
+    /// It was asked about since progress last came.
+    asked: bool,
 }
 
 impl Kept {
     fn apply(&mut self, effect: Effect) {
-        let Effect { code, op, status, at, sha256, .. } = effect;
+        let Effect { code, op, status, at, sha256, papers, results, .. } = effect;
         let known = self.dossiers.entry(code).or_insert_with(|| Known {
             status: String::new(),
             sha256,
             progress: HashSet::new(),
             last: String::new(),
+            papers: BTreeMap::new(),
+            results: Vec::new(),
+            asked: false,
         });
-        if op == "progress" {
-            known.progress.insert(sha256);
-            known.last = at;
-        } else {
-            known.status = status;
-            known.sha256 = sha256;
+        match op.as_str() {
+            "duplicate" => {}
+            "progress" => {
+                known.progress.insert(sha256);
+                known.last = at.max(std::mem::take(&mut known.last));
+            }
+            _ => {
+                known.status = status;
+                known.sha256 = sha256;
+                known.papers = papers;
+                known.results = results;
+            }
         }
+    }
+}
+
+impl Known {
+    /// What it says to whoever asks.
+    fn answer(&mut self, code: &str) -> Value {
+        self.asked = true;
+        let paper = |(id, digitised): (&String, &bool)| json!({ "TepDinhKemId": id, "DuocSoHoa": if *digitised { "1" } else { "0" } });
+        let result = |id: &String| json!({ "GiayToId": id });
+        json!({ "MaHoSo": code, "TrangThaiHoSo": self.status,
+            "TaiLieuNop": self.papers.iter().map(paper).collect::<Vec<_>>(),
+            "DanhSachGiayToKetQua": self.results.iter().map(result).collect::<Vec<_>>() })
     }
 }
 
@@ -154,16 +199,21 @@ impl Kept {
 struct Fetcher {
     client: reqwest::Client,
     log: EffectLog,
+    store: Store,
 }
 
 impl Fetcher {
-    async fn fetch(self, code: String, links: Vec<String>) {
-        for link in links {
-            let line = match self.client.get(link).send().await {
+    async fn fetch(self, dossier: Value) {
+        let code = text(&dossier, "MaHoSo").to_owned();
+        for link in rules::links(&dossier) {
+            let line = match self.client.get(&link).send().await {
                 Ok(answer) => {
-                    let status = answer.status().as_u16();
+                    let status = answer.status();
                     let bytes = answer.bytes().await.unwrap_or_default();
-                    json!({ "dossier": code, "status": status, "sha256": Sha256::of(&bytes), "size": bytes.len() })
+                    if status.is_success() {
+                        self.store.keep(&dossier, &link, &bytes).await;
+                    }
+                    json!({ "dossier": code, "status": status.as_u16(), "sha256": Sha256::of(&bytes), "size": bytes.len() })
                 }
                 Err(_) => json!({ "dossier": code, "status": 0 }),
             };
@@ -194,11 +244,13 @@ struct Told {
     end: End,
     what: &'static str,
     id: String,
+    /// How many progress lines were there already.
+    repeated: usize,
 }
 
 impl Told {
     fn new(what: &'static str, id: &str, end: End) -> Self {
-        Told { end, what, id: id.to_owned() }
+        Told { end, what, id: id.to_owned(), repeated: 0 }
     }
 }
 
@@ -232,11 +284,51 @@ async fn integration(State(portal): State<Arc<Portal>>, request: Request) -> Res
         let data = &call["data"];
         match call["service"].as_str() {
             Some("TraCuuHoSo") => portal.look_up(&call).await,
+            Some("LayThuTuc") => match catalogue::procedure(&call) {
+                Ok(answer) => Told::new("LayThuTuc", text(&call, "maTTHC"), End::Said(answer, true)),
+                Err(field) => Told::new("LayThuTuc", "", End::Wrong(field.into())),
+            },
             Some("DongBoHoSoMC") => {
                 portal.take_dossier(call["isUpdating"].as_str(), data, Typing::Strings).await
             }
             Some("CapNhatTienDoHoSoMC") => portal.take_progress(data).await,
             _ => Told::new("", "", End::Wrong("service".into())),
+        }
+    })
+    .await
+}
+
+async fn share(State(portal): State<Arc<Portal>>, request: Request) -> Response {
+    serve(portal, request, Voice::Json, |portal, headers, call, _| async move {
+        if !portal.dstcode_fits(&headers) || !portal.session_holds(&call).await {
+            let answer = json!({ "error_code": 9, "message": "Phiên làm việc không hợp lệ", "result": [] });
+            return Told::new("session", "", End::Said(answer, false));
+        }
+        match catalogue::share(&call) {
+            Ok((what, answer)) => Told::new(what, "", End::Said(answer, true)),
+            Err(field) => Told::new("", "", End::Wrong(field.into())),
+        }
+    })
+    .await
+}
+
+async fn store_search(State(portal): State<Arc<Portal>>, request: Request) -> Response {
+    serve(portal, request, Voice::Json, |portal, _, call, _| async move {
+        let Some(fetcher) = &portal.fetched else { return Told::new("store", "", End::Failed) };
+        match fetcher.store.search(&call).await {
+            Ok(answer) => Told::new("store", "", End::Said(answer, true)),
+            Err(field) => Told::new("store", "", End::Wrong(field.into())),
+        }
+    })
+    .await
+}
+
+async fn store_file(State(portal): State<Arc<Portal>>, request: Request) -> Response {
+    serve(portal, request, Voice::Text, |portal, _, call, _| async move {
+        let Some(fetcher) = &portal.fetched else { return Told::new("store-file", "", End::Failed) };
+        match fetcher.store.file(&call).await {
+            Some((id, base64)) => Told::new("store-file", &id, End::Said(base64.into(), true)),
+            None => Told::new("store-file", "", End::Absent),
         }
     })
     .await
@@ -320,7 +412,7 @@ where
     };
     let mut answer = fate.spoil(Cut::of(&parts.extensions), answer);
     let (what, id) = (Some(told.what.to_owned()), Some(told.id));
-    answer.extensions_mut().insert(Accepted { what, id, accepted, effect });
+    answer.extensions_mut().insert(Accepted { what, id, accepted, effect, repeated: told.repeated });
     answer
 }
 
@@ -360,6 +452,7 @@ impl Portal {
                 End::Taken(_) => spelt("Cập nhật tiến độ thành công"),
                 End::Absent => spelt("Hồ sơ không tồn tại"),
                 End::Wrong(field) => format!("Lỗi: trường {field} không hợp lệ"),
+                End::Said(Value::String(said), _) => said.clone(),
                 End::Duplicate | End::Failed | End::Said(..) => "Lỗi hệ thống".into(),
             }
             .into_response();
@@ -400,13 +493,9 @@ impl Portal {
         let Some(code) = call["mahoso"].as_str() else {
             return Told::new("TraCuuHoSo", "", End::Wrong("mahoso".into()));
         };
-        let kept = self.kept.lock().await;
-        let found: Vec<Value> = kept
-            .dossiers
-            .get(code)
-            .map(|known| json!({ "MaHoSo": code, "TrangThaiHoSo": known.status }))
-            .into_iter()
-            .collect();
+        let mut kept = self.kept.lock().await;
+        let found: Vec<Value> =
+            kept.dossiers.get_mut(code).map(|known| known.answer(code)).into_iter().collect();
         Told::new("TraCuuHoSo", code, End::Said(json!({ "error_code": 0, "result": found }), true))
     }
 
@@ -439,24 +528,37 @@ impl Portal {
                     at: String::new(),
                     sha256,
                     digitised: papers.iter().filter(|paper| text(paper, "DuocSoHoa") == "1").count(),
+                    papers: papers
+                        .iter()
+                        .filter(|paper| text(paper, "IsDeleted") != "True")
+                        .map(|paper| (text(paper, "TepDinhKemId").into(), text(paper, "DuocSoHoa") == "1"))
+                        .collect(),
+                    results: dossier["DanhSachGiayToKetQua"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .map(|result| text(result, "GiayToId").to_owned())
+                        .collect(),
+                    late: false,
                     filing: FILING.iter().map(|name| text(dossier, name).to_owned()).collect(),
                 };
                 self.commit(&mut kept, vec![effect]).await
             }
         };
         if let (End::Taken(true), Some(fetcher)) = (&end, &self.fetched) {
-            tokio::spawn(fetcher.clone().fetch(code.clone(), rules::links(dossier)));
+            tokio::spawn(fetcher.clone().fetch(dossier.clone()));
         }
         Told::new("DongBoHoSoMC", &code, end)
     }
 
     async fn take_progress(&self, data: &Value) -> Told {
         let id = data[0]["MaHoSo"].as_str().unwrap_or_default().to_owned();
-        let end = self.progress_end(data).await;
-        Told::new("CapNhatTienDoHoSoMC", &id, end)
+        let mut repeated = 0;
+        let end = self.progress_end(data, &mut repeated).await;
+        Told { repeated, ..Told::new("CapNhatTienDoHoSoMC", &id, end) }
     }
 
-    async fn progress_end(&self, data: &Value) -> End {
+    async fn progress_end(&self, data: &Value, repeated: &mut usize) -> End {
         let lines = match data.as_array() {
             Some(lines) if (1..=rules::CHUNK).contains(&lines.len()) => lines,
             _ => return End::Wrong("data".into()),
@@ -470,27 +572,35 @@ impl Portal {
             let (code, at) = (text(line, "MaHoSo"), text(line, "ThoiDiemXuLy"));
             let Some(known) = kept.dossiers.get(code) else { return End::Absent };
             let sha256 = Sha256::of(line.to_string().as_bytes());
-            if known.progress.contains(&sha256) || effects.iter().any(|effect| effect.sha256 == sha256) {
+            let in_this_call = effects.iter().any(|effect| effect.sha256 == sha256);
+            let there = known.progress.contains(&sha256) || in_this_call;
+            if there {
+                *repeated += 1;
+            }
+            if there && known.asked && !in_this_call {
                 continue;
             }
-            let last = effects
-                .iter()
-                .rev()
-                .find(|effect| effect.code == code)
-                .map_or(known.last.as_str(), |e| &e.at);
-            if at < last {
+            if effects.iter().rev().find(|effect| effect.code == code).is_some_and(|e| *at < *e.at) {
                 return End::Wrong("ThoiDiemXuLy".into());
             }
             effects.push(Effect {
                 service: "CapNhatTienDoHoSoMC".into(),
                 code: code.into(),
-                op: "progress".into(),
+                op: if there { "duplicate" } else { "progress" }.into(),
                 status: text(line, "TrangThai").into(),
                 at: at.into(),
                 sha256,
                 digitised: 0,
+                papers: BTreeMap::new(),
+                results: Vec::new(),
+                late: !there && *at < *known.last,
                 filing: Vec::new(),
             });
+        }
+        for line in lines {
+            if let Some(known) = kept.dossiers.get_mut(text(line, "MaHoSo")) {
+                known.asked = false;
+            }
         }
         self.commit(&mut kept, effects).await
     }

@@ -6,8 +6,8 @@
 use super::{Desk, StepOutput};
 use crate::deliver::outbox::delivery_id;
 use crate::deliver::portal::record::{
-    Digitisation, Identity, IdentityKind, Named, PortalDossier, Progress, ResultPaper, Reuse, Status,
-    SubmittedPaper,
+    Channel, Digitisation, FiledAt, Handover, Identity, IdentityKind, Named, OwnerKind, Payment,
+    PortalDossier, Progress, ResultPaper, Reuse, Said, Status, SubmittedPaper,
 };
 use crate::deliver::push::RecipientHandle;
 use crate::digest::{Digests, Sha256};
@@ -111,10 +111,12 @@ fn portal(dossier: &Dossier, name: &str, unit: &str, desk: &Desk) -> Outcome<Par
     Ok(Parcel { id, recipient: name.to_owned(), subject, body: Body::Portal(Box::new(record)) })
 }
 
-/// What the office knows, and nothing else: what the portal insists on and nobody said stops the sync by name.
+/// What this run knows, and nothing else: what the portal insists on and nobody said stops the sync by name. What the portal
+/// was told of the dossier before is added when it is sent ([`crate::deliver::portal::whole`]).
 fn portal_record(dossier: &Dossier, code: String, unit: &str, desk: &Desk) -> Outcome<PortalDossier> {
     let slip = dossier.slip.as_ref();
-    let filing = slip.map_or(&dossier.filing, |slip| &slip.filing).clone().unwrap_or_default();
+    let filing = slip.map_or(&dossier.filing, |slip| &slip.filing).clone();
+    let filing = filing.unwrap_or_default();
     let owner = slip.map(|s| &s.owner).or(dossier.applicant.as_ref()).cloned().unwrap_or_default();
     let procedure = dossier.procedure.clone().unwrap_or_default();
     let mut known = desk.procedures()?.get(&procedure).cloned().unwrap_or_default();
@@ -148,10 +150,10 @@ fn portal_record(dossier: &Dossier, code: String, unit: &str, desk: &Desk) -> Ou
         code,
         procedure: Named { code: procedure, name: known.name.clone() },
         field: Named { code: known.field.clone(), name: known.field_name.clone() },
-        channel: filing.channel,
+        channel: filing.channel.unwrap_or(Channel::Direct),
         owner_number: owner.number.clone(),
         owner_name: owner.name.clone(),
-        owner_kind: filing.owner_kind,
+        owner_kind: filing.owner_kind.unwrap_or(OwnerKind::Citizen),
         account: filing.account,
         other: None,
         email: None,
@@ -163,14 +165,14 @@ fn portal_record(dossier: &Dossier, code: String, unit: &str, desk: &Desk) -> Ou
         status,
         returned: None,
         returned_how: None,
-        handover: filing.handover,
+        handover: filing.handover.unwrap_or(Handover::Desk),
         finished: sealed_at.filter(|_| slip.is_some()),
         unit: unit.into(),
         note: None,
-        filed_at: filing.filed_at,
+        filed_at: filing.filed_at.unwrap_or(FiledAt::Local),
         // Nothing that is handed in proves it today: a card proves who someone is, not what their account is.
         account_proof: None,
-        payment: filing.payment,
+        payment: filing.payment.unwrap_or(Payment::None),
         refused: None,
         filed: received,
         url: None,
@@ -200,6 +202,13 @@ fn portal_record(dossier: &Dossier, code: String, unit: &str, desk: &Desk) -> Ou
         databases: Vec::new(),
         others: Vec::new(),
         supplements: Vec::new(),
+        said: Said {
+            channel: filing.channel.is_some(),
+            owner_kind: filing.owner_kind.is_some(),
+            handover: filing.handover.is_some(),
+            filed_at: filing.filed_at.is_some(),
+            payment: filing.payment.is_some(),
+        },
         progress,
     })
 }

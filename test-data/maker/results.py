@@ -16,6 +16,8 @@ from .people import CASES, Case
 
 FIELDS = {"khai_sinh": ("G15-HT01", "Hộ tịch"), "hon_nhan": ("G15-HT01", "Hộ tịch"),
           "ho_kinh_doanh": ("G05-KD02", "Thành lập và hoạt động của hộ kinh doanh")}
+# The portal tells citizens from businesses, and a household business registers as a business.
+OWNER_KINDS = {"ho_kinh_doanh": "business"}
 WHEN = datetime.datetime(2026, 11, 23, 9, 0, tzinfo=datetime.timezone(datetime.timedelta(hours=7)))
 
 
@@ -115,9 +117,11 @@ def write(root: Path) -> None:
         field, field_name = FIELDS[case.kind]
         # 64 digits that say nothing of the person; left out where no wallet is known
         wallet = f'wallet = "{hashlib.sha256(f"sample wallet {case.serial}".encode()).hexdigest()}"\n' if kind == "wallet" else ""
+        kind_of_owner = OWNER_KINDS.get(case.kind)
+        filing = f'[filing]\nowner_kind = "{kind_of_owner}"\n\n' if kind_of_owner else ""
         p = case.who
         (root / f"{name}.toml").write_text(
             f'code = "{case.code}"\nprocedure = "{number}"\nprocedure_name = "{procedure}"\nfield = "{field}"\nfield_name = "{field_name}"\n'
             f'title = "{title}"\nresult_code = "{code}"\nsymbol = "{symbol}"\n{wallet}'
-            f'received = "2026-11-21T08:15:00+07:00"\ndue = "2026-11-24T15:00:00+07:00"\n\n'
+            f'received = "2026-11-21T08:15:00+07:00"\ndue = "2026-11-24T15:00:00+07:00"\n\n{filing}'
             f'[owner]\nname = "{p.name}"\nnumber = "{p.number}"\nbirth = "{p.birth}"\nsex = "{p.sex}"\nphone = "{p.phone}"\n', encoding="utf-8")

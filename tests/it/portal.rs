@@ -169,6 +169,116 @@ fn how_a_dossier_was_filed_is_told_as_the_desk_says_it_and_a_word_that_is_none_i
     assert!(String::from_utf8_lossy(&ran.stdout).contains("c.toml"), "{ran:?}");
 }
 
+/// What the stand-in was told of one dossier, without its progress.
+fn changes(ground: &Playground, code: &str) -> Vec<Value> {
+    let effects = ground.effects("portal");
+    assert!(effects.iter().all(|effect| effect["op"] != "duplicate"), "no line is told twice: {effects:?}");
+    effects.into_iter().filter(|e| e["code"] == code && e["op"] != "progress").collect()
+}
+
+#[test]
+fn a_result_leaves_the_papers_and_their_digitisation_at_the_portal() {
+    let ground = Playground::new(&[]);
+    let ran = ground.output(&["run", "intake-desk", samples().join("intake/batch-3").to_str().unwrap()]);
+    let code = "H40.17.5-261121-0006";
+    let intake = changes(&ground, code);
+    assert_eq!((intake.len(), &intake[0]["status"]), (1, &Value::from("2")), "{ran:?}");
+    let digitised = intake[0]["digitised"].as_u64().unwrap();
+    assert!(digitised > 0, "{intake:?}");
+    deliver_results(&ground);
+    let told = changes(&ground, code);
+    assert_eq!(
+        (told.len(), &told[1]["op"], &told[1]["status"]),
+        (2, &"update".into(), &"9".into()),
+        "{told:?}"
+    );
+    assert_eq!(told[1]["digitised"], digitised, "{told:?}");
+    assert_eq!(told[1]["papers"], intake[0]["papers"]);
+    assert_eq!(told[1]["results"].as_array().map(Vec::len), Some(1));
+    // The same step again is the same delivery.
+    deliver_results(&ground);
+    assert_eq!(changes(&ground, code).len(), 2);
+
+    // What the portal lost is told again as a whole: papers, results and both lines of progress.
+    fs::remove_file(ground.mock("portal/effects.jsonl")).unwrap();
+    let mut ground = ground;
+    ground.restart_portal(&[]);
+    let resent = ground.output(&["reconcile", "--resend", "--json"]);
+    assert_eq!(resent.status.code(), Some(0), "{resent:?}");
+    let again = changes(&ground, code);
+    let of = |field: &str| again[0][field].clone();
+    assert_eq!(
+        (of("status"), of("digitised"), of("papers")),
+        ("9".into(), digitised.into(), intake[0]["papers"].clone())
+    );
+    assert_eq!(of("results"), told[1]["results"]);
+    let lines =
+        ground.effects("portal").iter().filter(|e| e["code"] == code && e["op"] == "progress").count();
+    assert_eq!(lines, 2);
+
+    // What only lacks its papers there is found, and they are told without telling progress twice.
+    ground.stop("portal");
+    let path = ground.mock("portal/effects.jsonl");
+    let kept = fs::read_to_string(&path).unwrap();
+    let bare = kept.lines().map(|line| {
+        let mut effect: Value = serde_json::from_str(line).unwrap();
+        if effect["op"] == "create" && effect["code"] == code {
+            effect["papers"] = serde_json::json!({});
+            effect["sha256"] = "0".repeat(64).into();
+        }
+        effect.to_string() + "\n"
+    });
+    let bare: String = bare.collect();
+    fs::write(&path, bare).unwrap();
+    ground.restart_portal(&[]);
+    let lacking = ground.output(&["reconcile", "--json"]);
+    assert_eq!(
+        (lacking.status.code(), &total(&lacking)["partial"]),
+        (Some(1), &Value::from(1)),
+        "{lacking:?}"
+    );
+    let told = ground.output(&["reconcile", "--resend", "--json"]);
+    assert_eq!((told.status.code(), &total(&told)["resent"]), (Some(0), &Value::from(1)), "{told:?}");
+    assert_eq!(ground.output(&["reconcile"]).status.code(), Some(0));
+    assert_eq!(changes(&ground, code).last().unwrap()["papers"], intake[0]["papers"]);
+}
+
+#[test]
+fn an_intake_that_comes_after_the_result_adds_its_papers_and_turns_no_state_back() {
+    let ground = Playground::new(&[]);
+    deliver_results(&ground);
+    let code = "H40.17.5-261121-0006";
+    let ran = ground.output(&["run", "intake-desk", samples().join("intake/batch-3").to_str().unwrap()]);
+    let told = changes(&ground, code);
+    let of = |field: &str| told.iter().map(|effect| effect[field].clone()).collect::<Vec<_>>();
+    assert_eq!(of("op"), ["create", "update"], "{ran:?}");
+    assert_eq!(of("status"), ["9", "9"]);
+    assert_eq!(told[1]["results"], told[0]["results"], "the result stays");
+    assert!(told[1]["digitised"].as_u64() > Some(0), "{told:?}");
+    let lines: Vec<Value> =
+        ground.effects("portal").into_iter().filter(|e| e["code"] == code && e["op"] == "progress").collect();
+    let states: Vec<&Value> = lines.iter().map(|line| &line["status"]).collect();
+    assert_eq!(states, ["9", "2"], "its own line, in its own time");
+    assert_eq!(ground.output(&["reconcile"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_portal_that_refuses_the_login_leaves_everything_in_the_queue() {
+    let mut ground = Playground::new(&[]);
+    ground.restart_portal(&["--password", "khac"]);
+    let results = samples().join("results");
+    let ran = ground.output(&["run", "result-delivery", results.to_str().unwrap()]);
+    assert_eq!(ran.status.code(), Some(5), "{ran:?}");
+    let listed = ground.output(&["deliver", "list", "--json"]);
+    let rows = json_lines(&String::from_utf8_lossy(&listed.stdout));
+    let to_portal = rows.iter().filter(|row| row["to"] == "portal");
+    let states: BTreeSet<&str> = to_portal.map(|row| row["state"].as_str().unwrap()).collect();
+    assert!(!states.is_empty() && !states.contains("dead"), "{rows:?}");
+    ground.restart_portal(&[]);
+    deliver_results(&ground);
+    assert_eq!(ground.effects("portal").iter().filter(|e| e["op"] == "create").count(), 4);
+}
+
 #[test]
 fn a_station_behind_a_bridge_delivers_the_same_results() {
     let ground = Playground::new(&[]);

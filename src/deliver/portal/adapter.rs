@@ -49,7 +49,7 @@ pub(super) struct ReplyRule {
 }
 
 /// Words that an answer's message is searched for; lower case, NFC.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Words {
     pub(super) taken: Vec<String>,
@@ -57,6 +57,12 @@ pub(super) struct Words {
     pub(super) not_taken: Vec<String>,
     pub(super) duplicate: Vec<String>,
     pub(super) absent: Vec<String>,
+    /// The session is none, or no longer.
+    #[serde(default)]
+    pub(super) session: Vec<String>,
+    /// A failure inside the portal.
+    #[serde(default)]
+    pub(super) failed: Vec<String>,
 }
 
 impl Adapter {
@@ -96,7 +102,14 @@ impl Adapter {
             return wrong(format!("replies.{dialect}"));
         }
         let words = &mut adapter.words;
-        for list in [&mut words.taken, &mut words.not_taken, &mut words.duplicate, &mut words.absent] {
+        for list in [
+            &mut words.taken,
+            &mut words.not_taken,
+            &mut words.duplicate,
+            &mut words.absent,
+            &mut words.session,
+            &mut words.failed,
+        ] {
             list.iter_mut().for_each(|word| *word = folded(word));
             if list.iter().any(String::is_empty) {
                 return wrong("words".into());
@@ -115,7 +128,7 @@ impl Adapter {
             shapes: BTreeMap::new(),
             enums: BTreeMap::new(),
             replies: BTreeMap::new(),
-            words: Words { taken: vec![], not_taken: vec![], duplicate: vec![], absent: vec![] },
+            words: Words::default(),
         }
     }
 

@@ -13,7 +13,7 @@ use super::reply::{self, Reply};
 use super::{ANSWER_UNREADABLE, PortalSink, unsure};
 use crate::deliver::attempt::{self, Attempt};
 use crate::deliver::link;
-use crate::fault::{Class, Fault};
+use crate::fault::Fault;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, StatusCode, Url};
 use serde::{Deserialize, Serialize};
@@ -165,10 +165,12 @@ async fn bare(client: &Client, url: Url, data: &Value) -> Result<Vec<u8>, Box<At
 }
 
 fn below(base: &Url, endpoint: &str) -> Result<Url, Box<Attempt>> {
-    link::below(base, endpoint).map_err(|fault| Box::new(Attempt::Never(fault)))
+    // The station's to mend, like its keys: no parcel is worse for it.
+    link::below(base, endpoint).map_err(|fault| Box::new(Attempt::again(fault)))
 }
 
-/// Sends a request; the body of its answer where that is a success as HTTP has it.
+/// Sends a request; the body of its answer where that is a success as HTTP has it. A status that judges whoever asks, or
+/// the address, says nothing of what was sent: the contract speaks of a dossier within its answers only.
 async fn answered(request: reqwest::RequestBuilder) -> Result<Vec<u8>, Box<Attempt>> {
     let sent = async {
         let response = request.send().await.map_err(|error| link::failure(&error))?;
@@ -176,15 +178,17 @@ async fn answered(request: reqwest::RequestBuilder) -> Result<Vec<u8>, Box<Attem
         Ok((status, headers, link::body(response, LONGEST_ANSWER).await?))
     };
     let (status, headers, body): (StatusCode, HeaderMap, Vec<u8>) =
-        sent.await.map_err(|fault: Fault| match fault.code.class {
-            Class::Later => Box::new(Attempt::again(fault)),
-            _ => Box::new(Attempt::Never(fault)),
-        })?;
+        sent.await.map_err(|fault: Fault| Box::new(Attempt::again(fault)))?;
     if status.is_success() {
         return Ok(body);
     }
     let now = jiff::Timestamp::now().as_second();
-    Err(Box::new(attempt::of_status(status, &headers, false, now)))
+    Err(Box::new(match (status.as_u16(), attempt::of_status(status, &headers, false, now)) {
+        (401 | 403 | 404 | 405 | 407 | 410 | 421 | 451, Attempt::Never(fault)) => {
+            Attempt::again(Fault { code: &super::NOT_LET_IN, ..fault })
+        }
+        (_, attempt) => attempt,
+    }))
 }
 
 const LONGEST_ANSWER: usize = 1 << 20;

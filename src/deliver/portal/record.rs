@@ -295,6 +295,22 @@ pub struct Progress {
     pub due: Option<i64>,
 }
 
+/// Which of the fields that are never empty somebody spoke of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Said {
+    /// [`PortalDossier::channel`].
+    pub channel: bool,
+    /// [`PortalDossier::owner_kind`].
+    pub owner_kind: bool,
+    /// [`PortalDossier::handover`].
+    pub handover: bool,
+    /// [`PortalDossier::filed_at`].
+    pub filed_at: bool,
+    /// [`PortalDossier::payment`].
+    pub payment: bool,
+}
+
 /// One dossier and what was done with it. What the portal insists on and is `None` or empty here stops the sync
 /// with the names of the fields; it is never filled in.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -373,6 +389,9 @@ pub struct PortalDossier {
     /// `DanhSachHoSoBoSung`.
     #[serde(default)]
     pub supplements: Vec<Supplement>,
+    /// What somebody said of how it was filed; the rest of it is what is usual, and never overrules what was said.
+    #[serde(default)]
+    pub said: Said,
     /// What was done, oldest first.
     pub progress: Vec<Progress>,
 }

@@ -6,6 +6,7 @@
 use super::adapter::{Adapter, folded};
 use super::dialect::Dialect;
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An answer to a dossier or progress call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +26,19 @@ pub enum Reply {
 pub enum Found {
     /// It has none of this code.
     Nothing,
-    /// It has it, in this state where the answer says so (`TrangThaiHoSo` as it stands on the wire).
-    There(Option<String>),
+    /// It has it.
+    There(Holding),
+}
+
+/// What an answer says that the portal holds of a dossier; what it does not speak of is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// `TrangThaiHoSo` as it stands on the wire.
+    pub state: Option<String>,
+    /// `TepDinhKemId` of `TaiLieuNop`, with what is said of `DuocSoHoa`.
+    pub papers: Option<BTreeMap<String, Option<bool>>>,
+    /// `GiayToId` of `DanhSachGiayToKetQua`.
+    pub results: Option<BTreeSet<String>>,
 }
 
 /// Parses an answer; `None` when it is no answer of this contract (HTML, not JSON, no `error_code`).
@@ -62,28 +74,60 @@ pub fn parse_text(adapter: &Adapter, dialect: Dialect, body: &[u8]) -> Option<Re
 }
 
 /// What `TraCuuHoSo` found; `None` when the answer is not one that can be relied on.
-pub fn found(body: &[u8], code: &str) -> Option<Found> {
+///
+/// There is what a `result` that is not empty names; an empty `result` is absence under whatever code, as is a message that
+/// says so, but never where the message speaks of the session or of a failure inside.
+pub fn found(adapter: &Adapter, body: &[u8], code: &str) -> Option<Found> {
     let answer: Value = serde_json::from_slice(body).ok()?;
-    if code_of(answer.get("error_code")?) != Some(0) {
+    let message = folded(answer.get("message").and_then(Value::as_str).unwrap_or_default());
+    let has = |words: &[String]| words.iter().any(|word| message.contains(word.as_str()));
+    if has(&adapter.words.session) {
         return None;
     }
     let list = match answer.get("result") {
-        Some(Value::Array(list)) => list,
-        Some(Value::Null) | None => return Some(Found::Nothing),
-        Some(_) => return None,
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(Value::Null) | None if has(&adapter.words.absent) => &[],
+        _ => return None,
     };
     if list.is_empty() {
-        return Some(Found::Nothing);
+        return (has(&adapter.words.absent) || !has(&adapter.words.failed)).then_some(Found::Nothing);
     }
-    // A list that names codes and not ours is an answer to another question.
+    let done = answer.get("error_code").is_none_or(|code| code_of(code) == Some(0));
+    // A list that names codes and not ours is an answer to another question; one under a code of failure has to name ours.
     let text = |record: &Value, name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
     let named: Vec<_> = list.iter().map(|record| text(record, "MaHoSo")).collect();
     let (record, _) =
-        list.iter().zip(&named).find(|(_, name)| name.as_deref().is_none_or(|name| name == code))?;
-    Some(Found::There(match record.get("TrangThaiHoSo") {
-        Some(Value::Number(number)) => Some(number.to_string()),
-        _ => text(record, "TrangThaiHoSo"),
+        list.iter().zip(&named).find(|(_, name)| name.as_deref().map_or(done, |name| name == code))?;
+    let list = |name: &str| record.get(name).and_then(Value::as_array);
+    Some(Found::There(Holding {
+        state: match record.get("TrangThaiHoSo") {
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => text(record, "TrangThaiHoSo"),
+        },
+        papers: list("TaiLieuNop").map(|list| {
+            let there = list.iter().filter(|paper| text(paper, "IsDeleted").as_deref() != Some("True"));
+            let digitised = |paper| text(paper, "DuocSoHoa").map(|flag| flag == "1");
+            there.filter_map(|paper| Some((text(paper, "TepDinhKemId")?, digitised(paper)))).collect()
+        }),
+        results: list("DanhSachGiayToKetQua")
+            .map(|list| list.iter().filter_map(|result| text(result, "GiayToId")).collect()),
     }))
+}
+
+/// Whether an answer's message speaks of the session.
+pub(super) fn is_about_session(adapter: &Adapter, body: &[u8]) -> bool {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let message = folded(answer.get("message").and_then(Value::as_str).unwrap_or_default());
+    adapter.words.session.iter().any(|word| message.contains(word.as_str()))
+}
+
+/// Whether an answer to the question leaves it open if the session still holds: nothing found, under a code that is not 0
+/// and without a word of absence.
+pub(super) fn is_doubtful(adapter: &Adapter, body: &[u8]) -> bool {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let message = folded(answer.get("message").and_then(Value::as_str).unwrap_or_default());
+    let absent = adapter.words.absent.iter().any(|word| message.contains(word.as_str()));
+    !absent && answer.get("error_code").is_some_and(|code| code_of(code) != Some(0))
 }
 
 /// The session of a login answer.

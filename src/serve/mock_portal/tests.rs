@@ -276,12 +276,15 @@ async fn a_bridge_takes_a_dossier_as_new_then_as_changed_and_its_progress_by_ten
         let Attempt::Delivered(receipt) = sync(&world.client, &sink, &dossier).await else { panic!("not") };
         let receipt: SyncReceipt = serde_json::from_slice(&receipt.0).unwrap();
         assert_eq!((receipt.contract.as_str(), receipt.answers.len()), ("dvcqg-b", 4));
-        let dossiers: Vec<_> = world.ops().into_iter().filter(|op| op != "progress").collect();
+        let ops = world.ops();
+        let dossiers: Vec<_> = ops.iter().filter(|op| *op == "create" || *op == "update").collect();
         assert_eq!(dossiers, expected);
     }
     let effects = world.effects();
     let lines: Vec<&Effect> = effects.iter().filter(|effect| effect.op == "progress").collect();
-    assert_eq!(lines.len(), 21, "what was sent again is there once");
+    assert_eq!(lines.len(), 21, "what was sent again is no progress");
+    let twice = effects.iter().filter(|effect| effect.op == "duplicate").count();
+    assert_eq!(twice, 21, "a bridge cannot be asked: what is told again stands there twice, and that shows");
     assert!(lines.windows(2).all(|pair| pair[0].at < pair[1].at));
     assert_eq!(effects[0].digitised, 1);
 }
@@ -294,6 +297,11 @@ async fn a_bridge_that_lost_the_answer_says_that_it_has_it_and_gets_a_change() {
     assert_eq!(code_of(&lost), &link::CUT_OFF);
     assert!(matches!(sync(&world.client, &sink, &sample()).await, Attempt::Delivered(_)));
     assert_eq!(world.ops(), ["create", "progress", "progress"], "the same change again changes nothing");
+    // Progress is another matter: whoever tells a line again without a question tells it twice.
+    let line = mapped(&sample(), Dialect::Bridge).progress[1].clone();
+    let url = format!("{}bridge/progress", world.sink.base);
+    world.client.post(url).json(&[line]).send().await.unwrap();
+    assert_eq!(world.ops().last().map(String::as_str), Some("duplicate"));
     assert!(
         matches!(ask(&world.client, &sink, &sample().code).await, Err(attempt) if code_of(&attempt) == &portal_craft::CANNOT_ASK)
     );
@@ -308,7 +316,12 @@ async fn a_bridge_can_be_asked_through_a_session_adapter() {
     for _ in 0..2 {
         assert!(matches!(sync(&world.client, &bridged, &sample()).await, Attempt::Delivered(_)));
     }
-    assert_eq!(ask(&world.client, &bridged, &sample().code).await.unwrap(), Found::There(Some("9".into())));
+    let Found::There(there) = ask(&world.client, &bridged, &sample().code).await.unwrap() else {
+        panic!("not")
+    };
+    assert_eq!(there.state.as_deref(), Some("9"));
+    assert_eq!(there.papers.unwrap().get("1"), Some(&Some(true)));
+    assert!(there.results.unwrap().contains("2"));
 }
 
 #[tokio::test]
@@ -356,7 +369,10 @@ async fn a_code_that_nobody_knows_is_no_success_though_the_work_was_done() {
         assert!(matches!(again, Attempt::Delivered(_)), "{again:?}");
         let effects = world.effects();
         let distinct: HashSet<_> = effects.iter().map(|effect| effect.sha256).collect();
-        assert_eq!(distinct.len(), effects.len(), "nothing is there twice");
+        // Only a bridge that took progress, said so in no known word and cannot be asked has it twice.
+        let twice = if requests == [2, 2] { sample().progress.len() } else { 0 };
+        assert_eq!(effects.iter().filter(|effect| effect.op == "duplicate").count(), twice);
+        assert_eq!(distinct.len() + twice, effects.len());
     }
 }
 
@@ -391,7 +407,8 @@ async fn a_login_page_in_place_of_an_answer_is_followed_by_the_question_and_not_
 #[tokio::test]
 async fn progress_of_a_dossier_that_the_portal_lost_brings_the_dossier_again() {
     let world = world(u64::MAX, fair()).await;
-    let mut state = SyncState { dossier_taken: true, ..SyncState::default() };
+    let dossier = Some(portal_craft::whole::digest(&sample()));
+    let mut state = SyncState { dossier_taken: true, dossier, ..SyncState::default() };
     let lost = sync_from(&world.client, &world.sink, &sample(), &mut state).await;
     assert!(matches!(lost, Attempt::Again { .. }));
     assert!(world.effects().is_empty(), "no progress before its dossier");
@@ -456,4 +473,245 @@ async fn the_bridge_holds_to_its_types_and_the_older_one_to_its_query() {
     backwards.reverse();
     refused(&post("bridge/progress", json!(backwards)).await);
     assert_eq!(world.effects().len(), 1);
+}
+
+/// A portal behind a gate: what it says at the login, and what to every call under a session.
+async fn gated(login: (u16, &'static str), calls: (u16, &'static str)) -> (reqwest::Url, impl Drop) {
+    struct Serving(tokio::task::JoinHandle<Outcome<()>>);
+    impl Drop for Serving {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
+    let says = |(status, body): (u16, &'static str)| {
+        post(move || async move { (axum::http::StatusCode::from_u16(status).unwrap(), body) })
+    };
+    let router = Router::new()
+        .route("/login", says(login))
+        .route("/integration", says(calls))
+        .route("/bridge/add", says(calls));
+    let loopback = Loopback::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let base = link::address(&loopback.url()).unwrap();
+    (base, Serving(tokio::spawn(loopback.serve(router, std::future::pending()))))
+}
+
+#[tokio::test]
+async fn a_refused_login_in_any_shape_judges_the_station_and_no_parcel() {
+    let client = link::client(&Line::default()).unwrap();
+    for said in [
+        (400, "{}"),
+        (401, ""),
+        (403, "<html>WAF</html>"),
+        (404, "{}"),
+        (405, ""),
+        (409, "{}"),
+        (422, r#"{"error_code":1}"#),
+        (200, r#"{"error_code":1,"message":"Sai mật khẩu"}"#),
+        (200, "<html>"),
+        (302, ""),
+        (500, ""),
+    ] {
+        let (base, _serving) = gated(said, (200, "{}")).await;
+        let attempt = sync(&client, &sink(&base, session("x")), &sample()).await;
+        assert!(matches!(attempt, Attempt::Again { .. }), "{said:?} {attempt:?}");
+        assert!(!attempt.shows_a_live_receiver(), "the breaker opens: {said:?}");
+        if said.0 < 500 && said.0 >= 400 {
+            assert_eq!(code_of(&attempt), &portal_craft::LOGIN_REFUSED, "{said:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_gate_before_every_call_judges_the_station_and_a_call_that_is_refused_for_itself_is_a_dead_letter()
+{
+    let client = link::client(&Line::default()).unwrap();
+    let session_given = (200, r#"{"error_code":0,"session":"s"}"#);
+    for status in [401, 403, 404, 405, 407] {
+        let (base, _serving) = gated(session_given, (status, "<html>WAF</html>")).await;
+        for envelope in [session("x"), bridge()] {
+            let attempt = sync(&client, &sink(&base, envelope), &sample()).await;
+            assert_eq!(code_of(&attempt), &portal_craft::NOT_LET_IN, "{status}");
+            assert!(matches!(attempt, Attempt::Again { .. }) && !attempt.shows_a_live_receiver(), "{status}");
+        }
+    }
+    let (base, _serving) = gated(session_given, (413, "")).await;
+    assert!(matches!(sync(&client, &sink(&base, bridge()), &sample()).await, Attempt::Never(_)));
+}
+
+/// A portal that answers the question in words of its own: of the session that it gave first, and of every later one.
+async fn answering(first: &'static str, later: &'static str) -> (reqwest::Url, Arc<Mutex<Vec<Value>>>) {
+    let calls: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let (noted, given) = (Arc::clone(&calls), Arc::new(AtomicU64::new(0)));
+    let login = post(move || async move {
+        let number = given.fetch_add(1, Ordering::Relaxed);
+        Json(json!({ "error_code": 0, "session": format!("s{number}") }))
+    });
+    let integration = post(move |Json(call): Json<Value>| async move {
+        let answer = match (call["service"].as_str(), call["session"].as_str()) {
+            (Some("TraCuuHoSo"), Some("s0")) => first,
+            (Some("TraCuuHoSo"), _) => later,
+            _ => r#"{"error_code":"00"}"#,
+        };
+        noted.lock().await.push(call);
+        answer
+    });
+    let router = Router::new().route("/login", login).route("/integration", integration);
+    let loopback = Loopback::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let base = link::address(&loopback.url()).unwrap();
+    tokio::spawn(loopback.serve(router, std::future::pending()));
+    (base, calls)
+}
+
+#[tokio::test]
+async fn whatever_a_portal_calls_absence_a_dossier_gets_past_the_question() {
+    let client = link::client(&Line::default()).unwrap();
+    for empty in [
+        r#"{"result":[]}"#,
+        r#"{"error_code":"1","message":"Không tìm thấy hồ sơ","result":[]}"#,
+        r#"{"error_code":9,"result":[]}"#,
+        r#"{"error_code":0,"result":[]}"#,
+    ] {
+        let (base, calls) = answering(empty, empty).await;
+        let attempt = sync(&client, &sink(&base, session("x")), &sample()).await;
+        assert!(matches!(attempt, Attempt::Delivered(_)), "{empty} {attempt:?}");
+        let updating: Vec<Value> = calls.lock().await.iter().map(|call| call["isUpdating"].clone()).collect();
+        assert!(updating.contains(&json!("False")) && !updating.contains(&json!("True")), "{empty}");
+    }
+    for unsure in [r#"{"error_code":0}"#, r#"{"error_code":0,"result":"x"}"#, r#"{"result":{}}"#] {
+        let (base, calls) = answering(unsure, unsure).await;
+        let attempt = sync(&client, &sink(&base, session("x")), &sample()).await;
+        assert!(matches!(attempt, Attempt::Again { .. }), "{unsure}");
+        assert!(calls.lock().await.iter().all(|call| call["service"] == "TraCuuHoSo"));
+    }
+}
+
+#[tokio::test]
+async fn an_ended_session_that_answers_with_an_empty_list_is_no_absence() {
+    let client = link::client(&Line::default()).unwrap();
+    let there = r#"{"error_code":0,"result":[{"MaHoSo":"H49.12.5-250914-0042","TrangThaiHoSo":"2"}]}"#;
+    for ended in [
+        r#"{"error_code":"9","message":"Phiên làm việc không tồn tại","result":[]}"#,
+        r#"{"error_code":"1","message":"Session expired","result":[]}"#,
+        r#"{"error_code":9,"result":[]}"#,
+        r#"{"error_code":0,"message":"Vui lòng đăng nhập lại","result":[]}"#,
+    ] {
+        let (base, _) = answering(ended, there).await;
+        let sink = sink(&base, session("x"));
+        // The first question is put under a fresh session, whose answer has to do.
+        let _ = ask(&client, &sink, &sample().code).await;
+        let found = ask(&client, &sink, &sample().code).await.unwrap();
+        assert!(matches!(found, Found::There(_)), "{ended} {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn progress_whose_answer_was_lost_is_asked_about_and_never_doubled_by_the_session_dialect() {
+    let world = world(u64::MAX, Fates::by(|n| if n == 4 { Fate::LoseAnswer } else { Fate::Fair })).await;
+    let mut state = SyncState::default();
+    let lost = sync_from(&world.client, &world.sink, &sample(), &mut state).await;
+    assert_eq!((code_of(&lost), state.progress_unsure), (&link::CUT_OFF, true));
+    let again = sync_from(&world.client, &world.sink, &sample(), &mut state).await;
+    assert!(matches!(again, Attempt::Delivered(_)));
+    assert_eq!(world.ops(), ["create", "progress", "progress"]);
+}
+
+#[tokio::test]
+async fn what_changed_since_the_portal_took_it_is_told_anew_before_the_rest_of_its_progress() {
+    // Login, question, dossier; progress fails.
+    let world = world(u64::MAX, Fates::by(|n| if n == 4 { Fate::Fail } else { Fate::Fair })).await;
+    let mut state = SyncState::default();
+    let bare = PortalDossier { papers: Vec::new(), ..sample() };
+    assert!(matches!(sync_from(&world.client, &world.sink, &bare, &mut state).await, Attempt::Again { .. }));
+    assert!(state.was_told());
+    let again = sync_from(&world.client, &world.sink, &sample(), &mut state).await;
+    let Attempt::Delivered(receipt) = again else { panic!("not") };
+    let receipt: SyncReceipt = serde_json::from_slice(&receipt.0).unwrap();
+    assert_eq!(receipt.record, Some(portal_craft::whole::digest(&sample())));
+    assert_eq!(world.ops(), ["create", "update", "progress", "progress"]);
+    assert_eq!(world.effects()[1].digitised, 1);
+}
+
+#[tokio::test]
+async fn catalogues_are_shared_under_a_session_and_one_procedure_is_told() {
+    let world = world(u64::MAX, fair()).await;
+    let call = |path: &str, body: Value| {
+        let url = format!("{}{path}", world.sink.base);
+        let request = world.client.post(url).header("dstcode", "VN:GOV:1").json(&body);
+        async move { request.send().await.unwrap().json::<Value>().await.unwrap() }
+    };
+    let login = call("login", json!({ "username": "tram", "password": "mat-khau" })).await;
+    let session = login["session"].as_str().unwrap().to_owned();
+    for (service, field) in
+        [("LayDanhSachTTHC", "MATTHC"), ("LayDanhMucCoQuan", "MADONVI"), ("LayDanhMucLinhVuc", "MALINHVUC")]
+    {
+        let answer = call("share", json!({ "session": session, "service": service })).await;
+        assert_eq!(answer["error_code"], 0, "a number: {answer}");
+        assert!(answer["result"][0][field].is_string(), "{answer}");
+    }
+    let tech = |provider: &str, number: &str| json!({ "session": session, "service": "TraCuuTechID", "provider": provider, "mstorcmnd": number });
+    let found = call("share", tech("wso2is", "001099000001")).await;
+    assert!(found["result"][0]["TECHNICALID"].as_str().is_some_and(|id| !id.is_empty()), "{found}");
+    for wrong in
+        [tech("google", "001099000001"), tech("wso2is", "12"), json!({ "session": session, "service": "x" })]
+    {
+        assert_eq!(call("share", wrong).await["error_code"], "12");
+    }
+    assert_eq!(
+        call("share", json!({ "session": "no", "service": "LayDanhSachTTHC" })).await["error_code"],
+        9
+    );
+    let procedure =
+        |code: &str| json!({ "session": session, "madonvi": "H49", "service": "LayThuTuc", "maTTHC": code });
+    assert_eq!(call("integration", procedure("1.001193")).await["result"][0]["MATTHC"], "1.001193");
+    assert_eq!(call("integration", procedure("9.999999")).await["result"], json!([]));
+    assert_eq!(call("integration", procedure("")).await["error_code"], "12");
+}
+
+#[tokio::test]
+async fn what_a_citizen_was_given_is_read_back_from_the_store_in_base64_and_in_both_spellings() {
+    let pdf = Router::new().route("/{*file}", axum::routing::get(|| async { "%PDF-1.7 ket qua" }));
+    let files = Loopback::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let place = files.url();
+    let _files = tokio::spawn(files.serve(pdf, std::future::pending()));
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let dossier = mapped(&sample(), Dialect::Session).dossier;
+    let fetcher = Fetcher {
+        client: link::client(&Line::default()).unwrap(),
+        log: EffectLog::open_file::<Value>(&folder.path().join("fetched.jsonl")).unwrap().0,
+        store: store.clone(),
+    };
+    let mut local = dossier.clone();
+    local["DanhSachGiayToKetQua"][0]["DuongDanTepTinKetQua"] = format!("{place}/ket-qua.pdf").into();
+    local["TaiLieuNop"][0]["DuongDanTaiTepTin"] = format!("{place}/to-khai.pdf").into();
+    fetcher.fetch(local).await;
+    let asked = json!({ "SoDinhDanhChuSoHuu": "001099000001", "HoTenNguoiYeuCau": "Cán bộ", "KenhThucHien": "1",
+        "SoDinhDanhNguoiYeuCau": "001099000009", "MaThuTuc": "1.001193",
+        "DanhSachDanhMucKetQua": [{ "MaKetQua": "KQ.G15.000031", "SoKyHieu": "" }] });
+    let small = json!({ "soDinhDanhChuSoHuu": "001099000001", "hoTenNguoiYeuCau": "Cán bộ", "kenhThucHien": "1",
+        "soDinhDanhNguoiYeuCau": "001099000009", "maThuTuc": "1.001193",
+        "danhSachDanhMucKetQua": [{ "maKetQua": "KQ.G15.000031", "soKyHieu": "" }] });
+    let found = store.search(&asked).await.unwrap();
+    assert_eq!(found["errorCode"], 0);
+    let papers = found["result"]["DanhSachGiayToKetQua"].as_array().unwrap();
+    assert_eq!(papers.len(), 1, "a paper that was handed in is no result: {found}");
+    let paper = &papers[0];
+    let file = json!({ "CoQuanChuQuan": paper["CoQuanChuQuan"], "DuongDan": paper["DanhSachTepDinhKem"][0]["DuongDan"] });
+    let (_, base64) = store.file(&file).await.unwrap();
+    use base64::Engine as _;
+    assert_eq!(base64::engine::general_purpose::STANDARD.decode(base64).unwrap(), b"%PDF-1.7 ket qua");
+    let in_small = store.search(&small).await.unwrap();
+    assert!(
+        in_small["result"]["danhSachGiayToKetQua"][0]["danhSachTepDinhKem"][0]["tenTep"].is_string(),
+        "{in_small}"
+    );
+    let mut other = asked.clone();
+    other["SoDinhDanhChuSoHuu"] = "001099000002".into();
+    assert_eq!(store.search(&other).await.unwrap()["result"]["DanhSachGiayToKetQua"], json!([]));
+    assert_eq!(store.search(&json!({})).await, Err("SoDinhDanhChuSoHuu"));
+    for path in ["../store.jsonl", ""] {
+        assert!(
+            store.file(&json!({ "CoQuanChuQuan": paper["CoQuanChuQuan"], "DuongDan": path })).await.is_none()
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{answered, below};
 use crate::deliver::attempt::{self, Attempt};
-use crate::deliver::portal::{LOGIN_REFUSED, PortalSink, reply, unsure};
+use crate::deliver::portal::{LOGIN_REFUSED, NOT_LET_IN, PortalSink, reply, unsure};
 use crate::fault::Fault;
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ impl Session {
         sink: &PortalSink,
         data: &Value,
     ) -> Result<Vec<u8>, Box<Attempt>> {
-        let call = json!({ "service": "CapNhatTienDoHoSoMC", "madonvi": sink.unit, "data": data });
+        let call = json!({ "service": PROGRESS, "madonvi": sink.unit, "data": data });
         self.exchange(client, sink, &call, false).await
     }
 
@@ -76,7 +76,8 @@ impl Session {
     /// One call under a session. How long a session lasts is not known: where one that was used before gets an answer of the
     /// contract that is not understood, it may have ended, so log in once more and try once more. Where the answer is
     /// none of the contract, the call may have been done: only a question is asked again at once, for all else the
-    /// session is forgotten and the next attempt begins with the question.
+    /// session is forgotten and the next attempt begins with the question. Progress goes again at once only where the answer
+    /// speaks of the session: a line that is told twice stands there twice.
     async fn exchange(
         &self,
         client: &Client,
@@ -87,10 +88,11 @@ impl Session {
         let (session, fresh) = self.open(client, sink, None).await?;
         let first = self.post(client, sink, &self.integration_endpoint, call, Some(&session)).await;
         let (ended, again) = match &first {
-            Ok(body) => (!self.understood(sink, call, body), harmless || reply::is_answer(body)),
-            Err(attempt) => {
-                (matches!(&**attempt, Attempt::Never(fault) if fault.code == &attempt::REFUSED), true)
+            Ok(body) => {
+                let may_repeat = call["service"] != PROGRESS || reply::is_about_session(&sink.adapter, body);
+                (!self.understood(sink, call, body), harmless || (may_repeat && reply::is_answer(body)))
             }
+            Err(attempt) => (is_refusal(attempt), true),
         };
         if fresh || !ended {
             return first;
@@ -104,9 +106,14 @@ impl Session {
     }
 
     fn understood(&self, sink: &PortalSink, call: &Value, body: &[u8]) -> bool {
+        use reply::Found;
         use reply::Reply::{Absent, Duplicate, Taken};
         match call["mahoso"].as_str() {
-            Some(code) => reply::found(body, code).is_some(),
+            // An empty answer under a code that is not 0 may come of a session that ended: it is believed of a fresh one.
+            Some(code) => {
+                let open = reply::is_doubtful(&sink.adapter, body);
+                reply::found(&sink.adapter, body, code).is_some_and(|found| !open || found != Found::Nothing)
+            }
             None => {
                 matches!(reply::parse(&sink.adapter, sink.dialect(), body), Some(Taken | Duplicate | Absent))
             }
@@ -127,14 +134,13 @@ impl Session {
         *held = None;
         let call = json!({ "username": self.username, "password": self.password.as_str() });
         let body =
-            self.post(client, sink, &self.auth_endpoint, &call, None).await.map_err(
-                |attempt| match *attempt {
-                    Attempt::Never(fault) => {
-                        Box::new(Attempt::Never(Fault { code: &LOGIN_REFUSED, ..fault }))
-                    }
-                    _ => attempt,
-                },
-            )?;
+            // Whatever its shape, a refused login judges the station and not the parcel, which waits with all the others.
+            self.post(client, sink, &self.auth_endpoint, &call, None).await.map_err(|attempt| match *attempt {
+                Attempt::Never(fault) | Attempt::Again { reason: fault, .. } if is_refusal_of(&fault) => {
+                    Box::new(Attempt::again(Fault { code: &LOGIN_REFUSED, ..fault }))
+                }
+                _ => attempt,
+            })?;
         let session = match reply::session(&body) {
             Some(session) => Zeroizing::new(session),
             // An answer of the contract that gives no session: perhaps the password, perhaps the portal. Not for ever.
@@ -167,4 +173,18 @@ impl Session {
         }
         answered(request).await
     }
+}
+
+const PROGRESS: &str = "CapNhatTienDoHoSoMC";
+
+/// Whether an answer refuses the call as a whole, as HTTP has it: under a session, perhaps since that ended.
+fn is_refusal(attempt: &Attempt) -> bool {
+    match attempt {
+        Attempt::Never(fault) | Attempt::Again { reason: fault, .. } => is_refusal_of(fault),
+        Attempt::Delivered(_) => false,
+    }
+}
+
+fn is_refusal_of(fault: &Fault) -> bool {
+    [&attempt::REFUSED, &attempt::CONFLICT, &NOT_LET_IN].contains(&fault.code)
 }

@@ -99,21 +99,52 @@ fn progress_of_a_bridge_is_answered_in_plain_text() {
 
 #[test]
 fn a_dossier_is_found_only_in_a_list_that_holds_it() {
-    let asked = |body: &[u8]| found(body, "H40-1");
-    assert_eq!(asked(br#"{"error_code":0,"result":[{}]}"#), Some(Found::There(None)));
+    let asked = |body: &[u8]| found(&Adapter::national(), body, "H40-1");
+    assert_eq!(asked(br#"{"error_code":0,"result":[{}]}"#), Some(Found::There(Holding::default())));
     let there = br#"{"error_code":0,"result":[{"MaHoSo":"H40-2","TrangThaiHoSo":"1"},{"MaHoSo":"H40-1","TrangThaiHoSo":9}]}"#;
-    assert_eq!(asked(there), Some(Found::There(Some("9".into()))));
-    assert_eq!(
-        asked(br#"{"error_code":0,"result":[{"MaHoSo":"H40-2"}]}"#),
-        None,
-        "the answer to another question"
-    );
-    assert_eq!(asked(br#"{"error_code":"00","result":[]}"#), Some(Found::Nothing));
-    assert_eq!(asked(br#"{"error_code":0}"#), Some(Found::Nothing));
-    assert_eq!(asked(br#"{"error_code":0,"result":"x"}"#), None);
-    assert_eq!(asked(br#"{"error_code":9,"result":[]}"#), None);
-    assert_eq!(asked(b"<html>"), None);
-    assert_eq!(asked(b"{}"), None);
+    assert_eq!(asked(there), Some(Found::There(Holding { state: Some("9".into()), ..Holding::default() })));
+    for other in [
+        r#"{"error_code":0,"result":[{"MaHoSo":"H40-2"}]}"#,
+        r#"{"error_code":9,"result":[{}]}"#,
+        r#"{"error_code":0}"#,
+        r#"{"error_code":0,"result":null}"#,
+        r#"{"error_code":0,"result":"x"}"#,
+        r#"{"error_code":0,"result":{}}"#,
+        "<html>",
+        "{}",
+        "[]",
+        "",
+    ] {
+        assert_eq!(asked(other.as_bytes()), None, "{other}");
+    }
+}
+
+#[test]
+fn an_empty_list_is_absence_under_any_code_unless_the_session_or_the_portal_failed() {
+    let asked = |body: &str| found(&Adapter::national(), body.as_bytes(), "H40-1");
+    let decomposed: String = "Không tìm thấy HỒ SƠ".nfd().collect();
+    for absent in [
+        r#"{"result":[]}"#.to_owned(),
+        r#"{"error_code":0,"result":[]}"#.into(),
+        r#"{"error_code":"00","result":[]}"#.into(),
+        r#"{"error_code":"1","message":"Không tìm thấy hồ sơ","result":[]}"#.into(),
+        r#"{"error_code":1,"message":"Lỗi hệ thống: hồ sơ không tồn tại","result":[]}"#.into(),
+        r#"{"error_code":"4","message":"Hồ sơ không tồn tại"}"#.into(),
+        r#"{"error_code":9,"result":[]}"#.into(),
+        format!(r#"{{"error_code":"1","message":"{decomposed}","result":[]}}"#),
+    ] {
+        assert_eq!(asked(&absent), Some(Found::Nothing), "{absent}");
+    }
+    for unsure in [
+        r#"{"error_code":"9","message":"Phiên làm việc không tồn tại","result":[]}"#,
+        r#"{"error_code":0,"message":"Vui lòng đăng nhập lại","result":[]}"#,
+        r#"{"error_code":"401","message":"Session expired","result":[]}"#,
+        r#"{"error_code":"-1","message":"Lỗi hệ thống","result":[]}"#,
+        r#"{"message":"Hệ thống đang bận","result":[]}"#,
+        r#"{"error_code":"1","message":"Phiên hết hạn"}"#,
+    ] {
+        assert_eq!(asked(unsure), None, "{unsure}");
+    }
 }
 
 #[test]
