@@ -1,6 +1,7 @@
 //! Bad input through the real program: every bad thing gets one clear reason with place and remedy in both
 //! languages, its neighbours end as done, nothing is lost and nothing half-made is visible.
 
+use hoso::pdf::revise::{Document, Revision};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -110,6 +111,37 @@ fn results_that_are_no_pdfs_are_refused_by_their_file_names() {
         is_clear(&row["reason"], code, name);
     }
     assert_eq!(desk.out(), Vec::<String>::new());
+}
+
+#[test]
+fn a_result_that_was_changed_after_a_signature_is_refused_and_not_sealed_on_top_of_it() {
+    let desk = Station::new();
+    let input = desk.folder("results");
+    let (signed, result) = (desk.dir.path().join("signed.pdf"), input.join("result-2.pdf"));
+    let (p12, password) = (desk.root.join("keys/officer.p12"), desk.root.join("keys/training-password.txt"));
+    let key = ["--p12", p12.to_str().unwrap(), "--passfile", password.to_str().unwrap()];
+    let original = format!("{DATA}/results/result-2.pdf");
+    let sign = desk.hoso(&[&["sign", &original, "-o", signed.to_str().unwrap()], &key[..]].concat());
+    assert_eq!(sign.code, 0, "{}", sign.printed);
+    let bytes = fs::read(&signed).unwrap();
+    let document = Document::open(&bytes).unwrap();
+    let mut revision = Revision::new(&document).unwrap();
+    let mut page = document.page(0).unwrap();
+    page.dict.set(b"Contents", hoso::pdf::revise::Value::Array(Vec::new()));
+    revision.set(page.id, hoso::pdf::revise::Value::Dict(page.dict).to_pdf());
+    fs::write(&result, [&bytes[..], &revision.finish().unwrap().bytes].concat()).unwrap();
+    fs::copy(format!("{DATA}/results/result-2.toml"), input.join("result-2.toml")).unwrap();
+    let ran = desk.run(&desk.delivery_pipeline(), &[&input]);
+    let row = ran.rows.iter().find(|r| r["source"] == "result-2.pdf").unwrap();
+    assert_eq!(row["state"], "refused", "{row}");
+    is_clear(&row["reason"], "SEAL-027", "paper 1");
+    assert_eq!(desk.out(), Vec::<String>::new());
+    // The command says the same, and leaves nothing at the output path.
+    let twice = desk.dir.path().join("twice.pdf");
+    let sign = [&["sign", result.to_str().unwrap(), "-o", twice.to_str().unwrap()], &key[..]].concat();
+    let sign = desk.hoso(&sign);
+    assert!(sign.code != 0 && sign.printed.contains("SEAL-027"), "{}", sign.printed);
+    assert!(!twice.exists());
 }
 
 #[test]

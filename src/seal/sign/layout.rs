@@ -6,9 +6,7 @@ use super::rules::{FIELD_LOCKED, Rules};
 use super::{HOLE, Order, Shown, common_name, vietnam};
 use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::pdf::revise::{
-    Dict, Document, Field, ObjectId, Page, Rect, Revision, Value, text_of, text_string,
-};
+use crate::pdf::revise::{Dict, Document, Field, ObjectId, Page, Rect, Revision, Value, text_string};
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::ops::Range;
