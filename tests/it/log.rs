@@ -196,6 +196,7 @@ fn the_log_of_a_station_and_a_bare_copy_of_it_are_verified_with_the_keys_of_the_
         let said = hoso(&["log", "verify", place, "--station", &station, "--json"]);
         assert_eq!((said.code, &said.json()["audit"]["size"]), (0, &json!(1)), "{place}: {}", said.out);
     }
+    assert_eq!(hoso(&["log", "check", &own, "--station", &station]).code, 0);
     // Named in full or not, it is the one log: a document of it goes in as the station's, the folder is not taken for one.
     let second = path("hai.pdf");
     std::fs::write(&second, "giấy hai").unwrap();
