@@ -1,4 +1,4 @@
-//! What a signature costs: `cargo bench --bench sign -- --p12 FILE --password TEXT [--trust DIR] [--rounds 100] [--only WORD] FILE.pdf...`
+//! What a signature costs: `cargo bench --bench sign -- --p12 FILE --password TEXT [--trust DIR] [--rounds 100] [--only WORD] [--profile NAME] FILE.pdf...`
 //!
 //! For every file and profile one JSON line: CPU milliseconds (user and system) of one signature, the file hashed, copied
 //! and its revision written behind the copy; of the floor, SHA-256 of the same bytes in memory and one signature of the
@@ -23,6 +23,7 @@ fn main() {
     let (mut p12, mut password, mut trust, mut rounds, mut files) =
         (None, String::new(), None, 100, Vec::new());
     let mut only = String::new();
+    let mut profiles = vec!["invisible".to_owned(), "intake_scan".to_owned()];
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -30,6 +31,7 @@ fn main() {
             "--p12" => p12 = args.next(),
             "--password" => password = args.next().unwrap_or_default(),
             "--only" => only = args.next().unwrap_or_default(),
+            "--profile" => profiles = args.next().into_iter().collect(),
             "--trust" => trust = args.next().map(PathBuf::from),
             "--rounds" => rounds = args.next().and_then(|n| n.parse().ok()).expect("a number of rounds"),
             file => files.push(PathBuf::from(file)),
@@ -47,7 +49,7 @@ fn main() {
         if "floor".contains(&only) {
             floor(file, &key, rounds);
         }
-        for profile in ["invisible", "intake_scan"] {
+        for profile in &profiles {
             let profile = SignatureProfile::built_in(profile).expect("a profile");
             let out = folder.path().join("signed.pdf");
             sign(file, &out, &key, &profile);

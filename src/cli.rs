@@ -35,7 +35,7 @@ pub mod work;
 
 use crate::fault::{Fault, Outcome};
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Turn paper and chip cards into records that stand in court.
 #[derive(Debug, Parser)]
@@ -110,10 +110,35 @@ enum Command {
     Decoder,
 }
 
+/// The commands of which many are started one after the other, by themselves: describing all the others to the parser
+/// takes ten times the memory and time.
+#[derive(Debug, Parser)]
+#[command(name = "hoso")]
+enum Frequent {
+    Sign(Box<sign::Args>),
+    Decoder,
+}
+
 impl Cli {
+    /// What the command line says. A line that is wrong or asks for help ends the process here, with an answer.
+    pub fn read() -> Self {
+        // Whatever is not plainly one of the few is for the whole parser to take, to refuse or to explain.
+        let command = match Frequent::try_parse() {
+            Ok(Frequent::Sign(args)) => Command::Sign(args),
+            Ok(Frequent::Decoder) => Command::Decoder,
+            Err(_) => return Cli::parse(),
+        };
+        Cli { station: None, command }
+    }
+
     /// Whether this process is to be a decoder: it locks its only thread in, so no other may have been started.
     pub fn is_decoder(&self) -> bool {
         matches!(self.command, Command::Decoder)
+    }
+
+    /// Whether nothing that it uses writes to the log, as when files are signed with a key at hand.
+    pub fn is_silent(&self) -> bool {
+        matches!(&self.command, Command::Sign(args) if args.is_alone())
     }
 }
 
@@ -121,9 +146,17 @@ impl Cli {
 ///
 /// # Errors
 /// The fault that stopped the command.
-pub async fn run(cli: Cli) -> Outcome<u8> {
-    let station = cli.station.as_deref();
+pub fn run(cli: Cli) -> Outcome<u8> {
     match cli.command {
+        // Most signatures are made without talking to anybody; the command starts a runtime where it needs one.
+        Command::Sign(args) => sign::run(&args),
+        command => run_among_others(command, cli.station.as_deref()),
+    }
+}
+
+#[tokio::main]
+async fn run_among_others(command: Command, station: Option<&Path>) -> Outcome<u8> {
+    match command {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(args, station).await,
         Command::Run(args) => run::run(args, station).await,
@@ -136,7 +169,7 @@ pub async fn run(cli: Cli) -> Outcome<u8> {
         Command::Card(command) => card::run(command, station).await,
         Command::Identity(command) => identity::run(&command),
         Command::Assemble(args) => assemble::run(&args),
-        Command::Sign(args) => sign::run(*args).await,
+        Command::Sign(args) => sign::run(&args),
         Command::Evidence(args) => evidence::run(args, station).await,
         Command::Verify(args) => verify::run(args, station).await,
         Command::Log(command) => log::run(command, station).await,

@@ -1,36 +1,46 @@
 //! What was asked for; nothing else.
 #![forbid(unsafe_code)]
 
-use clap::Parser;
 use std::process::ExitCode;
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> ExitCode {
-    let cli = hoso::cli::Cli::parse();
+    let cli = hoso::cli::Cli::read();
     if cli.is_decoder() {
         return ExitCode::from(hoso::cli::decoder::run());
     }
-    run(cli)
-}
-
-#[tokio::main]
-async fn run(cli: hoso::cli::Cli) -> ExitCode {
-    // Only this program's own events above warnings: a library's trace may hold headers and bodies.
-    let level = std::env::var("HOSO_LOG").unwrap_or_default();
-    let level = ["error", "info", "debug", "trace"].into_iter().find(|l| *l == level).unwrap_or("warn");
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_env_filter(EnvFilter::new(format!("warn,hoso={level}")))
-        .init();
+    if !cli.is_silent() {
+        listen();
+    }
     std::panic::set_hook(Box::new(tell_of_panic));
-    match hoso::cli::run(cli).await {
+    match hoso::cli::run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(fault) => {
             eprintln!("hoso: {fault}");
             ExitCode::from(fault.code.class.exit_code())
         }
     }
+}
+
+/// Writes what happens to the standard error.
+fn listen() {
+    // Only this program's own events above warnings: a library's trace may hold headers and bodies.
+    let level = match std::env::var("HOSO_LOG").unwrap_or_default().as_str() {
+        "error" => LevelFilter::ERROR,
+        "info" => LevelFilter::INFO,
+        "debug" => LevelFilter::DEBUG,
+        "trace" => LevelFilter::TRACE,
+        _ => LevelFilter::WARN,
+    };
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_max_level(LevelFilter::TRACE)
+        .finish()
+        .with(Targets::new().with_default(LevelFilter::WARN).with_target("hoso", level))
+        .init();
 }
 
 /// Where the program failed, and nothing else: a panic's own text may hold what was read from a paper. A reader that

@@ -8,6 +8,7 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use crate::seal::appearance::AppearanceFacts;
 use crate::seal::batch::{self, Done, How, Job};
 use crate::seal::evidence::fetch::Online;
+use crate::seal::key::SIGNING;
 use crate::seal::key::preflight::{self, Issuers};
 use crate::seal::profile::SignatureProfile;
 use crate::seal::raise::Raising;
@@ -17,12 +18,14 @@ use clap::error::ErrorKind;
 use jiff::Timestamp;
 use key::KeyArgs;
 use openssl::x509::X509Ref;
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::runtime::{Handle, Runtime};
 use trust::Trust;
 
 /// Arguments of `hoso sign`.
@@ -128,12 +131,21 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    /// Whether nobody outside is asked for anything.
+    pub(super) fn is_alone(&self) -> bool {
+        let lasting = self.level.is_some_and(|level| level > Level::BT);
+        let asks = self.tsa.is_some() || self.check_revocation || self.renew || lasting;
+        !asks && !self.key.is_remote()
+    }
+}
+
 /// Signs; prints what was made.
 ///
 /// # Errors
 /// With `-o`, whatever stopped it; the output file is then untouched. With `--out-dir`, what keeps every file from being
 /// signed.
-pub async fn run(args: Args) -> Outcome<u8> {
+pub fn run(args: &Args) -> Outcome<u8> {
     if args.output.is_some() && args.inputs.len() > 1 {
         return usage(ErrorKind::ArgumentConflict, "several files go into --out-dir, not into one --output");
     }
@@ -144,19 +156,14 @@ pub async fn run(args: Args) -> Outcome<u8> {
             "two of the files have one name, and would be one in --out-dir",
         );
     }
-    let handle = tokio::runtime::Handle::current();
-    let done = tokio::task::spawn_blocking(move || sign_files(&args, handle));
-    done.await.map_err(|_| Fault::new(&crate::seal::key::SIGNING))?
-}
-
-fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
+    let line = Line::default();
     let level = args.level.unwrap_or(if args.tsa.is_some() { Level::BT } else { Level::BB });
     let trust = args.trust.as_deref().map(Trust::load).transpose()?.unwrap_or_default();
     // Only where somebody is to be asked: opening the list of the world's authorities costs memory and time.
     let asks = args.renew || args.check_revocation || level > Level::BT;
-    let online = (asks && !args.offline).then(|| Online::new(handle.clone())).transpose()?;
+    let online = (asks && !args.offline).then(|| Online::new(line.handle()?)).transpose()?;
     let tsa = args.tsa.as_ref().filter(|_| level > Level::BB);
-    let tsa = tsa.map(|url| HttpTimestamp::new(url, handle.clone())).transpose()?;
+    let tsa = tsa.map(|url| HttpTimestamp::new(url, line.handle()?)).transpose()?;
     let tsa =
         tsa.map(|tsa| tsa.trusting(trust.certificates.clone()).within(Duration::from_secs(args.tsa_timeout)));
     let tsa = tsa.as_ref().map(|tsa| tsa as &dyn TimestampSource);
@@ -179,7 +186,7 @@ fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
         Some(path) => Issuers::from_lines(&String::from_utf8_lossy(&read(path, MAX_FILE)?)),
         None => Issuers::default(),
     };
-    let key = args.key.open(handle, &trust.certificates)?;
+    let key = args.key.open(&line, &trust.certificates)?;
     let at = args.time.unwrap_or_else(Timestamp::now);
     let ask = |certificate: &X509Ref, issuer: &X509Ref| {
         Ok(preflight::standing(certificate, issuer, &trust.evidence, online.as_ref(), at))
@@ -212,11 +219,24 @@ fn sign_files(args: &Args, handle: tokio::runtime::Handle) -> Outcome<u8> {
     sign_many(args, jobs, &how)
 }
 
+/// What talks to the outside: a runtime, started when it is first asked for.
+#[derive(Default)]
+struct Line(OnceCell<Runtime>);
+
+impl Line {
+    fn handle(&self) -> Outcome<Handle> {
+        if self.0.get().is_none() {
+            let _ = self.0.set(Runtime::new().map_err(|e| Fault::new(&SIGNING).detail(e.kind()))?);
+        }
+        self.0.get().map(|runtime| runtime.handle().clone()).ok_or_else(|| Fault::new(&SIGNING))
+    }
+}
+
 fn sign_one(args: &Args, jobs: &[Job], how: &How<'_>) -> Outcome<u8> {
     let told = Mutex::new(None);
     batch::run(jobs, how, &|_, outcome| *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome));
     let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let done = told.unwrap_or_else(|| Err(Fault::new(&crate::seal::key::SIGNING)))?;
+    let done = told.unwrap_or_else(|| Err(Fault::new(&SIGNING)))?;
     if let [job] = jobs {
         if args.json { print_json(job, &Ok(done)) } else { print_table(job, &done) }
     }

@@ -34,7 +34,7 @@ use crate::original::Original;
 use object::Pack;
 use source::Source;
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
@@ -47,6 +47,7 @@ pub struct Document<'a> {
     depth: Cell<usize>,
     unpacked: Cell<usize>,
     packs: RefCell<HashMap<u32, Rc<Pack>>>,
+    catalog: OnceCell<(ObjectId, Dict)>,
 }
 
 impl<'a> Document<'a> {
@@ -105,6 +106,7 @@ impl<'a> Document<'a> {
             depth: Cell::new(0),
             unpacked: Cell::new(0),
             packs: RefCell::default(),
+            catalog: OnceCell::new(),
         })
     }
 
@@ -287,9 +289,12 @@ impl<'a> Document<'a> {
     /// # Errors
     /// There is none.
     pub fn catalog(&self) -> Outcome<(ObjectId, Dict)> {
+        if let Some(read) = self.catalog.get() {
+            return Ok(read.clone());
+        }
         let root = self.trailer().get(b"Root").and_then(Value::as_ref).ok_or(&NO_CATALOG)?;
         match self.get(root)? {
-            Value::Dict(dict) => Ok((root, dict)),
+            Value::Dict(dict) => Ok(self.catalog.get_or_init(|| (root, dict)).clone()),
             _ => Err(Fault::new(&NO_CATALOG)),
         }
     }

@@ -11,7 +11,7 @@
 
 use super::key::{KeyHandle, Pace, SIGNING};
 use super::raise::{self, Raising};
-use super::sign::{Level, Order, Prepared, SPARE, Seal, Sheet};
+use super::sign::{Level, Order, Prepared, SPARE, STAMP_ROOM, Seal, Sheet};
 use super::signed_data::{Draft, Signed, Template};
 use super::timestamp::TimestampSource;
 use crate::digest::Sha256;
@@ -69,6 +69,9 @@ pub fn run(jobs: &[Job], how: &How<'_>, told: &(dyn Fn(usize, Outcome<Done>) + S
         Err(fault) => return (0..jobs.len()).for_each(|index| told(index, Err(fault.clone()))),
     };
     let work = Work { jobs, how, told, template, lost: OnceLock::new() };
+    if jobs.len() == 1 {
+        return work.told(0, work.all_of(0));
+    }
     let next = AtomicUsize::new(0);
     let (to_key, at_key) = sync_channel(QUEUE);
     let (to_stamp, at_stamp) = sync_channel(QUEUE);
@@ -143,6 +146,12 @@ impl Work<'_> {
         );
     }
 
+    /// One file from its bytes to its place, on this thread: a lone file waits for no other.
+    fn all_of(&self, index: usize) -> Outcome<Done> {
+        let waiting = self.sign(self.draft(index)?).map_err(|(_, fault)| fault)?;
+        self.stamp_and_publish(waiting)
+    }
+
     fn hash(&self, index: usize, to_key: &SyncSender<Drafted>, to_stamp: &SyncSender<Waiting>) {
         let drafted = match self.draft(index) {
             Ok(drafted) => drafted,
@@ -171,7 +180,9 @@ impl Work<'_> {
         let original = Original::file(File::open(&job.input).map_err(unreadable)?)?;
         let staged = Staged::beside(&job.output, 0o666).map_err(unwritable)?;
         let sheet = Sheet::copy(&original, staged.file())?;
-        let prepared = sheet.prepare(self.how.key, &self.how.order, self.how.tsa.is_some())?;
+        let stamp = if self.how.tsa.is_some() { STAMP_ROOM } else { 0 };
+        let room = self.template.size_bound() + stamp;
+        let prepared = sheet.prepare_with(self.how.key, &self.how.order, room)?;
         let draft = self.template.draft(prepared.digest());
         Ok(Drafted { item: Item { index, staged, sheet, prepared }, draft })
     }

@@ -7,7 +7,6 @@ use crate::seal::key::{KeyHandle, SoftKey};
 use openssl::x509::X509;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// One of three kinds of key.
@@ -80,11 +79,17 @@ impl KeyArgs {
         }
     }
 
-    /// Opens the key; among the certificates that are `known` those above it are looked for. Call from a blocking thread.
+    /// Whether the key is at a signing service.
+    pub(super) fn is_remote(&self) -> bool {
+        self.csc.is_some()
+    }
+
+    /// Opens the key; among the certificates that are `known` those above it are looked for. Call from no
+    /// thread of a runtime.
     ///
     /// # Errors
     /// A secret that cannot be read ([`PASSWORD`]), and those of the kind of key.
-    pub(super) fn open(&self, handle: Handle, known: &[X509]) -> Outcome<Box<dyn KeyHandle>> {
+    pub(super) fn open(&self, line: &super::Line, known: &[X509]) -> Outcome<Box<dyn KeyHandle>> {
         let certificates = match &self.cert {
             Some(path) => super::read(path, MAX_FILE)?,
             None => Vec::new(),
@@ -114,7 +119,7 @@ impl KeyArgs {
             otp: secret(&self.otpfile)?,
             deadline: Duration::from_secs(self.csc_timeout),
         };
-        Ok(Box::new(RemoteKey::open(access, extra()?, handle).map_err(|f| f.at("csc"))?))
+        Ok(Box::new(RemoteKey::open(access, extra()?, line.handle()?).map_err(|f| f.at("csc"))?))
     }
 
     fn key_password(&self) -> Outcome<Option<Zeroizing<String>>> {

@@ -3,7 +3,6 @@
 use super::value::{Dict, ObjectId, Value};
 use super::xref::Kind;
 use super::{Document, HYBRID, NO_STARTXREF, OFFSET_RANGE, XREF_BROKEN};
-use crate::digest::Sha256;
 use crate::fault::{Fault, Outcome};
 use std::collections::BTreeMap;
 
@@ -69,7 +68,8 @@ impl<'d, 'a> Revision<'d, 'a> {
     /// An offset that does not fit.
     pub fn finish(self) -> Outcome<Appended> {
         let base = self.document.length();
-        let mut out = Vec::new();
+        let most = self.objects.values().map(|content| content.len() + ROW).sum::<usize>() + SECTION;
+        let mut out = Vec::with_capacity(most);
         if !self.document.source.ends_a_line()? {
             out.push(b'\n');
         }
@@ -174,9 +174,10 @@ fn runs(entries: &BTreeMap<u32, (u16, usize)>) -> Vec<(u32, Vec<(u16, usize)>)> 
 fn refresh_id(trailer: &mut Dict, appended: &[u8]) {
     let Some(Value::Array(id)) = trailer.get(b"ID") else { return };
     let [Value::String(first), Value::String(second)] = id.as_slice() else { return };
-    let mut seed = second.clone();
-    seed.extend_from_slice(appended);
-    let fresh = Sha256::of(&seed).0[..16].to_vec();
+    let mut seed = openssl::sha::Sha256::new();
+    seed.update(second);
+    seed.update(appended);
+    let fresh = seed.finish()[..16].to_vec();
     let id = vec![Value::String(first.clone()), Value::String(fresh)];
     trailer.set(b"ID", Value::Array(id));
 }
@@ -188,4 +189,8 @@ fn int(n: usize) -> Outcome<Value> {
 /// What belongs to one section and is not carried over to the next.
 const SECTION_KEYS: &[&[u8]] =
     &[b"Type", b"Length", b"Filter", b"DecodeParms", b"W", b"Index", b"Prev", b"XRefStm", b"Size", b"DL"];
+/// What a revision takes at most beside its objects' contents, of each of them and for its section; more is made room for
+/// where it is needed.
+const ROW: usize = 64;
+const SECTION: usize = 1024;
 const MAX_TABLE_OFFSET: usize = 9_999_999_999;

@@ -44,13 +44,10 @@ impl Unsigned {
 
     /// Writes the CMS into the hole; the rest stays zeros.
     pub(super) fn fill(&mut self, cms: &[u8]) -> Outcome<()> {
-        let digits = hex::encode(cms);
         let room = self.bytes.get_mut(self.hole.start + 1..self.hole.end - 1);
-        match room.and_then(|room| room.get_mut(..digits.len())) {
-            Some(room) => room.copy_from_slice(digits.as_bytes()),
-            None => return Err(Fault::new(&HOLE).detail(format!("{} octets needed", cms.len()))),
-        }
-        Ok(())
+        let room = room.and_then(|room| room.get_mut(..2 * cms.len()));
+        let filled = room.is_some_and(|room| hex::encode_to_slice(cms, room).is_ok());
+        if filled { Ok(()) } else { Err(Fault::new(&HOLE).detail(format!("{} octets needed", cms.len()))) }
     }
 }
 
