@@ -34,7 +34,9 @@ pub mod watch;
 pub mod work;
 
 use crate::fault::{Fault, Outcome};
+use crate::seal::key::SIGNING;
 use clap::{Parser, Subcommand};
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 /// Turn paper and chip cards into records that stand in court.
@@ -149,7 +151,8 @@ impl Cli {
 pub fn run(cli: Cli) -> Outcome<u8> {
     match cli.command {
         // Most signatures are made without talking to anybody; the command starts a runtime where it needs one.
-        Command::Sign(args) => sign::run(&args),
+        Command::Sign(args) => std::panic::catch_unwind(AssertUnwindSafe(|| sign::run(&args)))
+            .unwrap_or_else(|_| Err(Fault::new(&SIGNING))),
         command => run_among_others(command, cli.station.as_deref()),
     }
 }

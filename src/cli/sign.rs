@@ -194,6 +194,12 @@ pub fn run(args: &Args) -> Outcome<u8> {
     let ask: Option<preflight::AskRevocation<'_>> =
         if args.check_revocation || level > Level::BT { Some(&ask) } else { None };
     preflight::check(key.as_ref(), at, &issuers, ask).map_err(|f| f.at(args.key.place()))?;
+    if preflight::is_silent_on_use(key.certificate()) {
+        eprintln!(
+            "hoso: chứng thư không ghi mục đích sử dụng; nhiều phần mềm sẽ không chấp nhận chữ ký\n      the certificate does not \
+             say what it is for; many verifiers, this one too, will not take its signatures"
+        );
+    }
     let facts = AppearanceFacts {
         name: args.name.clone().unwrap_or_else(|| common_name(key.as_ref())),
         office: args.office.clone(),

@@ -125,24 +125,29 @@ pub fn check_may_sign(certificate: &X509Ref, now: Timestamp) -> Outcome<()> {
     }
     let facts = known::facts(certificate).map_err(|_| Fault::new(&KEY_KIND))?;
     match against_documents(&facts.parts) {
+        Some(NO_USAGE) | None => Ok(()),
         Some(why) => Err(Fault::new(&CERT_USAGE).detail(why)),
-        None => Ok(()),
     }
+}
+
+/// Whether a certificate does not say what it is for. It may sign, since nothing is forbidden to it (RFC 5280, 4.2.1.3), but
+/// verifiers that want a purpose for documents, this one among them, will not take its signatures: whoever signs is to be told.
+pub fn is_silent_on_use(certificate: &X509Ref) -> bool {
+    known::facts(certificate).is_ok_and(|facts| against_documents(&facts.parts) == Some(NO_USAGE))
 }
 
 /// What keeps an end certificate from signing documents (RFC 5280, 4.2): a key usage without nonRepudiation, an extended
 /// key usage for other things alone, a critical extension that nobody here understands. None where nothing does.
 pub fn against_documents(parts: &Parts) -> Option<&'static str> {
-    let Some(usage) = parts.extension("2.5.29.15") else { return Some("it has no key usage") };
-    let bits = der::only(&usage.value, 0x03).ok().and_then(|bits| bits.content.get(1).copied());
-    if bits.unwrap_or(0) & NON_REPUDIATION == 0 {
-        return Some("its key usage lacks nonRepudiation");
-    }
     if parts.extension("2.5.29.37").is_some_and(|extended| !names_documents(&extended.value)) {
         return Some("its extended key usage is for other things");
     }
-    let strange = parts.extensions.iter().any(|e| e.critical && !UNDERSTOOD.contains(&e.oid.as_str()));
-    strange.then_some("it has a critical extension that is not understood")
+    if parts.extensions.iter().any(|e| e.critical && !UNDERSTOOD.contains(&e.oid.as_str())) {
+        return Some("it has a critical extension that is not understood");
+    }
+    let Some(usage) = parts.extension("2.5.29.15") else { return Some(NO_USAGE) };
+    let bits = der::only(&usage.value, 0x03).ok().and_then(|bits| bits.content.get(1).copied());
+    (bits.unwrap_or(0) & NON_REPUDIATION == 0).then_some("its key usage lacks nonRepudiation")
 }
 
 fn names_documents(extended: &[u8]) -> bool {
@@ -169,6 +174,7 @@ fn moment(time: &Asn1TimeRef) -> Outcome<Timestamp> {
 }
 
 const NON_REPUDIATION: u8 = 0x40;
+const NO_USAGE: &str = "it has no key usage";
 /// Any, clientAuth, emailProtection, documentSigning (RFC 9336), and those of Microsoft and Adobe for documents.
 const USES: [&str; 6] = [
     "2.5.29.37.0",
@@ -294,7 +300,8 @@ mod tests {
             (Usage::Mail, true),
             (Usage::MailAndStamp, true),
             (Usage::DigitalOnly, false),
-            (Usage::Nothing, false),
+            // It is told of, and not refused.
+            (Usage::Nothing, true),
             (Usage::Encipher, false),
             (Usage::Stamp, false),
             (Usage::StampLoosely, false),
@@ -303,7 +310,12 @@ mod tests {
             let minted = Minted::new("ec", usage);
             let refused = check(&minted.soft_key(), at, &Issuers::default(), None).err();
             assert_eq!(refused.map(|f| f.code.id), (!good).then_some(CERT_USAGE.id), "{usage:?}");
-            assert_eq!(is_wrong_use(&minted), !good, "{usage:?}");
+            let silent = is_silent_on_use(&minted.certificate);
+            assert_eq!(
+                (is_wrong_use(&minted), silent),
+                (!good || silent, usage == Usage::Nothing),
+                "{usage:?}"
+            );
         }
     }
 
