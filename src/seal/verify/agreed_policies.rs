@@ -135,7 +135,7 @@ impl State {
             let now = self.explicit <= 1 || said.explicit == Some(0);
             return if now && valid.is_empty() { Err(NONE_AGREED) } else { Ok(()) };
         }
-        self.expected = self.mapped(said, valid)?;
+        self.expected = self.mapped(said, &valid)?;
         if !said.self_issued {
             for count in [&mut self.explicit, &mut self.mapping, &mut self.any] {
                 *count = count.saturating_sub(1);
@@ -150,7 +150,7 @@ impl State {
     }
 
     /// 6.1.4 (a) and (b): a policy of this authority goes by other names below it, or ends where none may be mapped.
-    fn mapped(&self, said: &Said, valid: BTreeSet<String>) -> Result<BTreeSet<String>, &'static str> {
+    fn mapped(&self, said: &Said, valid: &BTreeSet<String>) -> Result<BTreeSet<String>, &'static str> {
         let mut expected = valid.clone();
         for from in said.mappings.keys() {
             expected.remove(from);

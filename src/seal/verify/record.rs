@@ -132,7 +132,7 @@ pub enum Update {
     DocumentTimestamp,
     /// Certificates and revocation data.
     ValidationData,
-    /// Dates and producer of the file.
+    /// Dates and producer of the file, and marks of its catalog and form that show nothing.
     Metadata,
     /// A form field that was there was filled in.
     FormFill,

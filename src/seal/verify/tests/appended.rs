@@ -94,6 +94,16 @@ fn what_cannot_be_read_hinders_nobody_until_somebody_points_to_it() {
     let twice = sign(&signed, 60, PADES, &|over| cms(&world.officer, over, &Shape::default()));
     let report = world.judge(&twice);
     assert!(report.is_proven(), "{:?}", codes(&report));
+    // An update that lists everything once more, and one that brings something unreadable of its own.
+    let (prev, own) = (startxref(&signed), signed.len());
+    let place = find(&signed, b"40 0 obj");
+    let listed = format!(
+        "xref\n40 2\n{place:010} 00000 n \n0000000000 00000 n \n99 1\n0000000007 00000 n \ntrailer\n<</Size 100/Root 1 0 R/Info 5 0 R/ID[<00><01>]/Prev {prev}>>\nstartxref\n{own}\n%%EOF\n"
+    );
+    let listed = [&signed[..], listed.as_bytes()].concat();
+    assert_eq!(coverage(&world, &listed).0, CoverageClass::WholeRevision);
+    let used = update(&listed, &[(100, "<</Idle 99 0 R>>".into())]);
+    assert_ne!(coverage(&world, &used).0, CoverageClass::WholeRevision);
     // The page needs it, from the start or by an update; or an update puts something into its place.
     for number in [40, 41] {
         let page = format!(

@@ -86,19 +86,20 @@ impl References {
         })?;
         let mut references = References::default();
         for number in all {
-            match document.get(id_of(document, number)) {
-                Ok(value) => references.count(&value, true),
-                // The file itself failed: nobody knows what it holds.
-                Err(fault) if original::CODES.iter().any(|code| code.id == fault.code.id) => {
-                    return Err(fault);
-                }
-                Err(_) => {
-                    references.unread.insert(number);
-                }
-            }
+            references.add(document, number)?;
         }
         references.check_unread(document)?;
         Ok(references)
+    }
+
+    fn add(&mut self, document: &Document<'_>, number: u32) -> Outcome<()> {
+        match readable(document.get(id_of(document, number)))? {
+            Some(value) => self.count(&value, true),
+            None => {
+                self.unread.insert(number);
+            }
+        }
+        Ok(())
     }
 
     /// How often something pointed to this number.
@@ -122,7 +123,7 @@ impl References {
             self.count(&change.after, true);
         }
         for number in &changed.fresh {
-            self.count(&new.get(id_of(new, *number))?, true);
+            self.add(new, *number)?;
         }
         self.check_unread(new)
     }
@@ -135,7 +136,12 @@ impl References {
         let mut trailers = References::default();
         document.sections().iter().for_each(|s| trailers.count(&Value::Dict(s.trailer.clone()), true));
         match self.unread.iter().find(|number| self.to(**number) > 0 || trailers.to(**number) > 0) {
-            Some(number) => document.get(id_of(document, *number)).map(|_| ()),
+            Some(number) => {
+                let id = id_of(document, *number);
+                document.get(id)?;
+                // It came within reach with what was appended.
+                Err(illegal(id, "an object that the older revision could not read is used"))
+            }
             None => Ok(()),
         }
     }
@@ -200,7 +206,16 @@ pub(super) fn changed(old: &Document<'_>, new: &Document<'_>, references: &Refer
                 if id != id_of(new, number) {
                     return Err(illegal(id, "a signed object was replaced"));
                 }
-                let (before, after) = (old.get(id)?, new.get(id)?);
+                let (before, after) = (old.get(id), new.get(id));
+                // At one place, and nothing to either: see [`References::unread`].
+                let (before, after) = match (before, after) {
+                    (Err(one), Err(other)) if was == is => {
+                        readable(Err(one))?;
+                        readable(Err(other))?;
+                        continue;
+                    }
+                    (before, after) => (before?, after?),
+                };
                 if !alike(old, &before, new, &after)? {
                     changes.push(Change { id, before, after });
                 }
@@ -208,6 +223,18 @@ pub(super) fn changed(old: &Document<'_>, new: &Document<'_>, references: &Refer
         }
     }
     Ok(Changed { changes, fresh })
+}
+
+/// What was read; none for what cannot be.
+///
+/// # Errors
+/// The file itself failed: nobody knows what it holds.
+fn readable(read: Outcome<Value>) -> Outcome<Option<Value>> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(fault) if original::CODES.iter().any(|code| code.id == fault.code.id) => Err(fault),
+        Err(_) => Ok(None),
+    }
 }
 
 fn entry(document: &Document<'_>, number: u32) -> Option<Entry> {
