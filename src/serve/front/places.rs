@@ -10,16 +10,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Clone)]
 pub(super) struct Places {
     room: Arc<Semaphore>,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    taken: Taken,
     /// From one address at most.
     most_of_one: usize,
 }
+
+/// How many each address has.
+type Taken = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
 /// A place, free again when it is dropped.
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
     /// Whose it is, where they are counted.
-    whose: Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    whose: Option<(IpAddr, Taken)>,
 }
 
 impl Places {
