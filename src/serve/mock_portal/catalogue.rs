@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub(super) fn share(call: &Value) -> Result<(&'static str, Value), &'static str> {
     let result = |what, list: Vec<Value>| Ok((what, json!({ "error_code": 0, "result": list })));
     match call["service"].as_str() {
-        Some("LayDanhSachTTHC") => result("LayDanhSachTTHC", PROCEDURES.iter().map(|p| in_list(p)).collect()),
+        Some("LayDanhSachTTHC") => result("LayDanhSachTTHC", PROCEDURES.iter().map(in_list).collect()),
         Some("LayDanhMucCoQuan") => {
             let agency = |(code, name, level): &(&str, &str, &str)| json!({ "MADONVI": code, "TENDONVI": name, "CAPDONVI": level });
             result("LayDanhMucCoQuan", AGENCIES.iter().map(agency).collect())
