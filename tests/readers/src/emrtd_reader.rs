@@ -7,8 +7,9 @@ use crate::chip_card::vpcd::Laid;
 use crate::{Table, orders};
 use emrtd::{EmrtdComms, EmrtdError, other_mrz};
 use std::collections::BTreeMap;
+use std::ffi::CString;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) fn all(table: &mut Table, issuer: &Issuer, address: SocketAddr) {
     for (name, order) in orders().into_iter().take(2) {
@@ -47,33 +48,39 @@ fn read(files: &BTreeMap<u16, Vec<u8>>) -> Result<String, String> {
     Ok(format!("{count} files equal, DG3 6982"))
 }
 
-/// Waits until pcscd has seen that the card was taken away: it looks a few times a second, and whoever connects before
-/// talks to a card that is not there.
+/// Waits until pcscd has seen that the card was taken away: whoever connects before talks to a card that is not there.
 fn gone() -> Result<(), String> {
     let context = pcsc::Context::establish(pcsc::Scope::User).map_err(|e| format!("no pcscd: {e}"))?;
-    for _ in 0..200 {
-        let mut names = [0; 2048];
-        let mut readers = context.list_readers(&mut names).map_err(|e| e.to_string())?;
-        if readers.all(|name| context.connect(name, pcsc::ShareMode::Shared, pcsc::Protocols::ANY).is_err()) {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Err("the card was taken away and is still seen".to_owned())
+    until(&context, |cards| cards.is_empty()).map(|_| ())
 }
 
 /// Waits for the card to be seen.
 fn connect(context: &pcsc::Context) -> Result<pcsc::Card, String> {
-    let mut last = String::new();
-    for _ in 0..200 {
-        let mut names = [0; 2048];
-        for name in context.list_readers(&mut names).map_err(|e| e.to_string())? {
-            match context.connect(name, pcsc::ShareMode::Shared, pcsc::Protocols::ANY) {
-                Ok(card) => return Ok(card),
-                Err(error) => last = error.to_string(),
-            }
+    let cards = until(context, |cards| !cards.is_empty())?;
+    let card = cards.first().ok_or("no card")?;
+    context.connect(card, pcsc::ShareMode::Shared, pcsc::Protocols::ANY).map_err(|e| format!("the card: {e}"))
+}
+
+/// Waits until those readers that hold a card are as wanted, and names them. They are only looked at: a connection to a card that
+/// is just leaving ends in a reset that fails, after which pcscd may see no card for long.
+fn until(context: &pcsc::Context, wanted: impl Fn(&[CString]) -> bool) -> Result<Vec<CString>, String> {
+    let names = context.list_readers_owned().map_err(|e| e.to_string())?;
+    let mut states: Vec<_> =
+        names.into_iter().map(|name| pcsc::ReaderState::new(name, pcsc::State::UNAWARE)).collect();
+    let began = Instant::now();
+    loop {
+        match context.get_status_change(Duration::from_millis(500), &mut states) {
+            Ok(()) | Err(pcsc::Error::Timeout) => {}
+            Err(error) => return Err(error.to_string()),
         }
-        std::thread::sleep(Duration::from_millis(50));
+        states.iter_mut().for_each(pcsc::ReaderState::sync_current_state);
+        let holds = |state: &&pcsc::ReaderState| state.event_state().contains(pcsc::State::PRESENT);
+        let cards: Vec<CString> = states.iter().filter(holds).map(|state| state.name().to_owned()).collect();
+        if wanted(&cards) {
+            return Ok(cards);
+        }
+        if began.elapsed() > Duration::from_secs(15) {
+            return Err(format!("pcscd still sees {} cards", cards.len()));
+        }
     }
-    Err(format!("no card: {last}"))
 }
