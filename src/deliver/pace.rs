@@ -342,7 +342,7 @@ mod tests {
         let ticket = paces.get_mut("desk").unwrap().begin(&RULE, now).unwrap();
         paces.get_mut("desk").unwrap().end(&RULE, ticket, &good(), now + 5);
         let rooms = Rooms::of(&paces, &RULE, now + 1_000);
-        assert_eq!((rooms.at("backlog").most, rooms.at("desk").most, rooms.at("new").most), (6, 4, 4));
+        assert_eq!((rooms.at("backlog").most, rooms.at("desk").most, rooms.at("new").most), (4, 2, 4));
         paces.get_mut("backlog").unwrap().served = Some(now + 90_000);
         assert_eq!(
             Rooms::of(&paces, &RULE, now + 90_000).at("backlog").most,
