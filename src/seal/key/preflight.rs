@@ -176,7 +176,7 @@ fn moment(time: &Asn1TimeRef) -> Outcome<Timestamp> {
 const NON_REPUDIATION: u8 = 0x40;
 const NO_USAGE: &str = "it has no key usage";
 /// Any, clientAuth, emailProtection, documentSigning (RFC 9336), and those of Microsoft and Adobe for documents.
-const USES: [&str; 6] = [
+pub(crate) const USES: [&str; 6] = [
     "2.5.29.37.0",
     "1.3.6.1.5.5.7.3.2",
     "1.3.6.1.5.5.7.3.4",
@@ -185,7 +185,7 @@ const USES: [&str; 6] = [
     "1.2.840.113583.1.1.5",
 ];
 /// Basic constraints, key usage, extended key usage, policies, alternative names.
-const UNDERSTOOD: [&str; 5] = ["2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.32", "2.5.29.17"];
+pub(crate) const UNDERSTOOD: [&str; 5] = ["2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.32", "2.5.29.17"];
 
 /// A certificate past its end.
 pub const CERT_EXPIRED: Code = Code {

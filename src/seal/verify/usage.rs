@@ -5,6 +5,7 @@ use super::constraints;
 use crate::cms::certificate::Extension;
 use crate::cms::{Parts, SignatureAlg, known};
 use crate::der;
+use crate::seal::key::preflight::{UNDERSTOOD, USES};
 use openssl::x509::X509Ref;
 
 /// What the end certificate must be good for.
@@ -51,10 +52,8 @@ fn understood(parts: &Parts) -> bool {
 }
 
 fn is_foreign(extension: &Extension) -> bool {
-    // Basic constraints, key usage, extended key usage, policies, alternative names.
-    const KNOWN: [&str; 5] = ["2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.32", "2.5.29.17"];
     let oid = extension.oid.as_str();
-    extension.critical && !KNOWN.contains(&oid) && !constraints::KNOWN.contains(&oid)
+    extension.critical && !UNDERSTOOD.contains(&oid) && !constraints::KNOWN.contains(&oid)
 }
 
 /// Whether the end certificate may be used for this.
@@ -69,14 +68,6 @@ pub(super) fn usable(end: &X509Ref, purpose: Purpose) -> bool {
                 && key_usage(parts).is_none_or(|bits| bits & (KEY_USAGE_SIGN | KEY_USAGE_COMMIT) != 0)
         }
         Purpose::Document => {
-            const USES: [&str; 6] = [
-                "2.5.29.37.0",
-                "1.3.6.1.5.5.7.3.2",
-                "1.3.6.1.5.5.7.3.4",
-                "1.3.6.1.5.5.7.3.36",
-                "1.3.6.1.4.1.311.10.3.12",
-                "1.2.840.113583.1.1.5",
-            ];
             let fits = extended.is_none_or(|(_, uses)| uses.iter().any(|u| USES.contains(&u.as_str())));
             fits && key_usage(parts).is_some_and(|bits| bits & KEY_USAGE_COMMIT != 0)
         }
