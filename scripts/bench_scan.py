@@ -224,7 +224,8 @@ def main() -> int:
             if part in a.only:
                 run(a, work)
     if "codes" in a.only:
-        return subprocess.run([sys.executable, Path(__file__).with_name("bench_codes.py"), "--hoso", a.hoso], env=os.environ).returncode
+        return subprocess.run([sys.executable, Path(__file__).with_name("bench_codes.py"), "--seeds", "report", "--pages", a.work / "codes"] if a.work
+                              else [sys.executable, Path(__file__).with_name("bench_codes.py"), "--seeds", "report"]).returncode
     return 0
 
 
