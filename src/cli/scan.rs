@@ -23,7 +23,7 @@ use std::time::Instant;
 /// What to scan and how to print it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  hoso scan *.jpg batch.pdf --json | jq 'select(.flags != [])'\n\n\
-    Exit code 1 when a file or page was refused; the others are still judged.")]
+    Exit code 1 when a file or page was refused, or there was none; the others are still judged.")]
 pub struct Args {
     /// Files of pages, and folders of them: JPEG, PNG, TIFF, WebP, JPEG 2000, PDF. In folders the others are passed over.
     #[arg(required = true, value_name = "FILE")]
@@ -166,10 +166,13 @@ pub fn run(args: &Args) -> Outcome<u8> {
     if passed_over > 0 {
         eprintln!("hoso: {passed_over} tệp khác bị bỏ qua / {passed_over} files of other kinds passed over");
     }
+    if files.is_empty() {
+        eprintln!("hoso: không có trang nào trong thư mục / no pages in the folder");
+    }
     let printer = printer.into_inner().unwrap_or_else(PoisonError::into_inner);
     match printer.fault {
         Some(fault) => Err(fault),
-        None => Ok(u8::from(printer.refused > 0)),
+        None => Ok(u8::from(printer.refused > 0 || files.is_empty())),
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Three answers: a call on the list is done; one that only an attacker makes kills the process; any other fails
 //! with EPERM, since libraries try this and that and can do without. Arguments are looked at where the call alone
-//! says too little: only standard input and standard error are written to, whatever else was left open; only private
-//! memory that cannot be executed is mapped; only oneself is signalled, and only to die.
+//! says too little: only standard input and standard error are written to, and only files that came later are read,
+//! whatever else was left open; only private memory that cannot be executed is mapped; only oneself is signalled, and
+//! only to die.
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -11,19 +12,20 @@ use seccompiler::{
 };
 use std::collections::BTreeMap;
 
-/// Puts both filters over the calling thread; false where the kernel or the processor has no seccomp.
-pub(super) fn apply() -> bool {
-    let Ok(programs) = programs() else { return false };
+/// Puts both filters over the calling thread; false where the kernel or the processor has no seccomp. Files are read
+/// only by the numbers in `free`: those that nothing has yet.
+pub(super) fn apply(free: &[u64]) -> bool {
+    let Ok(programs) = programs(free) else { return false };
     // The deadly list first: the other forbids to lay a filter.
     programs.iter().all(|program| apply_filter(program).is_ok())
 }
 
-fn programs() -> Result<[BpfProgram; 2], seccompiler::BackendError> {
+fn programs(free: &[u64]) -> Result<[BpfProgram; 2], seccompiler::BackendError> {
     let arch: TargetArch = std::env::consts::ARCH.try_into()?;
     let deadly = DEADLY.iter().map(|call| (*call, Vec::new())).collect();
     let deadly = SeccompFilter::new(deadly, SeccompAction::Allow, SeccompAction::KillProcess, arch)?;
     let refused = SeccompAction::Errno(libc::EPERM as u32);
-    let allowed = SeccompFilter::new(allowed()?, refused, SeccompAction::Allow, arch)?;
+    let allowed = SeccompFilter::new(allowed(free)?, refused, SeccompAction::Allow, arch)?;
     Ok([deadly.try_into()?, allowed.try_into()?])
 }
 
@@ -66,7 +68,6 @@ const FREE: &[i64] = &[
     libc::SYS_getpid,
     libc::SYS_gettid,
     libc::SYS_ppoll,
-    libc::SYS_pread64,
     libc::SYS_fstat,
     libc::SYS_close,
     libc::SYS_sigaltstack,
@@ -81,7 +82,7 @@ const FREE: &[i64] = &[
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-fn allowed() -> Result<Rules, seccompiler::BackendError> {
+fn allowed(free: &[u64]) -> Result<Rules, seccompiler::BackendError> {
     let mut rules: Rules = FREE.iter().map(|call| (*call, Vec::new())).collect();
     let stdin = || is(0, 0);
     let stderr = || is(0, 2);
@@ -94,10 +95,12 @@ fn allowed() -> Result<Rules, seccompiler::BackendError> {
     let not_executable = || masked(2, libc::PROT_EXEC as u64, 0);
     rules.insert(libc::SYS_mmap, vec![rule(vec![not_executable()?, masked(3, SHARING, ANONYMOUS)?])?]);
     rules.insert(libc::SYS_mprotect, vec![rule(vec![not_executable()?])?]);
-    rules.insert(
-        libc::SYS_fcntl,
-        vec![rule(vec![is(1, libc::F_GETFD as u64)?])?, rule(vec![is(1, libc::F_DUPFD_CLOEXEC as u64)?])?],
-    );
+    let read = free.iter().map(|number| rule(vec![is(0, *number)?]));
+    rules.insert(libc::SYS_pread64, read.collect::<Result<_, _>>()?);
+    // A second number for what was left open would be a way round.
+    let again = free.iter().map(|number| rule(vec![is(0, *number)?, is(1, libc::F_DUPFD_CLOEXEC as u64)?]));
+    let look = std::iter::once(rule(vec![is(1, libc::F_GETFD as u64)?]));
+    rules.insert(libc::SYS_fcntl, look.chain(again).collect::<Result<_, _>>()?);
     // How the runtime dies: of a stack that ran over, of memory it did not get.
     let handled = [libc::SIGSEGV, libc::SIGBUS, libc::SIGABRT];
     let handled = handled.map(|signal| is(0, signal as u64).and_then(|c| rule(vec![c])));

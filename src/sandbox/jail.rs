@@ -12,6 +12,7 @@ use rustix::process::{
     setrlimit,
 };
 use serde::{Deserialize, Serialize};
+use std::os::fd::AsRawFd;
 
 /// What holds a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +57,10 @@ pub fn enter(policy: &Policy) -> Outcome<Jailed> {
     for (resource, most) in limits(policy) {
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }).map_err(refused)?;
     }
+    let free =
+        free_numbers().map_err(|e| Fault::new(&NOT_STARTED).detail(format!("open files: {}", e.kind())))?;
     let landlock = landlock().unwrap_or(Landlock::None);
-    let seccomp = filter::apply();
+    let seccomp = filter::apply(&free);
     Ok(Jailed { landlock, seccomp, rlimits: true })
 }
 
@@ -74,9 +77,25 @@ fn limits(policy: &Policy) -> [(Resource, u64); 8] {
     ]
 }
 
+/// The numbers that files get that are opened from now on. What the one who started us left open has others, and is not
+/// to be read.
+fn free_numbers() -> std::io::Result<Vec<u64>> {
+    const OPEN: &str = "/proc/self/fd";
+    // The list is a file, too, and has the lowest number that is free.
+    let lowest = u64::try_from(std::fs::File::open(OPEN)?.as_raw_fd()).unwrap_or(0);
+    let mut taken = Vec::new();
+    for entry in std::fs::read_dir(OPEN)? {
+        taken.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
+    }
+    let is_free = |number: &u64| *number == lowest || !taken.contains(number);
+    Ok((3..OPEN_FILES).filter(is_free).take(FILES_AT_ONCE).collect())
+}
+
 const STACK_BYTES: u64 = 8 << 20;
 /// Standard input and output, the file that is looked at, and what the one who started us left open.
 const OPEN_FILES: u64 = 64;
+/// The file that is looked at, the one before it, and second numbers of both.
+const FILES_AT_ONCE: usize = 8;
 
 /// Everything that Landlock can forbid is forbidden, as far as the kernel goes.
 fn landlock() -> Result<Landlock, RulesetError> {

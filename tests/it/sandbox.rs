@@ -46,6 +46,14 @@ fn it_reads_the_file_that_it_was_given_and_writes_to_nothing() {
 }
 
 #[test]
+fn it_reads_nothing_that_was_open_before() {
+    let pool = pool(Policy::default());
+    for what in ["read what was left open", "number it anew"] {
+        assert_eq!(tries(&pool, what), Ok("PermissionDenied".into()), "{what}");
+    }
+}
+
+#[test]
 fn it_connects_to_nobody() {
     let pool = pool(Policy::default());
     for what in ["connect by TCP", "connect to a unix socket", "listen", "send a datagram"] {
@@ -371,6 +379,7 @@ fn inmate() {
     let mut given: Option<OwnedFd> = None;
     let mut doomed = false;
     let parent = nix::unistd::getppid();
+    let left_open = File::open("/etc/passwd").unwrap();
     let _ = sandbox::serve(|header, file| {
         assert!(!doomed);
         let was_given = file.is_some();
@@ -380,6 +389,14 @@ fn inmate() {
         let header = match what.as_str() {
             "was a file given" => if was_given { "yes" } else { "no" }.to_owned(),
             "answer at length" => return Answer { header: vec![], payload: vec![0; 1 << 20] },
+            "read what was left open" => {
+                let read = left_open.read_at(&mut [0], 0).map(|_| "read".to_owned());
+                read.unwrap_or_else(|e| format!("{:?}", e.kind()))
+            }
+            "number it anew" => {
+                let again = left_open.try_clone().map(|_| "numbered".to_owned());
+                again.unwrap_or_else(|e| format!("{:?}", e.kind()))
+            }
             _ => attempt(&what, given.as_ref().map(|f| File::from(f.try_clone().unwrap())), parent),
         };
         Answer { header: header.into_bytes(), payload: vec![] }

@@ -75,3 +75,19 @@ fn scan(jobs: &str, files: &[PathBuf]) -> (Vec<Value>, Option<i32>) {
 fn flag<'a>(line: &'a Value, code: &str) -> Option<&'a Value> {
     line["flags"].as_array().unwrap().iter().find(|flag| flag["code"] == code)
 }
+
+#[test]
+fn what_a_folder_holds_besides_pages_is_counted_and_a_folder_without_any_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (boxed, elsewhere) = (dir.path().join("box"), dir.path().join("elsewhere"));
+    fs::create_dir(&boxed).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(boxed.join("notes.txt"), "no page").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, boxed.join("linked")).unwrap();
+    let output = Command::new(HOSO).args(["scan", "--json"]).arg(&boxed).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("2 files of other kinds passed over"), "{said}");
+    assert!(said.contains("no pages in the folder"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+}

@@ -160,7 +160,7 @@ impl Printer {
 }
 
 /// The files that are meant: those that are named, and in folders those that are called as pages are, in the order of
-/// their names. Links to folders are not followed. With it, how many files in folders were passed over.
+/// their names. Links to folders in them are not followed. With it, how many files and links were passed over.
 pub(super) fn files(named: &[PathBuf]) -> (Vec<PathBuf>, usize) {
     let (mut files, mut passed_over) = (Vec::new(), 0);
     for path in named {
@@ -178,8 +178,9 @@ fn below(folder: &Path, files: &mut Vec<PathBuf>, passed_over: &mut usize) {
     paths.sort();
     for path in paths {
         if path.is_dir() {
-            if !path.is_symlink() {
-                below(&path, files, passed_over);
+            match path.is_symlink() {
+                true => *passed_over += 1,
+                false => below(&path, files, passed_over),
             }
         } else if is_called_as_pages_are(&path) {
             files.push(path);
