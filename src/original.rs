@@ -17,7 +17,7 @@ pub struct Original(Bytes);
 
 #[derive(Debug, Clone)]
 enum Bytes {
-    Memory(Arc<[u8]>),
+    Memory(Arc<Vec<u8>>),
     File { file: Arc<File>, length: u64 },
 }
 
@@ -56,10 +56,10 @@ impl Original {
     ///
     /// # Errors
     /// [`CHANGED`], [`UNREADABLE`].
-    pub fn whole(&self) -> Outcome<Arc<[u8]>> {
+    pub fn whole(&self) -> Outcome<Arc<Vec<u8>>> {
         match &self.0 {
             Bytes::Memory(bytes) => Ok(bytes.clone()),
-            Bytes::File { length, .. } => Ok(self.read(0..*length)?.into()),
+            Bytes::File { length, .. } => Ok(Arc::new(self.read(0..*length)?)),
         }
     }
 
@@ -132,7 +132,7 @@ impl Original {
     }
 
     /// The bytes, where they are in memory already.
-    pub fn in_memory(&self) -> Option<&Arc<[u8]>> {
+    pub fn in_memory(&self) -> Option<&[u8]> {
         match &self.0 {
             Bytes::Memory(bytes) => Some(bytes),
             Bytes::File { .. } => None,
@@ -148,21 +148,21 @@ impl Original {
     }
 }
 
-impl From<Arc<[u8]>> for Original {
-    fn from(bytes: Arc<[u8]>) -> Self {
+impl From<Arc<Vec<u8>>> for Original {
+    fn from(bytes: Arc<Vec<u8>>) -> Self {
         Original(Bytes::Memory(bytes))
     }
 }
 
 impl From<Vec<u8>> for Original {
     fn from(bytes: Vec<u8>) -> Self {
-        Original(Bytes::Memory(bytes.into()))
+        Original(Bytes::Memory(Arc::new(bytes)))
     }
 }
 
 impl From<&[u8]> for Original {
     fn from(bytes: &[u8]) -> Self {
-        Original(Bytes::Memory(bytes.into()))
+        Original(Bytes::Memory(Arc::new(bytes.to_vec())))
     }
 }
 

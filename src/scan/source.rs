@@ -18,7 +18,7 @@ pub use crate::pdf::read::Foreign;
 /// An opened file.
 pub struct Source {
     /// The whole file, where it is a picture or a chain of them; of a PDF nothing, which is read page by page.
-    bytes: Arc<[u8]>,
+    bytes: Arc<Vec<u8>>,
     kind: Kind,
     limits: Limits,
     signed: bool,
@@ -103,7 +103,7 @@ pub fn open(original: impl Into<Original>, limits: &Limits) -> Outcome<Source> {
     let original = original.into();
     limits.file(original.len())?;
     let kind = sniff(&original.read(0..original.len().min(HEAD))?)?;
-    let bytes: Arc<[u8]> = if kind == Kind::Pdf { Arc::from([]) } else { original.whole()? };
+    let bytes = if kind == Kind::Pdf { Arc::default() } else { original.whole()? };
     guarded(|| match kind {
         Kind::Jpeg => open_jpeg(&bytes, limits),
         Kind::Png => open_png(&bytes, limits),
