@@ -143,6 +143,8 @@ pub enum Flag {
     AaReplay,
     /// The answer to this station's challenge was used for another dossier before.
     AaSpent,
+    /// What the chip answered is no answer: empty, of another form, or to what no chip is asked.
+    AaUnanswered,
     /// Whether the challenge was this station's is not known.
     AaChallengeUnproven,
     /// Chip authentication was done with a key that nobody signed.
@@ -153,6 +155,8 @@ pub enum Flag {
     CaReplay,
     /// The transcript of chip authentication was used for another dossier before.
     CaSpent,
+    /// There is no answer under the keys of chip authentication: the chip fell silent, or spoke in the clear.
+    CaUnanswered,
     /// Whether the terminal key of chip authentication was this station's is not known.
     CaKeyUnproven,
     /// A chip authentication transcript is there, which was not judged (records of earlier versions).

@@ -424,12 +424,14 @@ fn holder_report(holder: Holder, verdict: &Verdict) -> HolderReport {
 }
 
 /// Flags that say why a signed and unchanged reading is not called genuine.
-const SHORT_OF_GENUINE: [Flag; 12] = [
+const SHORT_OF_GENUINE: [Flag; 14] = [
     Flag::CloneCheckStripped,
     Flag::AaSpent,
     Flag::CaSpent,
     Flag::AaReplay,
     Flag::CaReplay,
+    Flag::AaUnanswered,
+    Flag::CaUnanswered,
     Flag::AaKeyUnsigned,
     Flag::CaKeyUnsigned,
     Flag::CaKeyInvalid,

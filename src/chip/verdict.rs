@@ -165,12 +165,12 @@ pub struct Trials {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trial {
-    /// There is no evidence, or it is another station's.
+    /// There is no evidence, it is another station's, or it is none.
     #[default]
     NotDone,
     /// The chip holds the key.
     Passed,
-    /// It does not.
+    /// It does not: it gave an answer, and a wrong one.
     Failed,
     /// The key is not one that a trusted authority signed, or is too weak or no key at all.
     UntrustedKey,

@@ -186,6 +186,10 @@ impl Flag {
                 "kết quả đọc thẻ này đã dùng cho hồ sơ khác: bằng chứng chống sao chép không được tính lần nữa",
                 "replayed: this reading was used for another dossier, and its clone check does not count again",
             ),
+            Flag::AaUnanswered => (
+                "câu trả lời chống sao chép của chip trống hoặc sai dạng: không chứng minh được gì, hãy đọc lại thẻ",
+                "the answer of active authentication is empty or malformed; it proves nothing: read the card again",
+            ),
             Flag::AaChallengeUnproven => (
                 "không rõ câu hỏi có phải của trạm này",
                 "whether the challenge was this station's is not known",
@@ -205,6 +209,10 @@ impl Flag {
             Flag::CaSpent => (
                 "kết quả đọc thẻ này đã dùng cho hồ sơ khác: Chip Authentication không được tính lần nữa",
                 "replayed: this reading was used for another dossier, and its chip authentication does not count again",
+            ),
+            Flag::CaUnanswered => (
+                "sau Chip Authentication chip không trả lời bằng khóa mới: không chứng minh được gì, hãy đọc lại thẻ",
+                "after chip authentication there is no answer under the new keys; it proves nothing: read the card again",
             ),
             Flag::CaKeyUnproven => (
                 "không rõ khóa Chip Authentication có phải do trạm này tạo, nên không tính",

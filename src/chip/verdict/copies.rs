@@ -37,6 +37,10 @@ impl Judge<'_> {
         match clone::check(lds::open(file, 15).unwrap_or_default(), said, exchange) {
             Answer::Holds => Trial::Passed,
             Answer::Wrong => Trial::Failed,
+            Answer::Inconclusive => {
+                self.flag(Flag::AaUnanswered);
+                Trial::NotDone
+            }
             Answer::Unusable => {
                 self.flag(Flag::AaKeyWeak);
                 Trial::UntrustedKey
@@ -45,8 +49,8 @@ impl Judge<'_> {
     }
 
     /// With the key of DG14. The evidence is worth what its terminal key is: whoever knows that could have written it
-    /// without a chip, so a match counts only where the station says that the key was its own. CardSecurity (PACE with chip authentication mapping) is not evidence: its own signature is
-    /// not checked.
+    /// without a chip, so it counts, for the chip or against it, only where the station says that the key was its own.
+    /// CardSecurity (PACE with chip authentication mapping) is not evidence: its own signature is not checked.
     pub(super) fn chip_authentication(&mut self) -> Trial {
         let Some(evidence) = &self.reading.chip_authentication else { return Trial::NotDone };
         let Some(file) = self.intact(14) else {
@@ -68,10 +72,16 @@ impl Judge<'_> {
             Some(_) => {}
             None => self.flag(Flag::CaKeyUnproven),
         }
+        let ours = self.policy.terminal_key.is_some();
         match (self.chip_authentication)(lds::open(file, 14).unwrap_or_default(), evidence) {
-            Answer::Holds if self.policy.terminal_key.is_none() => Trial::UntrustedKey,
-            Answer::Holds => Trial::Passed,
-            Answer::Wrong => Trial::Failed,
+            Answer::Holds if ours => Trial::Passed,
+            Answer::Holds => Trial::UntrustedKey,
+            Answer::Wrong if ours => Trial::Failed,
+            Answer::Wrong => Trial::NotDone,
+            Answer::Inconclusive => {
+                self.flag(Flag::CaUnanswered);
+                Trial::NotDone
+            }
             Answer::Unusable => {
                 self.flag(Flag::CaKeyInvalid);
                 Trial::UntrustedKey

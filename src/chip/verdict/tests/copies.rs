@@ -71,11 +71,39 @@ fn a_chip_opened_the_older_way_though_its_signed_dg14_offers_pace_is_shown() {
 
 #[test]
 fn a_chip_that_does_not_hold_the_key_of_dg14_is_a_copy() {
-    let verdict = judged(&with_evidence(), &Policy::default(), |_, _| Answer::Wrong);
+    let ours = Policy { terminal_key: Some(Sha256::of(&[7; 32])), ..Policy::default() };
+    let verdict = judged(&with_evidence(), &ours, |_, _| Answer::Wrong);
     assert_eq!(
         (verdict.overall, verdict.trials.chip),
         (Overall::Forged(Forgery::ChipAuthentication), Trial::Failed)
     );
+    // What anybody may have written disproves no more than it proves.
+    let verdict = judged(&with_evidence(), &Policy::default(), |_, _| Answer::Wrong);
+    assert_eq!((verdict.overall, verdict.trials.chip), (UNCHECKED, Trial::NotDone));
+    assert_eq!(flags(&verdict), [Flag::CaKeyUnproven]);
+}
+
+#[test]
+fn no_answer_is_no_proof_and_makes_no_copy() {
+    let ours = Policy { terminal_key: Some(Sha256::of(&[7; 32])), ..Policy::default() };
+    let silent = judged(&with_evidence(), &ours, |_, _| Answer::Inconclusive);
+    assert_eq!((silent.overall, silent.trials.chip), (UNCHECKED, Trial::NotDone));
+    assert_eq!(flags(&silent), [Flag::CaUnanswered]);
+    let mut reading = world().mint("ds", &["--aa-key", "aa.key"]);
+    let exchange = reading.active_authentication.clone().unwrap();
+    // As long as the key's answers are and wrong: that is a copy.
+    let wrong = vec![1; exchange.response.len()];
+    for (challenge, response, overall) in [
+        (&exchange.challenge, wrong.clone(), Overall::Forged(Forgery::ActiveAuthentication)),
+        (&exchange.challenge, vec![], UNCHECKED),
+        (&exchange.challenge, exchange.response[1..].to_vec(), UNCHECKED),
+        (&vec![], wrong, UNCHECKED),
+    ] {
+        reading.active_authentication = Some(Challenge { challenge: challenge.clone(), response });
+        let verdict = judge(&reading, "anchors");
+        assert_eq!(verdict.overall, overall);
+        assert_eq!(verdict.flags.contains(&Flag::AaUnanswered), overall == UNCHECKED);
+    }
 }
 
 #[test]
