@@ -4,6 +4,7 @@
 mod remedy;
 mod sentence;
 
+pub use sentence::ASKED_BY_ANYONE;
 use serde::{Deserialize, Serialize};
 
 /// The conclusion on a reading.
@@ -141,8 +142,10 @@ pub enum Flag {
     AaKeyWeak,
     /// The chip answered another challenge than this station's.
     AaReplay,
-    /// The answer to this station's challenge was used for another dossier before.
+    /// The answer was used for another dossier before.
     AaSpent,
+    /// The answer to this station's challenge was handed in too long after it.
+    AaLate,
     /// What the chip answered is no answer: empty, of another form, or to what no chip is asked.
     AaUnanswered,
     /// Whether the challenge was this station's is not known.
@@ -155,6 +158,8 @@ pub enum Flag {
     CaReplay,
     /// The transcript of chip authentication was used for another dossier before.
     CaSpent,
+    /// The transcript of this station's chip authentication was handed in too long after it.
+    CaLate,
     /// There is no answer under the keys of chip authentication: the chip fell silent, or spoke in the clear.
     CaUnanswered,
     /// Whether the terminal key of chip authentication was this station's is not known.

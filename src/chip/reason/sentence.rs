@@ -21,6 +21,12 @@ impl Overall {
     }
 }
 
+/// In place of [`Overall::Genuine`]'s own where the chip proved itself to a question of which nobody knows whose it was.
+pub const ASKED_BY_ANYONE: (&str, &str) = (
+    "Dữ liệu chip là thật và còn nguyên vẹn; chip đã trả lời đúng một câu hỏi chống sao chép, nhưng không rõ ai đã hỏi và hỏi lúc nào.",
+    "The chip's data are genuine and unchanged; the chip answered a question as no copy could, but who asked it, and when, is not known.",
+);
+
 impl Unproven {
     /// Vietnamese, English.
     pub fn sentence(self) -> (&'static str, &'static str) {
@@ -186,6 +192,10 @@ impl Flag {
                 "kết quả đọc thẻ này đã dùng cho hồ sơ khác: bằng chứng chống sao chép không được tính lần nữa",
                 "replayed: this reading was used for another dossier, and its clone check does not count again",
             ),
+            Flag::AaLate => (
+                "kết quả đọc thẻ nộp quá lâu sau khi trạm hỏi chip: bằng chứng chống sao chép không được tính",
+                "the reading was handed in too long after this station asked the chip; its clone check does not count",
+            ),
             Flag::AaUnanswered => (
                 "câu trả lời chống sao chép của chip trống hoặc sai dạng: không chứng minh được gì, hãy đọc lại thẻ",
                 "the answer of active authentication is empty or malformed; it proves nothing: read the card again",
@@ -209,6 +219,10 @@ impl Flag {
             Flag::CaSpent => (
                 "kết quả đọc thẻ này đã dùng cho hồ sơ khác: Chip Authentication không được tính lần nữa",
                 "replayed: this reading was used for another dossier, and its chip authentication does not count again",
+            ),
+            Flag::CaLate => (
+                "kết quả đọc thẻ nộp quá lâu sau khi đọc: Chip Authentication không được tính",
+                "the reading was handed in too long after it was made; its chip authentication does not count",
             ),
             Flag::CaUnanswered => (
                 "sau Chip Authentication chip không trả lời bằng khóa mới: không chứng minh được gì, hãy đọc lại thẻ",

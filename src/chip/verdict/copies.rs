@@ -23,6 +23,10 @@ impl Judge<'_> {
             self.flag(Flag::AaSpent);
             return Trial::NotDone;
         }
+        if self.policy.late.active {
+            self.flag(Flag::AaLate);
+            return Trial::NotDone;
+        }
         match &self.policy.challenge {
             Some(challenge) if *challenge != exchange.challenge => {
                 self.flag(Flag::AaReplay);
@@ -62,6 +66,10 @@ impl Judge<'_> {
         }
         if self.policy.spent.chip {
             self.flag(Flag::CaSpent);
+            return Trial::NotDone;
+        }
+        if self.policy.late.chip {
+            self.flag(Flag::CaLate);
             return Trial::NotDone;
         }
         match self.policy.terminal_key {

@@ -3,6 +3,7 @@
 use crate::chip::compare::{Agreement, Comparison, Field, Source};
 use crate::chip::number::Note;
 use crate::chip::reading::Access;
+use crate::chip::reason::{ASKED_BY_ANYONE, Overall};
 use crate::chip::report::{ChainState, Conclusion, GroupState, HolderReport, Method, Report, SignatureState};
 use crate::chip::trust::Revocation;
 use crate::chip::verdict::{Trial, Validity};
@@ -67,8 +68,9 @@ impl Table {
 fn summary(out: &mut Table, report: &Report) {
     match (report.overall, report.reasons.is_empty()) {
         (Conclusion::Genuine, _) => {
-            out.line("  Dữ liệu chip là thật, còn nguyên vẹn, và chip không phải bản sao.");
-            out.line("  The chip's data are genuine and unchanged, and the chip is no copy.");
+            let asked_by_anyone = report.asked_by_anyone();
+            let (vi, en) = if asked_by_anyone { ASKED_BY_ANYONE } else { Overall::Genuine.sentence() };
+            out.line(&format!("  {vi}\n  {en}"));
         }
         (Conclusion::GenuineCloneUnchecked, _) => {
             out.line(
@@ -131,6 +133,9 @@ fn checks(out: &mut Table, report: &Report) {
     };
     let clone = match report.clone_check.status {
         Trial::NotDone => "chưa làm / not done",
+        Trial::Passed if report.asked_by_anyone() => {
+            "đúng, không rõ ai đã hỏi / holds, asked by whom is not known"
+        }
         Trial::Passed => "đúng, không phải bản sao / holds, no copy",
         Trial::Failed => "SAI, có thể là bản sao / FAILS, it may be a copy",
         Trial::UntrustedKey => "không tính: khóa không được tin cậy / does not count: its key is not trusted",
@@ -287,7 +292,7 @@ const NAME_WIDTH: usize = 30;
 mod tests {
     use super::*;
     use crate::chip::reading::Reading;
-    use crate::chip::verdict::{Flag, Forgery, Overall, Policy, Refusal, Unproven, Verdict};
+    use crate::chip::verdict::{CloneCheck, Flag, Forgery, Policy, Refusal, Unproven, Verdict};
 
     fn told(overall: Overall) -> String {
         let verdict =
@@ -351,6 +356,24 @@ mod tests {
         let text = told(Overall::Forged(Forgery::DgHash));
         assert!(text.starts_with("-: GIẢ MẠO / forged\n"));
         assert!(!text.contains("genuine") && !text.contains("là thật"));
+    }
+
+    #[test]
+    fn a_question_that_anybody_may_have_asked_does_not_make_a_chip_no_copy() {
+        let (access, now, policy) = (Access::Unknown, jiff::Timestamp::UNIX_EPOCH, Policy::default());
+        let mut verdict = Verdict::refused(Overall::Genuine, access, now, &policy);
+        for (proof, asked, reserved) in [
+            (CloneCheck::ActiveAuthentication, false, false),
+            (CloneCheck::ActiveAuthentication, true, true),
+            // The other proof, which was this station's, suffices.
+            (CloneCheck::ChipAuthentication, true, false),
+        ] {
+            verdict.clone_check = Some(proof);
+            verdict.flags = asked.then_some(Flag::AaChallengeUnproven).into_iter().collect();
+            let text = describe(&Report::of(None::<&Reading>, &verdict));
+            assert_eq!(text.contains("không phải bản sao"), !reserved, "{text}");
+            assert_eq!(text.contains("không rõ ai đã hỏi"), reserved, "{text}");
+        }
     }
 
     #[test]
