@@ -1,5 +1,5 @@
-//! Whether the chip is a copy. A proof counts only with a key whose data group is in a list whose signature and chain
-//! hold, and only where the question may have been this station's own.
+//! Whether the chip is a copy. A proof counts, for the chip or against it, only with a key whose data group is in a list
+//! whose signature and chain hold, and only where the question may have been this station's own.
 
 use super::judge::Judge;
 use super::{Check, Flag, Trial};
@@ -9,6 +9,12 @@ use crate::chip::sod::Sod;
 use crate::digest::Sha256;
 
 impl Judge<'_> {
+    /// The list that vouches for a key is a trusted authority's, and nothing in its proof is too weak to believe it.
+    fn is_list_trusted(&self) -> bool {
+        let weak = self.verdict.flags.contains(&Flag::WeakAlgorithm) && !self.policy.allow_weak;
+        self.verdict.pa_chain == Check::Ok && !weak
+    }
+
     /// With the key of DG15.
     pub(super) fn active_authentication(&mut self, sod: &Sod) -> Trial {
         let Some(exchange) = &self.reading.active_authentication else { return Trial::NotDone };
@@ -16,7 +22,7 @@ impl Judge<'_> {
             self.flag(Flag::AaKeyUnsigned);
             return Trial::UntrustedKey;
         };
-        if self.verdict.pa_chain != Check::Ok {
+        if !self.is_list_trusted() {
             return Trial::UntrustedKey;
         }
         if self.policy.spent.active {
@@ -61,7 +67,7 @@ impl Judge<'_> {
             self.flag(Flag::CaKeyUnsigned);
             return Trial::UntrustedKey;
         };
-        if self.verdict.pa_chain != Check::Ok {
+        if !self.is_list_trusted() {
             return Trial::UntrustedKey;
         }
         if self.policy.spent.chip {

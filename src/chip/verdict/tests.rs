@@ -369,7 +369,8 @@ fn claims_of_a_vendors_reader_alone_prove_nothing() {
 fn a_chip_opened_the_older_way_though_it_offers_pace_is_shown() {
     let mut reading = world().mint("ds", &["--access", "BAC"]);
     assert!(!judge(&reading, "anchors").pace_downgrade);
-    reading.files.insert(FileId::CardAccess, vec![0x31, 0]);
+    let offer = der::sequence(&[&der::oid(&[0, 4, 0, 127, 0, 7, 2, 2, 4, 2, 2]), &der::integer(&[2])]);
+    reading.files.insert(FileId::CardAccess, der::set_of(&[&offer]));
     let verdict = judge(&reading, "anchors");
     assert!(verdict.pace_downgrade && verdict.access == Access::Bac);
 }

@@ -70,6 +70,36 @@ fn a_chip_opened_the_older_way_though_its_signed_dg14_offers_pace_is_shown() {
 }
 
 #[test]
+fn a_card_access_that_offers_no_pace_makes_no_downgrade() {
+    let offer = der::sequence(&[&der::oid(&[0, 4, 0, 127, 0, 7, 2, 2, 4, 2, 2]), &der::integer(&[2])]);
+    let other = der::sequence(&[&der::oid(&[0, 4, 0, 127, 0, 7, 2, 2, 2]), &der::integer(&[1])]);
+    let mut reading = world().mint("ds", &["--access", "BAC"]);
+    for (file, downgrade) in [
+        (der::set_of(&[&offer]), true),
+        (der::set_of(&[&other]), false),
+        (vec![0x31, 0], false),
+        // Cut off: it may have been one.
+        (vec![0x31, 9], true),
+    ] {
+        reading.files.insert(FileId::CardAccess, file);
+        assert_eq!(judge(&reading, "anchors").pace_downgrade, downgrade);
+    }
+}
+
+#[test]
+fn no_clone_check_is_passed_or_failed_with_a_key_under_a_list_that_is_too_weak() {
+    let mut reading = world().mint("ds", &["--md", "sha1", "--aa-key", "aa.key"]);
+    let exchange = reading.active_authentication.clone().unwrap();
+    let wrong = Challenge { response: vec![1; exchange.response.len()], ..exchange.clone() };
+    for exchange in [exchange, wrong] {
+        reading.active_authentication = Some(exchange);
+        let verdict = judge(&reading, "anchors");
+        assert_eq!(verdict.overall, Overall::Unverifiable(Unproven::WeakAlgorithm));
+        assert_eq!(verdict.trials.active, Trial::UntrustedKey);
+    }
+}
+
+#[test]
 fn a_chip_that_does_not_hold_the_key_of_dg14_is_a_copy() {
     let ours = Policy { terminal_key: Some(Sha256::of(&[7; 32])), ..Policy::default() };
     let verdict = judged(&with_evidence(), &ours, |_, _| Answer::Wrong);
