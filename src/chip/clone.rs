@@ -42,6 +42,18 @@ pub fn check(spki: &[u8], said: Option<Hash>, exchange: &Challenge) -> Answer {
     }
 }
 
+/// Whether an exchange that holds rests on a key or hash that would be too weak to sign with today. It counts all the same:
+/// the question is new each time, so that whoever wants to answer it must break the key and not find a collision, and
+/// such keys are in cards that are valid.
+pub fn is_weak(spki: &[u8], said: Option<Hash>, exchange: &Challenge) -> bool {
+    let Ok(key) = PKey::public_key_from_der(spki) else { return true };
+    let hash = match key.id() {
+        Id::RSA => recover(&key, &exchange.response).and_then(|message| Some(take_apart(&message)?.0)),
+        _ => said,
+    };
+    KeyFacts::of_key(&key, explicit(spki)).is_weak() || hash.is_some_and(Hash::is_weak)
+}
+
 fn explicit(spki: &[u8]) -> bool {
     let algorithm = der::only(spki, 0x30).and_then(|t| t.reader().expect(0x30)).map(|t| t.reader());
     algorithm.is_ok_and(|mut fields| fields.expect(0x06).is_ok() && fields.peek() == Some(0x30))
@@ -204,6 +216,31 @@ mod tests {
             for none in [&[][..], &broken[1..], &[0; 129]] {
                 assert_eq!(check(&spki, None, &exchange(none.to_vec())), Answer::Inconclusive);
             }
+        }
+    }
+
+    #[test]
+    fn what_would_be_too_weak_to_sign_with_is_told_though_it_counts() {
+        let (short, long) = (Rsa::generate(1024).unwrap(), Rsa::generate(2048).unwrap());
+        for (key, hash, trailer, weak) in [
+            (&short, Hash::Sha256, &[0x34, 0xcc][..], true),
+            (&long, Hash::Sha1, &[0xbc], true),
+            (&long, Hash::Sha256, &[0x34, 0xcc], false),
+        ] {
+            let spki = PKey::from_rsa(key.clone()).unwrap().public_key_to_der().unwrap();
+            let answer = exchange(rsa_answer(key, hash, trailer));
+            assert_eq!(check(&spki, None, &answer), Answer::Holds);
+            assert_eq!(is_weak(&spki, None, &answer), weak, "{} {hash:?}", key.size());
+        }
+        for (nid, said, weak) in [
+            (Nid::X9_62_PRIME192V1, None, true),
+            (Nid::BRAINPOOL_P224R1, Some(Hash::Sha256), true),
+            (Nid::X9_62_PRIME256V1, Some(Hash::Sha1), true),
+            (Nid::X9_62_PRIME256V1, None, false),
+        ] {
+            let key = EcKey::generate(&EcGroup::from_curve_name(nid).unwrap()).unwrap();
+            let spki = PKey::from_ec_key(key).unwrap().public_key_to_der().unwrap();
+            assert_eq!(is_weak(&spki, said, &exchange(vec![])), weak, "{nid:?} {said:?}");
         }
     }
 

@@ -138,8 +138,10 @@ pub enum Flag {
     CloneCheckStripped,
     /// The key of the clone check is not one that was signed.
     AaKeyUnsigned,
-    /// The key of the clone check is too weak.
+    /// The key of the clone check is too weak to count.
     AaKeyWeak,
+    /// The clone check counts, with a key or hash that is below what signatures need today.
+    AaWeak,
     /// The chip answered another challenge than this station's.
     AaReplay,
     /// The answer was used for another dossier before.

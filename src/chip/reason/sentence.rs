@@ -184,6 +184,10 @@ impl Flag {
                 "the key of the clone check is not signed",
             ),
             Flag::AaKeyWeak => ("khóa chống sao chép quá yếu", "the key of the clone check is too weak"),
+            Flag::AaWeak => (
+                "khóa hoặc hàm băm chống sao chép yếu so với mức nên dùng ngày nay (dưới RSA 2048, dưới ECDSA 250 bit, SHA-1); vẫn được tính",
+                "key or hash of the clone check is weak by today's measure (below RSA 2048 or ECDSA 250 bit, SHA-1); it counts",
+            ),
             Flag::AaReplay => (
                 "chip trả lời một câu hỏi khác, có thể bị phát lại",
                 "the chip answered another challenge; it may be replayed",

@@ -44,8 +44,14 @@ impl Judge<'_> {
         let listed = sod.list.hashes.contains_key(&14);
         let infos = self.intact(14).filter(|_| listed).and_then(|f| lds::security_infos(f).ok());
         let said = infos.and_then(|i| i.active_authentication);
-        match clone::check(lds::open(file, 15).unwrap_or_default(), said, exchange) {
-            Answer::Holds => Trial::Passed,
+        let spki = lds::open(file, 15).unwrap_or_default();
+        match clone::check(spki, said, exchange) {
+            Answer::Holds => {
+                if clone::is_weak(spki, said, exchange) {
+                    self.flag(Flag::AaWeak);
+                }
+                Trial::Passed
+            }
             Answer::Wrong => Trial::Failed,
             Answer::Inconclusive => {
                 self.flag(Flag::AaUnanswered);

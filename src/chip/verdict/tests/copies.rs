@@ -227,6 +227,9 @@ fn rsa_answer(size: u32) -> Reading {
 #[test]
 fn an_rsa_answer_is_proof_unless_its_key_is_too_short() {
     assert_eq!(judge(&rsa_answer(2048), "anchors").overall, Overall::Genuine);
+    let short = judge(&rsa_answer(1024), "anchors");
+    assert_eq!(short.overall, Overall::Genuine);
+    assert_eq!(flags(&short), [Flag::AaWeak, Flag::AaChallengeUnproven]);
     let weak = judge(&rsa_answer(768), "anchors");
     assert_eq!((weak.overall, weak.trials.active), (UNCHECKED, Trial::UntrustedKey));
     assert_eq!(flags(&weak), [Flag::AaKeyWeak, Flag::AaChallengeUnproven]);
