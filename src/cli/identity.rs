@@ -16,6 +16,7 @@ use openssl::x509::X509Crl;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// What can be done with readings.
 #[derive(Debug, clap::Subcommand)]
@@ -241,8 +242,8 @@ fn make(args: &ReadingArgs) -> Outcome<u8> {
         }
     }
     let reading = Reading::of_files(files).map_err(|fault| fault.at(args.from.display()))?;
-    std::fs::write(&args.out, reading.to_json())
-        .map_err(|e| Fault::new(&NOT_WRITTEN).at(args.out.display()).detail(e.kind()))?;
+    super::card::write(&args.out, Zeroizing::new(reading.to_json()).as_bytes())
+        .map_err(|fault| Fault { code: &NOT_WRITTEN, ..fault })?;
     let sizes: Vec<String> = reading.files.iter().map(|(id, b)| format!("{id} {}", b.len())).collect();
     println!("{}: {} byte", args.out.display(), sizes.join(", "));
     Ok(0)
