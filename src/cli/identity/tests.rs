@@ -106,6 +106,18 @@ fn a_reading_that_is_made_is_its_owners_alone() {
 }
 
 #[test]
+fn a_face_is_shown_on_the_same_demands_as_a_reading_is_called_genuine_on() {
+    let desk = Desk::new();
+    desk.put("revoked", &world().mint("revoked", &[]).to_json());
+    desk.put("genuine", &world().mint("ds", &["--aa-key", "aa.key"]).to_json());
+    for (reading, demand) in [("revoked", "--crl W:crls-only"), ("genuine", "--require 7")] {
+        let line = format!("portrait D:{reading} --anchors W:anchors {demand} -o D:face.png");
+        assert_eq!(desk.run(&line).unwrap_err().code.id, "CHIP-070", "{demand}");
+    }
+    assert!(!desk.0.path().join("face.png").exists());
+}
+
+#[test]
 fn a_certificate_among_revocation_lists_never_becomes_an_anchor() {
     let mut trust = Trust::default();
     assert_eq!(add_lists(&mut trust, &world().path("anchors")).unwrap_err().code.id, "CHIP-034");
