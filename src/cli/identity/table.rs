@@ -7,6 +7,7 @@ use crate::chip::reason::{ASKED_BY_ANYONE, Overall};
 use crate::chip::report::{ChainState, Conclusion, GroupState, HolderReport, Method, Report, SignatureState};
 use crate::chip::trust::Revocation;
 use crate::chip::verdict::{Trial, Validity};
+use crate::shown::plain;
 use std::fmt::Write as _;
 
 /// The whole table, ending in a line feed.
@@ -19,7 +20,7 @@ pub(super) fn describe(report: &Report) -> String {
         Conclusion::Unverifiable => ("CHƯA XÁC MINH ĐƯỢC", "could not be verified"),
         Conclusion::Forged => ("GIẢ MẠO", "forged"),
     };
-    out.line(&format!("{}: {vi} / {en}", report.file.as_deref().unwrap_or("-")));
+    out.line(&format!("{}: {vi} / {en}", plain(report.file.as_deref().unwrap_or("-"))));
     summary(&mut out, report);
     out.heading("Kiểm tra", "checks");
     checks(&mut out, report);
@@ -48,9 +49,12 @@ struct Table {
 }
 
 impl Table {
+    /// Lines of text, each of which may hold what came from outside.
     fn line(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.text.push('\n');
+        for line in text.split('\n') {
+            self.text.push_str(&plain(line));
+            self.text.push('\n');
+        }
     }
 
     fn heading(&mut self, vi: &str, en: &str) {
@@ -61,7 +65,7 @@ impl Table {
     fn row(&mut self, vi: &str, en: &str, value: &str) {
         let name = format!("{vi} / {en}");
         let pad = NAME_WIDTH.saturating_sub(name.chars().count());
-        let _ = writeln!(self.text, "    {name}{:pad$} {value}", "");
+        let _ = writeln!(self.text, "    {name}{:pad$} {}", "", plain(value));
     }
 }
 
@@ -214,12 +218,6 @@ fn person(out: &mut Table, holder: &HolderReport) {
     ];
     for (vi, en, key, value) in rows {
         let Some(value) = value else { continue };
-        // What a chip says goes to a terminal: nothing that moves the cursor or turns the line around.
-        let steers = |c: &char| {
-            c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        };
-        let value: String = value.chars().filter(|c| !steers(c)).collect();
         let group = holder.from.get(key).map(|g| format!("  [{g}]")).unwrap_or_default();
         out.row(vi, en, &format!("{value}{group}"));
     }
@@ -402,7 +400,11 @@ mod tests {
             from: std::collections::BTreeMap::new(),
         };
         report.holder = Some(made);
+        report.chain.issuer = Some("CN=\u{202e}TEST\u{2066} CSCA".to_owned());
+        report.chain.broken = vec!["a\u{1b}]0;rule".to_owned()];
+        report.file = Some("x\u{202e}\u{7}\nnosj.gnidaer".to_owned());
         let text = describe(&report);
-        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}') && text.contains("A[2JBC"));
+        assert!(!text.chars().any(|c| c != '\n' && plain(&c.to_string()).is_empty()), "{text:?}");
+        assert!(text.contains("A[2JBC") && text.contains("CN=TEST CSCA") && text.starts_with("xnosj"));
     }
 }
