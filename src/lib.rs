@@ -20,6 +20,7 @@ pub mod original;
 pub mod page;
 pub mod profile;
 pub mod sandbox;
+pub mod shown;
 pub mod staged;
 pub mod worker;
 

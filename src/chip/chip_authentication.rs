@@ -6,7 +6,7 @@
 
 use super::clone::Answer;
 use super::reader::curve::Curve;
-use super::reader::messaging::Messaging;
+use super::reader::messaging::{Broken, Messaging};
 use super::reader::suite::Suite;
 use super::security_info;
 use crate::der::{self, DerError, Tlv};
@@ -43,13 +43,20 @@ impl ChipAuthentication {
 }
 
 /// Checks evidence against the contents of DG14: `Unusable` where DG14 offers no such protocol or no sound key on a known
-/// curve, or where the terminal's key is none; `Wrong` where keys are derived and the messages do not fit them.
+/// curve, or where the terminal's key is none. Whatever the chip said to the first command: under the new keys it can
+/// only be said by who holds the key, and what another key protected is `Wrong`. A status word in the clear says nothing
+/// of either.
 pub fn check(dg14: &[u8], evidence: &ChipAuthentication) -> Answer {
     let Some((suite, secret)) = agreed(dg14, evidence) else { return Answer::Unusable };
     let mut session = Messaging::of_secret(suite, &secret);
-    let right = session.is_next_command(&evidence.command)
-        && session.unprotect(&evidence.response).is_ok_and(|response| response.is_ok());
-    if right { Answer::Holds } else { Answer::Wrong }
+    if !session.is_next_command(&evidence.command) {
+        return Answer::Inconclusive;
+    }
+    match session.unprotect(&evidence.response) {
+        Ok(_) => Answer::Holds,
+        Err(Broken::Mac) => Answer::Wrong,
+        Err(_) => Answer::Inconclusive,
+    }
 }
 
 fn agreed(dg14: &[u8], evidence: &ChipAuthentication) -> Option<(Suite, super::reader::suite::Secret)> {

@@ -13,8 +13,11 @@ use openssl::pkey::{Id, PKey, Public};
 pub enum Answer {
     /// The chip holds the key.
     Holds,
-    /// It answered wrongly.
+    /// It gave an answer of the right form that does not fit the key, as a copy does.
     Wrong,
+    /// There is nothing that could be right or wrong: no answer, one of another form, or one to no challenge. Anybody
+    /// between card and reader can leave that behind, and a card that is taken away too early.
+    Inconclusive,
     /// The key is too weak to prove anything, or of a kind that is not known here.
     Unusable,
 }
@@ -27,11 +30,28 @@ pub fn check(spki: &[u8], said: Option<Hash>, exchange: &Challenge) -> Answer {
     let right = match (key.id(), KeyFacts::of_key(&key, explicit)) {
         (Id::RSA, KeyFacts::Rsa { bits, .. }) if bits >= 1024 => rsa(&key, exchange),
         (Id::EC, KeyFacts::Ec { bits, curve: Some(_), .. }) if bits >= 190 => {
-            Some(ecdsa(&key, bits, said, exchange))
+            ecdsa(&key, bits, said, exchange)
         }
         _ => return Answer::Unusable,
     };
-    if right == Some(true) { Answer::Holds } else { Answer::Wrong }
+    match right {
+        _ if exchange.challenge.len() != CHALLENGE => Answer::Inconclusive,
+        Some(true) => Answer::Holds,
+        Some(false) => Answer::Wrong,
+        None => Answer::Inconclusive,
+    }
+}
+
+/// Whether an exchange that holds rests on a key or hash that would be too weak to sign with today. It counts all the same:
+/// the question is new each time, so that whoever wants to answer it must break the key and not find a collision, and
+/// such keys are in cards that are valid.
+pub fn is_weak(spki: &[u8], said: Option<Hash>, exchange: &Challenge) -> bool {
+    let Ok(key) = PKey::public_key_from_der(spki) else { return true };
+    let hash = match key.id() {
+        Id::RSA => recover(&key, &exchange.response).and_then(|message| Some(take_apart(&message)?.0)),
+        _ => said,
+    };
+    KeyFacts::of_key(&key, explicit(spki)).is_weak() || hash.is_some_and(Hash::is_weak)
 }
 
 fn explicit(spki: &[u8]) -> bool {
@@ -39,8 +59,8 @@ fn explicit(spki: &[u8]) -> bool {
     algorithm.is_ok_and(|mut fields| fields.expect(0x06).is_ok() && fields.peek() == Some(0x30))
 }
 
-/// Chips answer with r and s laid end to end; some with DER.
-fn ecdsa(key: &PKey<Public>, bits: u32, said: Option<Hash>, exchange: &Challenge) -> bool {
+/// Chips answer with r and s laid end to end; some with DER. `None` for what is neither.
+fn ecdsa(key: &PKey<Public>, bits: u32, said: Option<Hash>, exchange: &Challenge) -> Option<bool> {
     let hashes = match said {
         Some(hash) => vec![hash],
         None => [Hash::Sha224, Hash::Sha256, Hash::Sha384, Hash::Sha512]
@@ -52,19 +72,41 @@ fn ecdsa(key: &PKey<Public>, bits: u32, said: Option<Hash>, exchange: &Challenge
     let signatures = [plain.as_deref(), Some(&exchange.response[..])];
     let tries = hashes.iter().flat_map(|hash| signatures.iter().flatten().map(move |s| (*hash, *s)));
     let mut tries = tries;
-    tries.any(|(hash, signature)| SignatureAlg::Ecdsa(hash).verify(key, &[&exchange.challenge], signature))
+    let holds = tries
+        .any(|(hash, signature)| SignatureAlg::Ecdsa(hash).verify(key, &[&exchange.challenge], signature));
+    let whole = exchange.response.len() == 2 * bits.div_ceil(8) as usize || is_der(&exchange.response);
+    (holds || whole).then_some(holds)
 }
 
-/// ISO/IEC 9796-2 digital signature scheme 1 with partial recovery: `6A | M1 | H(M1 | challenge) | trailer`.
+/// `SEQUENCE { r, s }` and nothing else.
+fn is_der(response: &[u8]) -> bool {
+    let two = |fields: der::Reader<'_>| {
+        let mut fields = fields;
+        fields.expect(0x02)?;
+        fields.expect(0x02)?;
+        fields.end()
+    };
+    der::only(response, 0x30).is_ok_and(|signature| two(signature.reader()).is_ok())
+}
+
+/// ISO/IEC 9796-2 digital signature scheme 1 with partial recovery: `6A | M1 | H(M1 | challenge) | trailer`. `None` for
+/// what is not as long as the key.
 fn rsa(key: &PKey<Public>, exchange: &Challenge) -> Option<bool> {
+    let message = recover(key, &exchange.response)?;
+    let Some((hash, recovered, digest)) = take_apart(&message) else { return Some(false) };
+    Some(hash.digest(&[recovered, &exchange.challenge])? == digest)
+}
+
+/// The message under a signature; empty for a number that is none of this key's.
+fn recover(key: &PKey<Public>, response: &[u8]) -> Option<Vec<u8>> {
     let rsa = key.rsa().ok()?;
     let size = usize::try_from(rsa.size()).ok()?;
-    if exchange.response.len() != size {
+    if response.len() != size {
         return None;
     }
-    let signature = BigNum::from_slice(&exchange.response).ok()?;
+    let signature = BigNum::from_slice(response).ok()?;
     if signature.ucmp(rsa.n()) != std::cmp::Ordering::Less {
-        return None;
+        return Some(Vec::new());
     }
     let mut message = BigNum::new().ok()?;
     message.mod_exp(&signature, rsa.e(), rsa.n(), &mut *BigNumContext::new().ok()?).ok()?;
@@ -75,20 +117,28 @@ fn rsa(key: &PKey<Public>, exchange: &Challenge) -> Option<bool> {
         other.checked_sub(rsa.n(), &message).ok()?;
         bytes = other.to_vec_padded(i32::try_from(size).ok()?).ok()?;
     }
-    let (hash, trailer) = match bytes.as_slice() {
+    Some(bytes)
+}
+
+/// Hash, recoverable part and digest of a message; `None` for one of another form.
+fn take_apart(message: &[u8]) -> Option<(Hash, &[u8], &[u8])> {
+    let (hash, trailer) = match message {
         [.., 0xbc] => (Hash::Sha1, 1),
         [.., 0x33, 0xcc] => (Hash::Sha1, 2),
         [.., 0x34, 0xcc] => (Hash::Sha256, 2),
         [.., 0x35, 0xcc] => (Hash::Sha512, 2),
         [.., 0x36, 0xcc] => (Hash::Sha384, 2),
         [.., 0x38, 0xcc] => (Hash::Sha224, 2),
-        _ => return Some(false),
+        _ => return None,
     };
-    let body = bytes.strip_prefix(&[0x6a])?;
+    let body = message.strip_prefix(&[0x6a])?;
     let body = &body[..body.len().checked_sub(trailer)?];
     let (recovered, digest) = body.split_at_checked(body.len().checked_sub(hash.size())?)?;
-    Some(hash.digest(&[recovered, &exchange.challenge])? == digest)
+    Some((hash, recovered, digest))
 }
+
+/// RND.IFD, bytes (Doc 9303-11, 6.1.4).
+const CHALLENGE: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -122,9 +172,19 @@ mod tests {
         assert_eq!(check(&spki, Some(Hash::Sha256), &exchange(der)), Answer::Holds);
         assert_eq!(check(&spki, Some(Hash::Sha384), &exchange(plain.clone())), Answer::Wrong);
         assert_eq!(check(&ec().1, None, &exchange(plain.clone())), Answer::Wrong);
-        let other = Challenge { challenge: vec![9; 8], response: plain };
+        let other = Challenge { challenge: vec![9; 8], response: plain.clone() };
         assert_eq!(check(&spki, None, &other), Answer::Wrong);
         assert_eq!(check(&spki, None, &exchange(vec![0; 64])), Answer::Wrong);
+        let off = der::sequence(&[&der::integer(&[7; 32]), &der::integer(&[9; 32])]);
+        assert_eq!(check(&spki, None, &exchange(off.clone())), Answer::Wrong);
+        for none in [vec![], vec![0; 63], vec![0x90, 0], off[..off.len() - 1].to_vec(), plain[..62].to_vec()]
+        {
+            assert_eq!(check(&spki, None, &exchange(none)), Answer::Inconclusive);
+        }
+        for challenge in [vec![], vec![9; 7], vec![9; 16]] {
+            let other = Challenge { challenge, response: plain.clone() };
+            assert_eq!(check(&spki, None, &other), Answer::Inconclusive, "to no chip's challenge");
+        }
     }
 
     fn rsa_answer(key: &Rsa<Private>, hash: Hash, trailer: &[u8]) -> Vec<u8> {
@@ -151,7 +211,36 @@ mod tests {
             assert_eq!(check(&spki, None, &exchange(root.to_vec_padded(128).unwrap())), Answer::Holds);
             let mut broken = answer;
             broken[5] ^= 1;
-            assert_eq!(check(&spki, None, &exchange(broken)), Answer::Wrong);
+            assert_eq!(check(&spki, None, &exchange(broken.clone())), Answer::Wrong);
+            assert_eq!(check(&spki, None, &exchange(vec![0xff; 128])), Answer::Wrong);
+            for none in [&[][..], &broken[1..], &[0; 129]] {
+                assert_eq!(check(&spki, None, &exchange(none.to_vec())), Answer::Inconclusive);
+            }
+        }
+    }
+
+    #[test]
+    fn what_would_be_too_weak_to_sign_with_is_told_though_it_counts() {
+        let (short, long) = (Rsa::generate(1024).unwrap(), Rsa::generate(2048).unwrap());
+        for (key, hash, trailer, weak) in [
+            (&short, Hash::Sha256, &[0x34, 0xcc][..], true),
+            (&long, Hash::Sha1, &[0xbc], true),
+            (&long, Hash::Sha256, &[0x34, 0xcc], false),
+        ] {
+            let spki = PKey::from_rsa(key.clone()).unwrap().public_key_to_der().unwrap();
+            let answer = exchange(rsa_answer(key, hash, trailer));
+            assert_eq!(check(&spki, None, &answer), Answer::Holds);
+            assert_eq!(is_weak(&spki, None, &answer), weak, "{} {hash:?}", key.size());
+        }
+        for (nid, said, weak) in [
+            (Nid::X9_62_PRIME192V1, None, true),
+            (Nid::BRAINPOOL_P224R1, Some(Hash::Sha256), true),
+            (Nid::X9_62_PRIME256V1, Some(Hash::Sha1), true),
+            (Nid::X9_62_PRIME256V1, None, false),
+        ] {
+            let key = EcKey::generate(&EcGroup::from_curve_name(nid).unwrap()).unwrap();
+            let spki = PKey::from_ec_key(key).unwrap().public_key_to_der().unwrap();
+            assert_eq!(is_weak(&spki, said, &exchange(vec![])), weak, "{nid:?} {said:?}");
         }
     }
 

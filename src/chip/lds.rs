@@ -77,6 +77,20 @@ pub fn security_infos(file: &[u8]) -> Result<SecurityInfos, DerError> {
     Ok(infos)
 }
 
+/// Whether EF.CardAccess offers PACE in any way, be it one that this program does not speak.
+///
+/// # Errors
+/// What is not a SET OF SecurityInfo, or more than a few hundred of them.
+pub fn offers_pace(card_access: &[u8]) -> Result<bool, DerError> {
+    let mut offered = false;
+    let set = Reader::lenient(card_access).expect(0x31)?;
+    security_info::each(&set, Tlv::lenient, |_, protocol, _| {
+        offered |= protocol.starts_with(PACE);
+        Ok(())
+    })?;
+    Ok(offered)
+}
+
 const TAGS: [u32; 16] =
     [0x61, 0x75, 0x63, 0x76, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70];
 /// id-AA.

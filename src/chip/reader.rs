@@ -51,6 +51,8 @@ pub enum Group {
     Absent,
     /// The card refused with this status word.
     Refused(u16),
+    /// The same in the clear, in two sessions: anybody between card and reader may have said it.
+    RefusedInClear(u16),
     /// Not a file of that kind, or over the size limit.
     Malformed,
 }

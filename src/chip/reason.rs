@@ -4,6 +4,7 @@
 mod remedy;
 mod sentence;
 
+pub use sentence::ASKED_BY_ANYONE;
 use serde::{Deserialize, Serialize};
 
 /// The conclusion on a reading.
@@ -137,12 +138,18 @@ pub enum Flag {
     CloneCheckStripped,
     /// The key of the clone check is not one that was signed.
     AaKeyUnsigned,
-    /// The key of the clone check is too weak.
+    /// The key of the clone check is too weak to count.
     AaKeyWeak,
+    /// The clone check counts, with a key or hash that is below what signatures need today.
+    AaWeak,
     /// The chip answered another challenge than this station's.
     AaReplay,
-    /// The answer to this station's challenge was used for another dossier before.
+    /// The answer was used for another dossier before.
     AaSpent,
+    /// The answer to this station's challenge was handed in too long after it.
+    AaLate,
+    /// What the chip answered is no answer: empty, of another form, or to what no chip is asked.
+    AaUnanswered,
     /// Whether the challenge was this station's is not known.
     AaChallengeUnproven,
     /// Chip authentication was done with a key that nobody signed.
@@ -153,6 +160,10 @@ pub enum Flag {
     CaReplay,
     /// The transcript of chip authentication was used for another dossier before.
     CaSpent,
+    /// The transcript of this station's chip authentication was handed in too long after it.
+    CaLate,
+    /// There is no answer under the keys of chip authentication: the chip fell silent, or spoke in the clear.
+    CaUnanswered,
     /// Whether the terminal key of chip authentication was this station's is not known.
     CaKeyUnproven,
     /// A chip authentication transcript is there, which was not judged (records of earlier versions).

@@ -291,6 +291,14 @@ impl Report {
     }
 }
 
+impl Report {
+    /// The chip proved itself to a question of which it is not known who asked it.
+    pub fn asked_by_anyone(&self) -> bool {
+        self.clone_check.method == Method::ActiveAuthentication
+            && self.flags.contains(&Flag::AaChallengeUnproven)
+    }
+}
+
 impl Conclusion {
     /// The exit code of a command that was asked about one reading.
     pub fn exit_code(self) -> u8 {
@@ -424,12 +432,16 @@ fn holder_report(holder: Holder, verdict: &Verdict) -> HolderReport {
 }
 
 /// Flags that say why a signed and unchanged reading is not called genuine.
-const SHORT_OF_GENUINE: [Flag; 12] = [
+const SHORT_OF_GENUINE: [Flag; 16] = [
     Flag::CloneCheckStripped,
     Flag::AaSpent,
     Flag::CaSpent,
+    Flag::AaLate,
+    Flag::CaLate,
     Flag::AaReplay,
     Flag::CaReplay,
+    Flag::AaUnanswered,
+    Flag::CaUnanswered,
     Flag::AaKeyUnsigned,
     Flag::CaKeyUnsigned,
     Flag::CaKeyInvalid,

@@ -13,6 +13,7 @@ use crate::digest::Sha256;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::reason::ASKED_BY_ANYONE;
 pub use super::reason::{Flag, Forgery, Overall, Refusal, Short, Unproven};
 
 /// What a station demands of a reading.
@@ -32,12 +33,14 @@ pub struct Policy {
     /// counts as proof, since it could have been written without a chip.
     pub terminal_key: Option<Sha256>,
     /// Proofs that this station knows from another dossier: whoever has the reading can hand it in again.
-    pub spent: Spent,
+    pub spent: Proofs,
+    /// Proofs that this station asked for and got too late.
+    pub late: Proofs,
 }
 
-/// Which proofs were used before.
+/// Some of the proofs in a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Spent {
+pub struct Proofs {
     /// Active authentication.
     pub active: bool,
     /// Chip authentication.
@@ -54,7 +57,8 @@ impl Default for Policy {
             curves: CURVES.iter().map(|c| (*c).to_owned()).collect(),
             challenge: None,
             terminal_key: None,
-            spent: Spent::default(),
+            spent: Proofs::default(),
+            late: Proofs::default(),
         }
     }
 }
@@ -165,12 +169,12 @@ pub struct Trials {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trial {
-    /// There is no evidence, or it is another station's.
+    /// There is no evidence, it is another station's, or it is none.
     #[default]
     NotDone,
     /// The chip holds the key.
     Passed,
-    /// It does not.
+    /// It does not: it gave an answer, and a wrong one.
     Failed,
     /// The key is not one that a trusted authority signed, or is too weak or no key at all.
     UntrustedKey,
@@ -257,7 +261,12 @@ impl Verdict {
     }
 
     fn concluding(mut self, overall: Overall) -> Self {
-        let (vi, en) = overall.sentence();
+        let unproven = self.flags.contains(&Flag::AaChallengeUnproven);
+        let by_anyone = unproven && self.clone_check == Some(CloneCheck::ActiveAuthentication);
+        let (vi, en) = match overall {
+            Overall::Genuine if by_anyone => ASKED_BY_ANYONE,
+            overall => overall.sentence(),
+        };
         let intact = self.pa_signature == Check::Ok && !self.dg.values().any(|s| *s == DgState::Mismatch);
         self.short = overall.short(intact);
         if !matches!(overall, Overall::Genuine) {

@@ -241,6 +241,7 @@ fn summary(path: &Path, captured: &Captured) -> serde_json::Value {
                 Group::Protected => "protected".to_owned(),
                 Group::Absent => "absent".to_owned(),
                 Group::Refused(sw) => format!("refused {sw:04X}"),
+                Group::RefusedInClear(sw) => format!("refused in the clear {sw:04X}"),
                 Group::Malformed => "malformed".to_owned(),
             };
             (format!("DG{number}"), said.into())
@@ -287,6 +288,9 @@ fn describe(path: &Path, captured: &Captured) -> String {
             Group::Protected => format!("DG{number} được bảo vệ, không đọc/protected, not read"),
             Group::Absent => format!("DG{number} không có/absent"),
             Group::Refused(sw) => format!("DG{number} bị từ chối/refused {sw:04X}"),
+            Group::RefusedInClear(sw) => {
+                format!("DG{number} bị từ chối, không có xác thực/refused in the clear {sw:04X}")
+            }
             Group::Malformed => format!("DG{number} sai dạng/malformed"),
         })
         .collect();

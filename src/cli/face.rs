@@ -1,11 +1,11 @@
 //! `hoso identity face`: the face of a genuine chip beside a picture taken now. The program gives a distance and steps
 //! back; whoever stands at the desk decides.
 
+use super::identity::demands::DemandArgs;
 use super::identity::read;
 use super::portrait::{boxed, of_reading};
 use crate::chip::face::{Comparison, FaceError, FaceMatcher, NoPicture, Note, Picture, Seen};
-use crate::chip::verdict::Policy;
-use crate::chip::{self, Reading, Trust};
+use crate::chip::{self, Reading};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::{Original, UNREADABLE};
 use crate::pdf::samples::Samples;
@@ -36,9 +36,8 @@ pub struct Args {
     /// What the distance is held against, more than 0 and at most 1 [default: 0.5].
     #[arg(long, value_name = "T", value_parser = threshold)]
     threshold: Option<f64>,
-    /// Judge as of this time (RFC 3339) in place of now.
-    #[arg(long, value_name = "TIME")]
-    at: Option<jiff::Timestamp>,
+    #[command(flatten)]
+    demands: DemandArgs,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -50,11 +49,9 @@ pub struct Args {
 /// [`NO_MATCHER_BUILT`]; those of the model, of reading the file and the anchors, of [`of_reading`] and of the decoder.
 pub fn run(args: &Args) -> Outcome<u8> {
     let matcher = matcher(&args.model, args.threshold)?;
-    let trust = Trust::load(&args.anchors)?;
     let reading = Reading::parse(&read(&args.reading, chip::reading::LARGEST_READING)?)
         .map_err(|fault| fault.at(args.reading.display()))?;
-    let now = args.at.unwrap_or_else(jiff::Timestamp::now);
-    let verdict = chip::verify(&reading, &trust, now, &Policy::default());
+    let verdict = args.demands.judge(&reading, &args.anchors)?;
     let reader = boxed();
     let portrait = of_reading(&reading, &verdict, &reader)
         .and_then(picture)

@@ -1,5 +1,6 @@
 //! `hoso identity`: readings of chip cards, judged and made.
 
+pub(super) mod demands;
 mod table;
 
 use crate::chip::card_qr::CardQr;
@@ -10,12 +11,13 @@ use crate::chip::reading::{Access, FileId, LARGEST_READING, Reading};
 use crate::chip::report::{Conclusion, Report};
 use crate::chip::verdict::{Overall, Policy, Refusal, Unproven, Verdict};
 use crate::chip::{self, Trust};
-use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault, Outcome};
+use demands::DemandArgs;
 use openssl::x509::X509Crl;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// What can be done with readings.
 #[derive(Debug, clap::Subcommand)]
@@ -48,31 +50,14 @@ pub struct VerifyArgs {
     /// Folder of trusted country signing certificates and revocation lists.
     #[arg(long, value_name = "DIR")]
     anchors: Option<PathBuf>,
-    /// Folder of revocation lists, besides those in the folder of anchors.
-    #[arg(long, value_name = "DIR")]
-    crl: Option<PathBuf>,
+    #[command(flatten)]
+    demands: DemandArgs,
     /// Text of the card's QR code, compared with the chip.
     #[arg(long, value_name = "FILE")]
     qr: Option<PathBuf>,
     /// What was typed at the desk, JSON with any of number, name, birth, sex, expiry.
     #[arg(long, value_name = "FILE")]
     typed: Option<PathBuf>,
-    /// Judge as of this time (RFC 3339) in place of now.
-    #[arg(long, value_name = "TIME")]
-    at: Option<jiff::Timestamp>,
-    /// What this station asked the chip to sign (`hoso card read --challenge`): an answer to anything else is a replay.
-    #[arg(long, value_name = "HEX", value_parser = super::card::challenge)]
-    challenge: Option<[u8; 8]>,
-    /// SHA-256 of the key that this station made for chip authentication, as `hoso card read` tells it: without it a
-    /// recorded chip authentication does not count, since it could have been written without a chip.
-    #[arg(long, value_name = "SHA256")]
-    terminal_key: Option<Sha256>,
-    /// Data groups that must be there and match, besides 1 and 2.
-    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=16))]
-    require: Vec<u8>,
-    /// Accept SHA-1, short keys and the like; they are still shown.
-    #[arg(long)]
-    allow_weak: bool,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -112,10 +97,7 @@ fn verify(args: &VerifyArgs) -> Outcome<u8> {
 }
 
 fn judge_all(args: &VerifyArgs) -> Outcome<u8> {
-    let mut trust = args.anchors.as_deref().map_or_else(|| Ok(Trust::default()), Trust::load)?;
-    if let Some(folder) = &args.crl {
-        add_lists(&mut trust, folder)?;
-    }
+    let trust = args.demands.trust(args.anchors.as_deref())?;
     let qr = match &args.qr {
         Some(path) => Some(CardQr::parse(&read(path, 64 * 1024)?).map_err(|f| f.at(path.display()))?),
         None => None,
@@ -130,11 +112,7 @@ fn judge_all(args: &VerifyArgs) -> Outcome<u8> {
             }
             None => None,
         };
-    let challenge = args.challenge.map(|challenge| challenge.to_vec());
-    let (allow_weak, terminal_key) = (args.allow_weak, args.terminal_key);
-    let mut policy = Policy { allow_weak, challenge, terminal_key, ..Policy::default() };
-    policy.required.extend(&args.require);
-    let now = args.at.unwrap_or_else(jiff::Timestamp::now);
+    let (policy, now) = (args.demands.policy(), args.demands.now());
     let mut codes = Vec::new();
     for path in &args.readings {
         match judge(path, &trust, now, &policy) {
@@ -241,8 +219,8 @@ fn make(args: &ReadingArgs) -> Outcome<u8> {
         }
     }
     let reading = Reading::of_files(files).map_err(|fault| fault.at(args.from.display()))?;
-    std::fs::write(&args.out, reading.to_json())
-        .map_err(|e| Fault::new(&NOT_WRITTEN).at(args.out.display()).detail(e.kind()))?;
+    super::card::write(&args.out, Zeroizing::new(reading.to_json()).as_bytes())
+        .map_err(|fault| Fault { code: &NOT_WRITTEN, ..fault })?;
     let sizes: Vec<String> = reading.files.iter().map(|(id, b)| format!("{id} {}", b.len())).collect();
     println!("{}: {} byte", args.out.display(), sizes.join(", "));
     Ok(0)

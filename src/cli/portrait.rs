@@ -1,10 +1,11 @@
 //! `hoso identity portrait`: the face of a chip, shown only where the chip's own signature stands behind it.
 
+use super::identity::demands::DemandArgs;
 use super::identity::read;
 use crate::chip::portrait::{self, PortraitError};
 use crate::chip::reason::Overall;
-use crate::chip::verdict::{Policy, Verdict};
-use crate::chip::{self, Reading, Trust};
+use crate::chip::verdict::Verdict;
+use crate::chip::{self, Reading};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pdf::samples::Samples;
 use crate::sandbox::{self, Pool};
@@ -26,9 +27,8 @@ pub struct Args {
     /// Folder of trusted country signing certificates and revocation lists.
     #[arg(long, value_name = "DIR")]
     anchors: PathBuf,
-    /// Judge as of this time (RFC 3339) in place of now.
-    #[arg(long, value_name = "TIME")]
-    at: Option<jiff::Timestamp>,
+    #[command(flatten)]
+    demands: DemandArgs,
     /// Where to write the picture, PNG.
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
@@ -39,11 +39,9 @@ pub struct Args {
 /// # Errors
 /// [`NOT_GENUINE`], [`NO_PORTRAIT`]; those of reading the file and the anchors, of the decoder, and of writing.
 pub fn run(args: &Args) -> Outcome<u8> {
-    let trust = Trust::load(&args.anchors)?;
     let reading = Reading::parse(&read(&args.reading, chip::reading::LARGEST_READING)?)
         .map_err(|fault| fault.at(args.reading.display()))?;
-    let now = args.at.unwrap_or_else(jiff::Timestamp::now);
-    let verdict = chip::verify(&reading, &trust, now, &Policy::default());
+    let verdict = args.demands.judge(&reading, &args.anchors)?;
     let drawn = of_reading(&reading, &verdict, &boxed()).map_err(|f| f.at(args.reading.display()))?;
     write_png(&drawn, &args.out)?;
     println!("{}: {} x {} px", args.out.display(), drawn.width, drawn.height);
@@ -71,7 +69,12 @@ pub(super) fn of_reading(reading: &Reading, verdict: &Verdict, reader: &Reader) 
     })?;
     let picture = file.get(face.range).unwrap_or_default().to_vec();
     let limits = Limits { file_bytes: 1 << 20, pages: 1, pixels: portrait::MOST_PIXELS, ..Limits::default() };
-    reader.open(picture, &limits)?.drawn(1)
+    let drawn = reader.open(picture, &limits).and_then(|opened| opened.drawn(1));
+    // A decoder's own remedy is for a page on a scanner, and a card has none.
+    drawn.map_err(|fault| match fault.code.class {
+        Class::Input => Fault::new(&PORTRAIT_DAMAGED).detail(fault.code.id),
+        _ => fault,
+    })
 }
 
 /// RGB samples as a PNG file, whole or not at all.
@@ -88,7 +91,7 @@ fn write_png(samples: &Samples, out: &Path) -> Outcome<()> {
 }
 
 /// All faults of this door.
-pub const CODES: &[&Code] = &[&NOT_GENUINE, &NO_PORTRAIT];
+pub const CODES: &[&Code] = &[&NOT_GENUINE, &NO_PORTRAIT, &PORTRAIT_DAMAGED];
 
 /// Nothing stands behind the face.
 pub const NOT_GENUINE: Code = Code {
@@ -109,3 +112,28 @@ pub const NO_PORTRAIT: Code = Code {
     remedy_vi: "Đọc lại thẻ; nếu vẫn vậy thì đối chiếu với ảnh in trên thẻ",
     remedy_en: "read the card again; if it stays so, compare with the picture printed on the card",
 };
+
+/// The picture in DG2 cannot be decoded.
+pub const PORTRAIT_DAMAGED: Code = Code {
+    id: "CHIP-072",
+    class: Class::Input,
+    vi: "Ảnh chân dung trong DG2 không giải mã được",
+    en: "the portrait in DG2 cannot be decoded",
+    remedy_vi: "Đọc lại thẻ; nếu vẫn vậy thì đối chiếu với ảnh in trên thẻ và báo cơ quan cấp",
+    remedy_en: "read the card again; if it stays so, compare with the picture printed on the card and tell the issuer",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chip::verdict::tests::judge;
+    use crate::chip::verdict::tests::world::world;
+
+    #[test]
+    fn a_damaged_portrait_is_read_again_from_the_card_and_not_scanned_again() {
+        // The head of a JPEG and nothing behind it.
+        let reading = world().mint("ds", &[]);
+        let fault = of_reading(&reading, &judge(&reading, "anchors"), &Reader::here()).unwrap_err();
+        assert_eq!(fault.code, &PORTRAIT_DAMAGED);
+    }
+}

@@ -1,5 +1,6 @@
 //! Tables for people: columns as wide as their widest cell, numbers to the right.
 
+use crate::shown::plain;
 use std::fmt::Write as _;
 
 /// Rows under a heading.
@@ -22,7 +23,7 @@ impl Table {
 
     /// Adds a row of as many cells as there are heads.
     pub fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(cells.iter().map(|cell| plain(cell)).collect());
     }
 
     /// The whole, with a newline at its end.
@@ -72,6 +73,13 @@ fn width(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_from_outside_steers_no_terminal() {
+        let mut table = Table::new(&["tên"]);
+        table.row(vec!["CSCA \u{202e}\u{1b}[2JX".into()]);
+        assert!(table.render().ends_with("\nCSCA [2JX\n"));
+    }
 
     #[test]
     fn columns_line_up_under_vietnamese_heads() {

@@ -1,8 +1,10 @@
-//! What this station asked chips, each of it good for one dossier: `var/challenges/<SHA-256>/given`, flushed before it
-//! counts, renamed to `spent-<run>` by the first run that hands in the answer.
+//! What this station asked chips, each of it good for one dossier: `var/challenges/ab/<SHA-256>/given`, flushed before it
+//! counts, renamed by the first run that hands in the answer, to `spent-<run>` or, where it came too late, `late-<run>`.
+//! What somebody else asked is good for one dossier too: `foreign-<run>`.
 //!
 //! A rename has one winner, whatever processes race and wherever one is killed; and who won can be read off the name, so
-//! that the same run may ask again.
+//! that the same run may ask again. Nothing is ever forgotten: an answer can be handed in again for as long as somebody
+//! has it, and beside the scans of its dossier what is kept here is nothing.
 
 use super::Station;
 use crate::blobs::{NOT_STORED, sync_folder, write_whole};
@@ -11,7 +13,6 @@ use crate::fault::{Fault, Outcome};
 use std::fs;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 /// The questions of a station.
 #[derive(Debug, Clone)]
@@ -24,10 +25,12 @@ pub struct Challenges {
 pub enum Standing {
     /// It asked it, in time, and the answer is this run's alone.
     Ours,
-    /// It asked it, and the answer was used for another run.
+    /// It asked it, too long before the answer was handed in.
+    Late,
+    /// The answer was used for another run, whoever asked.
     Spent,
-    /// It did not ask it, or too long ago.
-    Unknown,
+    /// It did not ask it, and no other run handed in the answer.
+    Foreign,
 }
 
 impl Challenges {
@@ -42,72 +45,101 @@ impl Challenges {
     /// # Errors
     /// `BLOB-001`.
     pub fn give_out(&self, question: &Sha256, now_ms: i64) -> Outcome<()> {
-        let folder = self.folder.join(question.to_string());
+        let folder = self.folder_of(question)?;
         let until = now_ms.saturating_add(GOOD_FOR_MS);
         fs::create_dir_all(&folder).map_err(|e| failed(&e))?;
         write_whole(&folder.join(GIVEN), format!("{until}\n").as_bytes())?;
-        sync_folder(&self.folder).map_err(|e| failed(&e))?;
-        self.forget_old();
-        Ok(())
+        self.flush_above(&folder)
     }
 
-    /// Uses up a question for a run whose reading was handed in at `handed_in_ms`. The same run gets the same answer
-    /// however often it asks, as long as the question is remembered.
+    /// Uses up a question for a run whose reading was handed in at `handed_in_ms`, whoever asked it. The same run gets
+    /// the same answer however often it asks.
     ///
     /// # Errors
     /// `BLOB-001` where the folder cannot be read or written: nothing is known then, which is not the same as unknown.
     pub fn spend(&self, question: &Sha256, run: &Blake3, handed_in_ms: i64) -> Outcome<Standing> {
-        let folder = self.folder.join(question.to_string());
-        let (given, spent) = (folder.join(GIVEN), folder.join(format!("spent-{run}")));
+        let folder = self.folder_of(question)?;
+        if let Some(standing) = used(&folder, run)? {
+            // A crash may have come between renaming and flushing.
+            self.flush_above(&folder)?;
+            return Ok(standing);
+        }
+        let given = folder.join(GIVEN);
         match fs::read_to_string(&given) {
             Ok(until) => {
                 // Whoever wrote something else there is not believed.
-                let in_time = until.trim().parse::<i64>().is_ok_and(|until| handed_in_ms <= until);
-                if !in_time {
-                    return Ok(Standing::Unknown);
-                }
-                match fs::rename(&given, &spent) {
-                    Ok(()) => {}
-                    Err(e) if e.kind() == ErrorKind::NotFound => {}
-                    Err(e) => return Err(failed(&e)),
-                }
+                let mark = match until.trim().parse::<i64>() {
+                    Ok(until) if handed_in_ms <= until => OURS,
+                    Ok(_) => LATE,
+                    Err(_) => FOREIGN,
+                };
+                moved(fs::rename(&given, folder.join(format!("{mark}{run}"))))?;
             }
-            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) if e.kind() == ErrorKind::NotFound => self.claim(&folder, run)?,
             Err(e) => return Err(failed(&e)),
         }
-        if spent.try_exists().map_err(|e| failed(&e))? {
-            // A crash may have come between renaming and flushing.
-            sync_folder(&folder).map_err(|e| failed(&e))?;
-            return Ok(Standing::Ours);
-        }
-        match fs::read_dir(&folder) {
-            Ok(entries) => {
-                let other = entries.flatten().any(|e| e.file_name().to_string_lossy().starts_with("spent-"));
-                Ok(if other { Standing::Spent } else { Standing::Unknown })
-            }
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Standing::Unknown),
-            Err(e) => Err(failed(&e)),
-        }
+        self.flush_above(&folder)?;
+        used(&folder, run)?.ok_or_else(|| failed(&ErrorKind::NotFound.into()))
     }
 
-    /// What is long past counts for nothing, whether it was used or not.
-    fn forget_old(&self) {
-        let now = SystemTime::now();
-        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            let touched = entry.metadata().and_then(|about| about.modified());
-            if touched.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > REMEMBERED)) {
-                let _ = remove(&entry.path());
-            }
+    /// What nobody gave out gets its folder from the first run that hands it in, made beside it: of several that are
+    /// renamed to one place the first stays.
+    fn claim(&self, folder: &Path, run: &Blake3) -> Outcome<()> {
+        let staged = folder.with_extension(run.to_string());
+        fs::create_dir_all(&staged).map_err(|e| failed(&e))?;
+        write_whole(&staged.join(format!("{FOREIGN}{run}")), b"")?;
+        let renamed = fs::rename(&staged, folder);
+        if renamed.is_err() {
+            let _ = fs::remove_dir_all(&staged);
         }
+        moved(renamed)
+    }
+
+    /// One folder of 256, so that none grows too long to be looked through; those of earlier versions lie beside them.
+    fn folder_of(&self, question: &Sha256) -> Outcome<PathBuf> {
+        let name = question.to_string();
+        let flat = self.folder.join(&name);
+        let found = flat.try_exists().map_err(|e| failed(&e))?;
+        Ok(if found { flat } else { self.folder.join(name.get(..2).unwrap_or_default()).join(name) })
+    }
+
+    /// A question's folder and those above it.
+    fn flush_above(&self, folder: &Path) -> Outcome<()> {
+        let mut folders = folder.ancestors().take_while(|above| above.starts_with(&self.folder));
+        folders.try_for_each(sync_folder).map_err(|e| failed(&e))
     }
 }
 
-/// The folder last: what is half removed is forgotten the next time.
-fn remove(folder: &Path) -> Result<(), Error> {
-    for entry in fs::read_dir(folder)? {
-        fs::remove_file(entry?.path())?;
+/// By whom a question was used, as this run sees it; `None` where nobody did.
+fn used(folder: &Path, run: &Blake3) -> Outcome<Option<Standing>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(&e)),
+    };
+    let run = run.to_string();
+    let mut standing = None;
+    for entry in entries {
+        let name = entry.map_err(|e| failed(&e))?.file_name();
+        let name = name.to_string_lossy();
+        for (mark, means) in [(OURS, Standing::Ours), (LATE, Standing::Late), (FOREIGN, Standing::Foreign)] {
+            match name.strip_prefix(mark) {
+                Some(by) if by == run => return Ok(Some(means)),
+                Some(_) => standing = Some(Standing::Spent),
+                None => {}
+            }
+        }
     }
-    fs::remove_dir(folder)
+    Ok(standing)
+}
+
+/// Who comes second finds nothing to rename, or the place taken.
+fn moved(renamed: Result<(), Error>) -> Outcome<()> {
+    use ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotFound};
+    match renamed {
+        Err(e) if !matches!(e.kind(), NotFound | AlreadyExists | DirectoryNotEmpty) => Err(failed(&e)),
+        _ => Ok(()),
+    }
 }
 
 fn failed(error: &Error) -> Fault {
@@ -115,10 +147,11 @@ fn failed(error: &Error) -> Fault {
 }
 
 const GIVEN: &str = "given";
+const OURS: &str = "spent-";
+const LATE: &str = "late-";
+const FOREIGN: &str = "foreign-";
 /// A reading is handed in on the day it was made.
 pub const GOOD_FOR_MS: i64 = 24 * 60 * 60 * 1000;
-/// How long it is remembered for whom a question was used; a run that is parked for longer is told that it is unknown.
-const REMEMBERED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -138,7 +171,6 @@ mod tests {
     fn a_question_is_good_for_one_run_however_often_that_asks() {
         let (_dir, challenges) = challenges();
         let question = Sha256::of(b"8 bytes!");
-        assert_eq!(challenges.spend(&question, &run("a"), 0).unwrap(), Standing::Unknown, "never asked");
         challenges.give_out(&question, 1_000).unwrap();
         for _ in 0..3 {
             assert_eq!(challenges.spend(&question, &run("a"), 2_000).unwrap(), Standing::Ours);
@@ -146,31 +178,53 @@ mod tests {
         }
         let long_after = 2_000 + 10 * GOOD_FOR_MS;
         assert_eq!(challenges.spend(&question, &run("a"), long_after).unwrap(), Standing::Ours);
-        assert_eq!(challenges.spend(&Sha256::of(b"another!"), &run("a"), 2_000).unwrap(), Standing::Unknown);
     }
 
     #[test]
-    fn an_answer_that_comes_too_late_is_not_counted_and_not_used_up() {
+    fn what_somebody_else_asked_is_good_for_one_run_too() {
+        let (_dir, challenges) = challenges();
+        let question = Sha256::of(b"another!");
+        for at in [0, 10 * GOOD_FOR_MS] {
+            assert_eq!(challenges.spend(&question, &run("a"), at).unwrap(), Standing::Foreign);
+            assert_eq!(challenges.spend(&question, &run("b"), at).unwrap(), Standing::Spent);
+        }
+        // Whoever gives it out afterwards does not make it good again.
+        challenges.give_out(&question, 0).unwrap();
+        assert_eq!(challenges.spend(&question, &run("b"), 0).unwrap(), Standing::Spent);
+        assert_eq!(challenges.spend(&question, &run("a"), 0).unwrap(), Standing::Foreign);
+    }
+
+    #[test]
+    fn an_answer_that_comes_too_late_is_told_from_others_and_used_up() {
         let (_dir, challenges) = challenges();
         let question = Sha256::of(b"8 bytes!");
         challenges.give_out(&question, 1_000).unwrap();
         let end = 1_000 + GOOD_FOR_MS;
-        assert_eq!(challenges.spend(&question, &run("late"), end + 1).unwrap(), Standing::Unknown);
-        assert_eq!(challenges.spend(&question, &run("in time"), end).unwrap(), Standing::Ours);
+        for _ in 0..2 {
+            assert_eq!(challenges.spend(&question, &run("late"), end + 1).unwrap(), Standing::Late);
+            assert_eq!(challenges.spend(&question, &run("in time"), end).unwrap(), Standing::Spent);
+        }
+        let other = Sha256::of(b"another!");
+        challenges.give_out(&other, 1_000).unwrap();
+        assert_eq!(challenges.spend(&other, &run("in time"), end).unwrap(), Standing::Ours);
     }
 
     #[test]
     fn of_many_that_race_one_has_it() {
         let (_dir, challenges) = challenges();
-        let question = Sha256::of(b"8 bytes!");
-        challenges.give_out(&question, 0).unwrap();
-        let won: Vec<Standing> = std::thread::scope(|scope| {
-            let spend = |n: u8| challenges.spend(&question, &Blake3([n; 32]), 0).unwrap();
-            let threads: Vec<_> = (0..16).map(|n| scope.spawn(move || spend(n))).collect();
-            threads.into_iter().map(|t| t.join().unwrap()).collect()
-        });
-        assert_eq!(won.iter().filter(|s| **s == Standing::Ours).count(), 1, "{won:?}");
-        assert_eq!(won.iter().filter(|s| **s == Standing::Spent).count(), 15, "{won:?}");
+        let (ours, foreign) = (Sha256::of(b"8 bytes!"), Sha256::of(b"another!"));
+        challenges.give_out(&ours, 0).unwrap();
+        for (question, standing) in [(ours, Standing::Ours), (foreign, Standing::Foreign)] {
+            let won: Vec<Standing> = std::thread::scope(|scope| {
+                let spend = |n: u8| challenges.spend(&question, &Blake3([n; 32]), 0).unwrap();
+                let threads: Vec<_> = (0..16).map(|n| scope.spawn(move || spend(n))).collect();
+                threads.into_iter().map(|t| t.join().unwrap()).collect()
+            });
+            assert_eq!(won.iter().filter(|s| **s == standing).count(), 1, "{won:?}");
+            assert_eq!(won.iter().filter(|s| **s == Standing::Spent).count(), 15, "{won:?}");
+        }
+        let fan = fs::read_dir(challenges.folder_of(&foreign).unwrap().parent().unwrap());
+        assert_eq!(fan.unwrap().count(), 1, "nothing of the others is left");
     }
 
     #[test]
@@ -178,25 +232,33 @@ mod tests {
         let (_dir, challenges) = challenges();
         for (name, content) in [("empty", None), ("not a time", Some("for ever")), ("no bytes", Some(""))] {
             let question = Sha256::of(name.as_bytes());
-            let folder = challenges.folder.join(question.to_string());
+            let folder = challenges.folder_of(&question).unwrap();
             fs::create_dir_all(&folder).unwrap();
             if let Some(content) = content {
                 fs::write(folder.join(GIVEN), content).unwrap();
             }
-            assert_eq!(challenges.spend(&question, &run("a"), 0).unwrap(), Standing::Unknown, "{name}");
+            for _ in 0..2 {
+                assert_eq!(challenges.spend(&question, &run("a"), 0).unwrap(), Standing::Foreign, "{name}");
+                assert_eq!(challenges.spend(&question, &run("b"), 0).unwrap(), Standing::Spent, "{name}");
+            }
         }
     }
 
     #[test]
-    fn what_is_long_past_is_forgotten() {
+    fn what_an_earlier_version_wrote_down_is_still_known() {
         let (_dir, challenges) = challenges();
-        let (old, young) = (Sha256::of(b"old"), Sha256::of(b"young"));
-        challenges.give_out(&old, 0).unwrap();
-        challenges.spend(&old, &run("a"), 0).unwrap();
-        let folder = fs::File::open(challenges.folder.join(old.to_string())).unwrap();
-        folder.set_modified(SystemTime::now() - 2 * REMEMBERED).unwrap();
-        challenges.give_out(&young, 0).unwrap();
-        assert_eq!(challenges.spend(&old, &run("a"), 0).unwrap(), Standing::Unknown);
-        assert_eq!(challenges.spend(&young, &run("a"), 0).unwrap(), Standing::Ours);
+        let (given, spent) = (Sha256::of(b"given"), Sha256::of(b"spent"));
+        for (question, name) in [(given, GIVEN.to_owned()), (spent, format!("spent-{}", run("a")))] {
+            let folder = challenges.folder.join(question.to_string());
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(name), "1000\n").unwrap();
+        }
+        challenges.give_out(&Sha256::of(b"young"), 0).unwrap();
+        for _ in 0..2 {
+            assert_eq!(challenges.spend(&spent, &run("a"), i64::MAX).unwrap(), Standing::Ours);
+            assert_eq!(challenges.spend(&spent, &run("b"), i64::MAX).unwrap(), Standing::Spent);
+            assert_eq!(challenges.spend(&given, &run("b"), 1000).unwrap(), Standing::Ours);
+            assert_eq!(challenges.spend(&given, &run("a"), 1000).unwrap(), Standing::Spent);
+        }
     }
 }

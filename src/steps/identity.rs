@@ -11,7 +11,7 @@ use crate::chip::compare::{Agreement, Typed, compare};
 use crate::chip::holder::Holder;
 use crate::chip::reading::FileId;
 use crate::chip::reason::Overall;
-use crate::chip::verdict::Spent;
+use crate::chip::verdict::Proofs;
 use crate::chip::{Policy, Reading, verify};
 use crate::digest::{Blake3, Sha256};
 use crate::dossier::{Applicant, Dossier, Evidence};
@@ -39,8 +39,10 @@ pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk, run: &Bla
             let trust = desk.trust()?;
             let policy = policy(&reading, dossier.received_at, desk, run)?;
             let verdict = verify(&reading, &trust, now, &policy);
-            if policy.spent != Spent::default() {
-                dossier.findings.push(Fault::new(&REPLAYED).at(&one.name).report());
+            for (proofs, code) in [(policy.spent, &REPLAYED), (policy.late, &LATE)] {
+                if proofs != Proofs::default() {
+                    dossier.findings.push(Fault::new(code).at(&one.name).report());
+                }
             }
             holder = Holder::of(&reading, &verdict);
             one.evidence = Some(evidence(&reading, config.keep, desk)?);
@@ -75,8 +77,9 @@ pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk, run: &Bla
     Ok(StepOutput::Next(dossier))
 }
 
-/// The station's demands, with what it knows of the proofs in this reading: whether it asked for them, and whether they
-/// were this run's. They are used up before they are judged; a run that repeats the step finds them used by itself.
+/// The station's demands, with what it knows of the proofs in this reading: whether it asked for them and when, and
+/// whether they were this run's. They are used up before they are judged, those of other stations too; a run that repeats
+/// the step finds them used by itself.
 fn policy(reading: &Reading, handed_in_ms: i64, desk: &Desk, run: &Blake3) -> Outcome<Policy> {
     let challenges = desk.challenges();
     let mut policy = Policy::default();
@@ -84,14 +87,16 @@ fn policy(reading: &Reading, handed_in_ms: i64, desk: &Desk, run: &Blake3) -> Ou
         match challenges.spend(&Sha256::of(&exchange.challenge), run, handed_in_ms)? {
             Standing::Ours => policy.challenge = Some(exchange.challenge.clone()),
             Standing::Spent => policy.spent.active = true,
-            Standing::Unknown => {}
+            Standing::Late => policy.late.active = true,
+            Standing::Foreign => {}
         }
     }
     if let Some(transcript) = &reading.chip_authentication {
         match challenges.spend(&transcript.digest(), run, handed_in_ms)? {
             Standing::Ours => policy.terminal_key = Some(Sha256::of(&transcript.terminal_key)),
             Standing::Spent => policy.spent.chip = true,
-            Standing::Unknown => {}
+            Standing::Late => policy.late.chip = true,
+            Standing::Foreign => {}
         }
     }
     Ok(policy)
@@ -176,5 +181,14 @@ pub const REPLAYED: Code = Code {
     remedy_vi: "Đọc lại thẻ của người nộp cho hồ sơ này",
     remedy_en: "read the applicant's card again for this dossier",
 };
+/// The reading was handed in too long after this station made it.
+pub const LATE: Code = Code {
+    id: "STEP-046",
+    class: Class::Person,
+    vi: "Kết quả đọc thẻ nộp quá 24 giờ sau khi đọc, nên không chứng minh chip không phải bản sao",
+    en: "this chip reading was handed in more than 24 hours after it was made, so it does not prove that the chip is no copy",
+    remedy_vi: "Đọc lại thẻ của người nộp và nộp kết quả trong ngày",
+    remedy_en: "read the applicant's card again and hand the reading in the same day",
+};
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&NO_READING, &DISPROVED, &SEVERAL, &DIFFER, &REPLAYED];
+pub const CODES: &[&Code] = &[&NO_READING, &DISPROVED, &SEVERAL, &DIFFER, &REPLAYED, &LATE];

@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "ground",
         &[
             "answer", "blobs", "clock", "cms", "codes", "commit", "cose", "der", "digest", "fault",
-            "original", "page", "profile", "sandbox", "staged", "worker",
+            "original", "page", "profile", "sandbox", "shown", "staged", "worker",
         ],
     ),
     ("crafts", &["chip", "deliver", "log", "pdf", "scan", "seal"]),

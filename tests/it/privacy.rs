@@ -12,7 +12,7 @@ use hoso::ledger::{
     Admission, Lease, Ledger, NewRun, READING_GONE, Settlement, SqliteLedger, State, StepRecord, Wanted,
 };
 use hoso::station::Station;
-use hoso::station::challenges::Challenges;
+use hoso::station::challenges::{Challenges, GOOD_FOR_MS};
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::fs;
@@ -445,29 +445,50 @@ fn an_answer_to_this_station_counts_for_one_dossier() {
         let verdict = serde_json::to_value(dossier.verdict.as_ref().unwrap()).unwrap();
         (verdict["overall"]["class"].as_str().unwrap().to_owned(), verdict["flags"].to_string())
     };
-    // A station that asked nothing.
-    let run = desk.run(&[]);
-    assert_eq!(run.0, Some(0), "{}", run.1);
-    assert!(flags(&desk.record()).1.contains("aa_challenge_unproven"));
-
-    // One that did: another dossier, so that it is judged anew.
-    let json: serde_json::Value = serde_json::from_slice(&fs::read(desk.reading()).unwrap()).unwrap();
-    let challenge = json["active_authentication"]["challenge"].as_str().unwrap();
-    let challenge = base64::engine::general_purpose::STANDARD.decode(challenge).unwrap();
-    let station = Station::find(Some(&desk.ground.station())).unwrap();
-    Challenges::of(&station).give_out(&Sha256::of(&challenge), Clock::System.now_ms()).unwrap();
-    for (phone, overall, flag) in
-        [("0100999008", "genuine", ""), ("0100999009", "genuine_clone_unchecked", "aa_spent")]
-    {
+    let judged = |phone: &str, overall: &str, flag: &str, finding: Option<&str>| {
         desk.with_phone(phone);
         let run = desk.run(&[]);
         assert_eq!(run.0, Some(0), "{}", run.1);
         let (said, flags) = flags(&desk.record());
         assert_eq!(said, overall);
-        assert!(flags.contains(flag) && !flags.contains("aa_challenge_unproven"), "{flags}");
-        let told = desk.record().findings.iter().any(|f| f.code == "STEP-045");
-        assert_eq!(told, flag == "aa_spent");
-    }
+        for known in ["aa_spent", "aa_late", "aa_challenge_unproven"] {
+            assert_eq!(flags.contains(known), known == flag, "{flags}");
+        }
+        let found = desk.record().findings.into_iter().map(|f| f.code);
+        let found: Vec<String> = found.filter(|code| ["STEP-045", "STEP-046"].contains(&&**code)).collect();
+        assert_eq!(found.first().map(String::as_str), finding);
+    };
+    // A station that asked nothing.
+    judged("0100999006", "genuine", "aa_challenge_unproven", None);
+    judged("0100999007", "genuine_clone_unchecked", "aa_spent", Some("STEP-045"));
+
+    // One that did, of a chip that is asked again: another dossier each, so that it is judged anew.
+    let station = Station::find(Some(&desk.ground.station())).unwrap();
+    let asked_at = |at_ms: i64| {
+        let question = answer_again(&desk.reading(), &key);
+        Challenges::of(&station).give_out(&Sha256::of(&question), at_ms).unwrap();
+    };
+    asked_at(Clock::System.now_ms());
+    judged("0100999008", "genuine", "", None);
+    judged("0100999009", "genuine_clone_unchecked", "aa_spent", Some("STEP-045"));
+    asked_at(Clock::System.now_ms() - GOOD_FOR_MS - 60_000);
+    judged("0100999010", "genuine_clone_unchecked", "aa_late", Some("STEP-046"));
+    judged("0100999011", "genuine_clone_unchecked", "aa_spent", Some("STEP-045"));
+}
+
+/// Lets the chip with this key answer another question, which is returned.
+fn answer_again(reading: &Path, key: &Path) -> Vec<u8> {
+    let key = openssl::ec::EcKey::private_key_from_pem(&fs::read(key).unwrap()).unwrap();
+    let mut question = vec![0; 8];
+    openssl::rand::rand_bytes(&mut question).unwrap();
+    let signature = openssl::ecdsa::EcdsaSig::sign(&openssl::sha::sha256(&question), &key).unwrap();
+    let plain = [signature.r(), signature.s()].map(|n| n.to_vec_padded(32).unwrap()).concat();
+    let mut json: serde_json::Value = serde_json::from_slice(&fs::read(reading).unwrap()).unwrap();
+    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    json["active_authentication"] =
+        serde_json::json!({"challenge": base64(&question), "response": base64(&plain)});
+    fs::write(reading, json.to_string()).unwrap();
+    question
 }
 
 /// A store of readings and a file for ledgers over it.

@@ -32,26 +32,39 @@ fn dg14(suites: &[u64], keys: &[(&[u8], Option<u8>)]) -> Vec<u8> {
 
 /// What a chip with this key and a station leave behind.
 fn evidence(chip: &EcKey<Private>, id: u64, arc: &str) -> ChipAuthentication {
+    answered(chip, chip, id, arc, [0x90, 0])
+}
+
+/// The same of a station that agreed with the key `shown` and was answered by who holds `held`.
+fn answered(
+    shown: &EcKey<Private>,
+    held: &EcKey<Private>,
+    id: u64,
+    arc: &str,
+    sw: [u8; 2],
+) -> ChipAuthentication {
     let curve = Curve::standardised(id).unwrap();
     let terminal = curve.private(&mut SystemEntropy).unwrap();
     let public = curve.multiply(curve.generator().unwrap(), terminal.scalar()).unwrap();
     // The chip's half, reached from the other side.
-    let shared = curve.shared(&curve.multiply(&public, chip.private_key()).unwrap()).unwrap();
+    let shared_with =
+        |key: &EcKey<Private>| curve.shared(&curve.multiply(&public, key.private_key()).unwrap()).unwrap();
+    let shared = shared_with(shown);
     let suite = Suite::of_arc(arc).unwrap();
     let mut session = Messaging::of_secret(suite, &shared);
     let command = session.protect(&Command::new(0xa4, 2, 0x0c, &[1, 0x1e], None)).unwrap();
     let zero = vec![0; suite.block()];
     let mut counter = zero.clone();
     *counter.last_mut().unwrap() = 2;
-    let status = [0x99, 2, 0x90, 0];
+    let status = [0x99, 2, sw[0], sw[1]];
     let input = crate::chip::reader::suite::pad(&[&counter[..], &status].concat(), suite.block());
-    let mac = suite.mac(&suite.derive(&shared, 2), &input).unwrap();
+    let mac = suite.mac(&suite.derive(&shared_with(held), 2), &input).unwrap();
     ChipAuthentication {
         protocol: format!("{CA_ECDH}{arc}"),
         key_id: None,
         terminal_key: terminal.to_bytes(&curve).unwrap().to_vec(),
         command,
-        response: [&status[..], &der::tlv(0x8e, &mac), &[0x90, 0]].concat(),
+        response: [&status[..], &der::tlv(0x8e, &mac), &sw].concat(),
     }
 }
 
@@ -88,20 +101,22 @@ fn evidence_of_another_chip_or_with_a_changed_byte_is_not_believed() {
     let ours = dg14_of(&chip);
     assert_eq!(check(&ours, &good), Answer::Holds);
     let copy = key(Nid::BRAINPOOL_P256R1, Asn1Flag::NAMED_CURVE);
-    assert_eq!(check(&dg14_of(&copy), &good), Answer::Wrong);
+    assert_eq!(check(&ours, &answered(&chip, &copy, 13, "2", [0x90, 0])), Answer::Wrong);
+    // A transcript of another chip altogether.
+    assert_eq!(check(&dg14_of(&copy), &good), Answer::Inconclusive);
     // Le, the last byte of the command, is under no MAC.
     for at in 0..good.command.len() - 1 {
         let mut changed = good.clone();
         changed.command[at] ^= 1;
         // Nor is the length, which then does not fit.
-        assert_eq!(check(&ours, &changed), Answer::Wrong, "{at}");
+        assert_eq!(check(&ours, &changed), Answer::Inconclusive, "{at}");
     }
     for at in 0..good.response.len() {
         let mut changed = good.clone();
         changed.response[at] ^= 1;
-        assert_eq!(check(&ours, &changed), Answer::Wrong, "{at}");
+        assert_ne!(check(&ours, &changed), Answer::Holds, "{at}");
         changed.response.truncate(at);
-        assert_eq!(check(&ours, &changed), Answer::Wrong, "{at}");
+        assert_eq!(check(&ours, &changed), Answer::Inconclusive, "{at}");
     }
     for at in 0..32 {
         let mut changed = good.clone();
@@ -109,7 +124,22 @@ fn evidence_of_another_chip_or_with_a_changed_byte_is_not_believed() {
         assert_ne!(check(&ours, &changed), Answer::Holds, "{at}");
     }
     let other = ChipAuthentication { protocol: format!("{CA_ECDH}1"), ..good };
-    assert_eq!(check(&ours, &other), Answer::Wrong);
+    assert_eq!(check(&ours, &other), Answer::Inconclusive);
+}
+
+#[test]
+fn a_refusal_under_the_new_keys_proves_them_and_one_in_the_clear_proves_nothing() {
+    let chip = key(Nid::BRAINPOOL_P256R1, Asn1Flag::NAMED_CURVE);
+    let dg14 = dg14(&[1, 2], &[(&spki(&chip), None)]);
+    // A card without EF.COM, one that wants more authority, one that is broken.
+    for sw in [[0x6a, 0x82], [0x69, 0x82], [0x6f, 0]] {
+        for arc in ["1", "2"] {
+            let mut evidence = answered(&chip, &chip, 13, arc, sw);
+            assert_eq!(check(&dg14, &evidence), Answer::Holds, "{sw:02x?}");
+            evidence.response = sw.to_vec();
+            assert_eq!(check(&dg14, &evidence), Answer::Inconclusive, "{sw:02x?}");
+        }
+    }
 }
 
 #[test]
@@ -163,7 +193,7 @@ fn of_several_keys_the_named_one_counts() {
     good.key_id = Some(vec![2]);
     assert_eq!(check(&dg14, &good), Answer::Holds);
     good.key_id = Some(vec![1]);
-    assert_eq!(check(&dg14, &good), Answer::Wrong);
+    assert_eq!(check(&dg14, &good), Answer::Inconclusive);
     good.key_id = Some(vec![3]);
     assert_eq!(check(&dg14, &good), Answer::Unusable);
 }

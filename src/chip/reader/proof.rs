@@ -25,8 +25,8 @@ pub fn active(link: &mut Link<'_>, spki: &[u8], challenge: &[u8]) -> Result<Vec<
 }
 
 /// Chip authentication with the strongest way that DG14's contents offer, and the first exchange under the keys that come
-/// of it. `None` where they offer none with a sound key. A chip that agrees on keys and then cannot use them leaves
-/// evidence too: it does not hold.
+/// of it. `None` where they offer none with a sound key. A chip that agrees on keys and then does not use them leaves
+/// evidence too.
 ///
 /// # Errors
 /// The chip refuses, or the link breaks.
@@ -79,5 +79,5 @@ fn agree(link: &mut Link<'_>, offer: &Offer, public: &[u8]) -> Result<(), Troubl
 
 /// What fits a short response beside secure messaging.
 const MOST_IN_SHORT: usize = 223;
-/// Selecting EF.COM is the first command under the new keys: every chip knows it and it tells nothing.
+/// Selecting EF.COM is the first command under the new keys: it tells nothing, and whether the chip has the file is the same.
 const EF_COM: [u8; 2] = [0x01, 0x1e];

@@ -15,7 +15,7 @@ use crate::chip::lds;
 use crate::chip::reading::{Access, Challenge, FileId, Reading};
 use crate::chip::sod::Sod;
 use crate::fault::{Fault, Outcome};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroize;
 
 /// The reading of one card, over as many approaches as it takes.
@@ -25,6 +25,9 @@ pub struct Session {
     files: BTreeMap<FileId, Vec<u8>>,
     partial: Option<Partial>,
     groups: BTreeMap<u8, Group>,
+    /// Refused in the clear once, which nobody vouches for: to be asked once more in the next session.
+    doubted: BTreeSet<u8>,
+    active_doubted: bool,
     com_asked: bool,
     reach: Reach,
     access: Option<Access>,
@@ -51,6 +54,8 @@ impl Session {
             files: BTreeMap::new(),
             partial: None,
             groups: BTreeMap::new(),
+            doubted: BTreeSet::new(),
+            active_doubted: false,
             com_asked: false,
             reach: Reach::default(),
             access: None,
@@ -284,7 +289,13 @@ impl Session {
                 if reach != self.reach {
                     return Err(Halt::Reopen);
                 }
-                (of_status(sw), Some(Halt::Reopen))
+                // Fingers and eyes are never read, so that nobody gains by refusing them.
+                let group = match of_status(sw) {
+                    Group::Protected if matches!(number, 3 | 4) => Group::Protected,
+                    _ if self.doubted.insert(number) => return Err(Halt::Reopen),
+                    _ => Group::RefusedInClear(sw),
+                };
+                (group, Some(Halt::Reopen))
             }
             Err(trouble) => return Err(lost(trouble)),
         };
@@ -334,7 +345,10 @@ impl Session {
             Ok(response) => self.active = Proof::Answered(Challenge { challenge, response }),
             Err(Trouble::Status(sw)) => self.active = Proof::Refused(sw),
             Err(Trouble::Broken(Broken::Plain(sw))) if ended_kindly(sw) => {
-                self.active = Proof::Refused(sw);
+                if self.active_doubted {
+                    self.active = Proof::Refused(sw);
+                }
+                self.active_doubted = true;
                 return Err(Halt::Reopen);
             }
             Err(trouble) => return Err(lost(trouble)),
@@ -418,5 +432,5 @@ fn ended_kindly(sw: u16) -> bool {
 }
 
 /// Each refusal in the clear costs one; a card that ends every session is given up.
-const MOST_OPENINGS: usize = 8;
+const MOST_OPENINGS: usize = 12;
 const MOST_OFFERS: usize = 4;

@@ -21,6 +21,12 @@ impl Overall {
     }
 }
 
+/// In place of [`Overall::Genuine`]'s own where the chip proved itself to a question of which nobody knows whose it was.
+pub const ASKED_BY_ANYONE: (&str, &str) = (
+    "Dữ liệu chip là thật và còn nguyên vẹn; chip đã trả lời đúng một câu hỏi chống sao chép, nhưng không rõ ai đã hỏi và hỏi lúc nào.",
+    "The chip's data are genuine and unchanged; the chip answered a question as no copy could, but who asked it, and when, is not known.",
+);
+
 impl Unproven {
     /// Vietnamese, English.
     pub fn sentence(self) -> (&'static str, &'static str) {
@@ -178,6 +184,10 @@ impl Flag {
                 "the key of the clone check is not signed",
             ),
             Flag::AaKeyWeak => ("khóa chống sao chép quá yếu", "the key of the clone check is too weak"),
+            Flag::AaWeak => (
+                "khóa hoặc hàm băm chống sao chép yếu so với mức nên dùng ngày nay (dưới RSA 2048, dưới ECDSA 250 bit, SHA-1); vẫn được tính",
+                "key or hash of the clone check is weak by today's measure (below RSA 2048 or ECDSA 250 bit, SHA-1); it counts",
+            ),
             Flag::AaReplay => (
                 "chip trả lời một câu hỏi khác, có thể bị phát lại",
                 "the chip answered another challenge; it may be replayed",
@@ -185,6 +195,14 @@ impl Flag {
             Flag::AaSpent => (
                 "kết quả đọc thẻ này đã dùng cho hồ sơ khác: bằng chứng chống sao chép không được tính lần nữa",
                 "replayed: this reading was used for another dossier, and its clone check does not count again",
+            ),
+            Flag::AaLate => (
+                "kết quả đọc thẻ nộp quá lâu sau khi trạm hỏi chip: bằng chứng chống sao chép không được tính",
+                "the reading was handed in too long after this station asked the chip; its clone check does not count",
+            ),
+            Flag::AaUnanswered => (
+                "câu trả lời chống sao chép của chip trống hoặc sai dạng: không chứng minh được gì, hãy đọc lại thẻ",
+                "the answer of active authentication is empty or malformed; it proves nothing: read the card again",
             ),
             Flag::AaChallengeUnproven => (
                 "không rõ câu hỏi có phải của trạm này",
@@ -205,6 +223,14 @@ impl Flag {
             Flag::CaSpent => (
                 "kết quả đọc thẻ này đã dùng cho hồ sơ khác: Chip Authentication không được tính lần nữa",
                 "replayed: this reading was used for another dossier, and its chip authentication does not count again",
+            ),
+            Flag::CaLate => (
+                "kết quả đọc thẻ nộp quá lâu sau khi đọc: Chip Authentication không được tính",
+                "the reading was handed in too long after it was made; its chip authentication does not count",
+            ),
+            Flag::CaUnanswered => (
+                "sau Chip Authentication chip không trả lời bằng khóa mới: không chứng minh được gì, hãy đọc lại thẻ",
+                "after chip authentication there is no answer under the new keys; it proves nothing: read the card again",
             ),
             Flag::CaKeyUnproven => (
                 "không rõ khóa Chip Authentication có phải do trạm này tạo, nên không tính",

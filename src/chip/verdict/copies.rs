@@ -1,5 +1,5 @@
-//! Whether the chip is a copy. A proof counts only with a key whose data group is in a list whose signature and chain
-//! hold, and only where the question may have been this station's own.
+//! Whether the chip is a copy. A proof counts, for the chip or against it, only with a key whose data group is in a list
+//! whose signature and chain hold, and only where the question may have been this station's own.
 
 use super::judge::Judge;
 use super::{Check, Flag, Trial};
@@ -9,6 +9,12 @@ use crate::chip::sod::Sod;
 use crate::digest::Sha256;
 
 impl Judge<'_> {
+    /// The list that vouches for a key is a trusted authority's, and nothing in its proof is too weak to believe it.
+    fn is_list_trusted(&self) -> bool {
+        let weak = self.verdict.flags.contains(&Flag::WeakAlgorithm) && !self.policy.allow_weak;
+        self.verdict.pa_chain == Check::Ok && !weak
+    }
+
     /// With the key of DG15.
     pub(super) fn active_authentication(&mut self, sod: &Sod) -> Trial {
         let Some(exchange) = &self.reading.active_authentication else { return Trial::NotDone };
@@ -16,11 +22,15 @@ impl Judge<'_> {
             self.flag(Flag::AaKeyUnsigned);
             return Trial::UntrustedKey;
         };
-        if self.verdict.pa_chain != Check::Ok {
+        if !self.is_list_trusted() {
             return Trial::UntrustedKey;
         }
         if self.policy.spent.active {
             self.flag(Flag::AaSpent);
+            return Trial::NotDone;
+        }
+        if self.policy.late.active {
+            self.flag(Flag::AaLate);
             return Trial::NotDone;
         }
         match &self.policy.challenge {
@@ -34,9 +44,19 @@ impl Judge<'_> {
         let listed = sod.list.hashes.contains_key(&14);
         let infos = self.intact(14).filter(|_| listed).and_then(|f| lds::security_infos(f).ok());
         let said = infos.and_then(|i| i.active_authentication);
-        match clone::check(lds::open(file, 15).unwrap_or_default(), said, exchange) {
-            Answer::Holds => Trial::Passed,
+        let spki = lds::open(file, 15).unwrap_or_default();
+        match clone::check(spki, said, exchange) {
+            Answer::Holds => {
+                if clone::is_weak(spki, said, exchange) {
+                    self.flag(Flag::AaWeak);
+                }
+                Trial::Passed
+            }
             Answer::Wrong => Trial::Failed,
+            Answer::Inconclusive => {
+                self.flag(Flag::AaUnanswered);
+                Trial::NotDone
+            }
             Answer::Unusable => {
                 self.flag(Flag::AaKeyWeak);
                 Trial::UntrustedKey
@@ -45,19 +65,23 @@ impl Judge<'_> {
     }
 
     /// With the key of DG14. The evidence is worth what its terminal key is: whoever knows that could have written it
-    /// without a chip, so a match counts only where the station says that the key was its own. CardSecurity (PACE with chip authentication mapping) is not evidence: its own signature is
-    /// not checked.
+    /// without a chip, so it counts, for the chip or against it, only where the station says that the key was its own.
+    /// CardSecurity (PACE with chip authentication mapping) is not evidence: its own signature is not checked.
     pub(super) fn chip_authentication(&mut self) -> Trial {
         let Some(evidence) = &self.reading.chip_authentication else { return Trial::NotDone };
         let Some(file) = self.intact(14) else {
             self.flag(Flag::CaKeyUnsigned);
             return Trial::UntrustedKey;
         };
-        if self.verdict.pa_chain != Check::Ok {
+        if !self.is_list_trusted() {
             return Trial::UntrustedKey;
         }
         if self.policy.spent.chip {
             self.flag(Flag::CaSpent);
+            return Trial::NotDone;
+        }
+        if self.policy.late.chip {
+            self.flag(Flag::CaLate);
             return Trial::NotDone;
         }
         match self.policy.terminal_key {
@@ -68,10 +92,16 @@ impl Judge<'_> {
             Some(_) => {}
             None => self.flag(Flag::CaKeyUnproven),
         }
+        let ours = self.policy.terminal_key.is_some();
         match (self.chip_authentication)(lds::open(file, 14).unwrap_or_default(), evidence) {
-            Answer::Holds if self.policy.terminal_key.is_none() => Trial::UntrustedKey,
-            Answer::Holds => Trial::Passed,
-            Answer::Wrong => Trial::Failed,
+            Answer::Holds if ours => Trial::Passed,
+            Answer::Holds => Trial::UntrustedKey,
+            Answer::Wrong if ours => Trial::Failed,
+            Answer::Wrong => Trial::NotDone,
+            Answer::Inconclusive => {
+                self.flag(Flag::CaUnanswered);
+                Trial::NotDone
+            }
             Answer::Unusable => {
                 self.flag(Flag::CaKeyInvalid);
                 Trial::UntrustedKey

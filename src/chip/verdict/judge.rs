@@ -29,7 +29,9 @@ pub(super) type Early<T> = Result<T, Overall>;
 
 impl<'a> Judge<'a> {
     pub(super) fn new(reading: &'a Reading, now: jiff::Timestamp, policy: &'a Policy) -> Self {
-        let offers_pace = reading.files.contains_key(&FileId::CardAccess);
+        // What cannot be read may well be an offer.
+        let offers_pace =
+            reading.files.get(&FileId::CardAccess).is_some_and(|file| lds::offers_pace(file).unwrap_or(true));
         let mut verdict = Verdict::blank(reading.access, now, policy);
         verdict.pace_downgrade = offers_pace && reading.access == Access::Bac;
         Judge { reading, now, policy, verdict, mrz: None, chip_authentication: chip_authentication::check }

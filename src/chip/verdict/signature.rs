@@ -7,6 +7,7 @@ use crate::chip::sod::Sod;
 use crate::chip::trust::curve_allowed;
 use crate::cms::{Hash, KeyFacts, Over, Parts, Problem, SignatureAlg, SignerCheck, SignerInfo};
 use crate::der;
+use crate::shown::plain;
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcPoint};
 use openssl::nid::Nid;
@@ -233,8 +234,8 @@ fn issuer_of(certificate: &X509) -> String {
     let parts = certificate.issuer_name().entries().map(|entry| {
         let key = entry.object().nid().short_name().unwrap_or("?");
         let value = entry.data().to_string().unwrap_or_default();
-        // A name is shown on a terminal and in lists: no control characters, and not without end.
-        let value: String = value.chars().filter(|c| !c.is_control()).take(128).collect();
+        // Whoever made the certificate chose it: nothing that steers, and not without end.
+        let value: String = plain(&value).chars().take(128).collect();
         format!("{key}={value}")
     });
     parts.take(16).collect::<Vec<_>>().join(", ")

@@ -86,6 +86,7 @@ fn a_minted_card_with_an_answering_chip_is_genuine() {
     assert_eq!((verdict.revocation, verdict.validity), (Some(Revocation::Unknown), Validity::Valid));
     assert_eq!(flags(&verdict), [Flag::SigningTimeSelfAsserted, Flag::AaChallengeUnproven]);
     assert_eq!(verdict.anchor.as_ref().unwrap().file, "vn.pem");
+    assert!(!verdict.vi.contains("không phải bản sao") && verdict.vi.contains("không rõ ai đã hỏi"));
     let mut policy = Policy {
         challenge: Some(reading.active_authentication.clone().unwrap().challenge),
         ..Policy::default()
@@ -93,6 +94,7 @@ fn a_minted_card_with_an_answering_chip_is_genuine() {
     let trust = world().trust("anchors");
     let ours = verify(&reading, &trust, jiff::Timestamp::now(), &policy);
     assert_eq!((ours.overall, flags(&ours)), (Overall::Genuine, vec![Flag::SigningTimeSelfAsserted]));
+    assert!(ours.vi.contains("không phải bản sao"));
     policy.challenge = Some(vec![0; 8]);
     let replayed = verify(&reading, &trust, jiff::Timestamp::now(), &policy);
     assert_eq!((replayed.overall, replayed.clone_check), (UNCHECKED, None));
@@ -102,6 +104,11 @@ fn a_minted_card_with_an_answering_chip_is_genuine() {
     let again = verify(&reading, &trust, jiff::Timestamp::now(), &policy);
     assert_eq!((again.overall, again.clone_check), (UNCHECKED, None));
     assert_eq!(flags(&again), [Flag::SigningTimeSelfAsserted, Flag::AaSpent]);
+    policy.spent.active = false;
+    policy.late.active = true;
+    let late = verify(&reading, &trust, jiff::Timestamp::now(), &policy);
+    assert_eq!((late.overall, late.clone_check), (UNCHECKED, None));
+    assert_eq!(flags(&late), [Flag::SigningTimeSelfAsserted, Flag::AaLate]);
 }
 
 #[test]
@@ -362,7 +369,8 @@ fn claims_of_a_vendors_reader_alone_prove_nothing() {
 fn a_chip_opened_the_older_way_though_it_offers_pace_is_shown() {
     let mut reading = world().mint("ds", &["--access", "BAC"]);
     assert!(!judge(&reading, "anchors").pace_downgrade);
-    reading.files.insert(FileId::CardAccess, vec![0x31, 0]);
+    let offer = der::sequence(&[&der::oid(&[0, 4, 0, 127, 0, 7, 2, 2, 4, 2, 2]), &der::integer(&[2])]);
+    reading.files.insert(FileId::CardAccess, der::set_of(&[&offer]));
     let verdict = judge(&reading, "anchors");
     assert!(verdict.pace_downgrade && verdict.access == Access::Bac);
 }

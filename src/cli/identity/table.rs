@@ -3,9 +3,11 @@
 use crate::chip::compare::{Agreement, Comparison, Field, Source};
 use crate::chip::number::Note;
 use crate::chip::reading::Access;
+use crate::chip::reason::{ASKED_BY_ANYONE, Overall};
 use crate::chip::report::{ChainState, Conclusion, GroupState, HolderReport, Method, Report, SignatureState};
 use crate::chip::trust::Revocation;
 use crate::chip::verdict::{Trial, Validity};
+use crate::shown::plain;
 use std::fmt::Write as _;
 
 /// The whole table, ending in a line feed.
@@ -18,7 +20,7 @@ pub(super) fn describe(report: &Report) -> String {
         Conclusion::Unverifiable => ("CHƯA XÁC MINH ĐƯỢC", "could not be verified"),
         Conclusion::Forged => ("GIẢ MẠO", "forged"),
     };
-    out.line(&format!("{}: {vi} / {en}", report.file.as_deref().unwrap_or("-")));
+    out.line(&format!("{}: {vi} / {en}", plain(report.file.as_deref().unwrap_or("-"))));
     summary(&mut out, report);
     out.heading("Kiểm tra", "checks");
     checks(&mut out, report);
@@ -47,9 +49,12 @@ struct Table {
 }
 
 impl Table {
+    /// Lines of text, each of which may hold what came from outside.
     fn line(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.text.push('\n');
+        for line in text.split('\n') {
+            self.text.push_str(&plain(line));
+            self.text.push('\n');
+        }
     }
 
     fn heading(&mut self, vi: &str, en: &str) {
@@ -60,15 +65,16 @@ impl Table {
     fn row(&mut self, vi: &str, en: &str, value: &str) {
         let name = format!("{vi} / {en}");
         let pad = NAME_WIDTH.saturating_sub(name.chars().count());
-        let _ = writeln!(self.text, "    {name}{:pad$} {value}", "");
+        let _ = writeln!(self.text, "    {name}{:pad$} {}", "", plain(value));
     }
 }
 
 fn summary(out: &mut Table, report: &Report) {
     match (report.overall, report.reasons.is_empty()) {
         (Conclusion::Genuine, _) => {
-            out.line("  Dữ liệu chip là thật, còn nguyên vẹn, và chip không phải bản sao.");
-            out.line("  The chip's data are genuine and unchanged, and the chip is no copy.");
+            let asked_by_anyone = report.asked_by_anyone();
+            let (vi, en) = if asked_by_anyone { ASKED_BY_ANYONE } else { Overall::Genuine.sentence() };
+            out.line(&format!("  {vi}\n  {en}"));
         }
         (Conclusion::GenuineCloneUnchecked, _) => {
             out.line(
@@ -131,6 +137,9 @@ fn checks(out: &mut Table, report: &Report) {
     };
     let clone = match report.clone_check.status {
         Trial::NotDone => "chưa làm / not done",
+        Trial::Passed if report.asked_by_anyone() => {
+            "đúng, không rõ ai đã hỏi / holds, asked by whom is not known"
+        }
         Trial::Passed => "đúng, không phải bản sao / holds, no copy",
         Trial::Failed => "SAI, có thể là bản sao / FAILS, it may be a copy",
         Trial::UntrustedKey => "không tính: khóa không được tin cậy / does not count: its key is not trusted",
@@ -209,12 +218,6 @@ fn person(out: &mut Table, holder: &HolderReport) {
     ];
     for (vi, en, key, value) in rows {
         let Some(value) = value else { continue };
-        // What a chip says goes to a terminal: nothing that moves the cursor or turns the line around.
-        let steers = |c: &char| {
-            c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        };
-        let value: String = value.chars().filter(|c| !steers(c)).collect();
         let group = holder.from.get(key).map(|g| format!("  [{g}]")).unwrap_or_default();
         out.row(vi, en, &format!("{value}{group}"));
     }
@@ -287,7 +290,7 @@ const NAME_WIDTH: usize = 30;
 mod tests {
     use super::*;
     use crate::chip::reading::Reading;
-    use crate::chip::verdict::{Flag, Forgery, Overall, Policy, Refusal, Unproven, Verdict};
+    use crate::chip::verdict::{CloneCheck, Flag, Forgery, Policy, Refusal, Unproven, Verdict};
 
     fn told(overall: Overall) -> String {
         let verdict =
@@ -354,6 +357,24 @@ mod tests {
     }
 
     #[test]
+    fn a_question_that_anybody_may_have_asked_does_not_make_a_chip_no_copy() {
+        let (access, now, policy) = (Access::Unknown, jiff::Timestamp::UNIX_EPOCH, Policy::default());
+        let mut verdict = Verdict::refused(Overall::Genuine, access, now, &policy);
+        for (proof, asked, reserved) in [
+            (CloneCheck::ActiveAuthentication, false, false),
+            (CloneCheck::ActiveAuthentication, true, true),
+            // The other proof, which was this station's, suffices.
+            (CloneCheck::ChipAuthentication, true, false),
+        ] {
+            verdict.clone_check = Some(proof);
+            verdict.flags = asked.then_some(Flag::AaChallengeUnproven).into_iter().collect();
+            let text = describe(&Report::of(None::<&Reading>, &verdict));
+            assert_eq!(text.contains("không phải bản sao"), !reserved, "{text}");
+            assert_eq!(text.contains("không rõ ai đã hỏi"), reserved, "{text}");
+        }
+    }
+
+    #[test]
     fn control_characters_of_a_chip_do_not_reach_the_terminal() {
         let verdict = Verdict::refused(
             Overall::GenuineCloneUnchecked,
@@ -379,7 +400,11 @@ mod tests {
             from: std::collections::BTreeMap::new(),
         };
         report.holder = Some(made);
+        report.chain.issuer = Some("CN=\u{202e}TEST\u{2066} CSCA".to_owned());
+        report.chain.broken = vec!["a\u{1b}]0;rule".to_owned()];
+        report.file = Some("x\u{202e}\u{7}\nnosj.gnidaer".to_owned());
         let text = describe(&report);
-        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}') && text.contains("A[2JBC"));
+        assert!(!text.chars().any(|c| c != '\n' && plain(&c.to_string()).is_empty()), "{text:?}");
+        assert!(text.contains("A[2JBC") && text.contains("CN=TEST CSCA") && text.starts_with("xnosj"));
     }
 }

@@ -24,12 +24,15 @@ impl Desk {
     }
 
     fn exit(&self, arguments: &str) -> u8 {
+        self.run(&format!("verify {arguments}")).unwrap()
+    }
+
+    fn run(&self, line: &str) -> Outcome<u8> {
         let world = world().path("").display().to_string();
         let here = self.0.path().display().to_string();
-        let words = arguments.split(' ').map(|w| w.replace("W:", &world).replace("D:", &format!("{here}/")));
-        let line =
-            Line::try_parse_from(["identity".to_owned(), "verify".to_owned()].into_iter().chain(words));
-        run(&line.map_err(|e| e.to_string()).unwrap().command).unwrap()
+        let words = line.split(' ').map(|w| w.replace("W:", &world).replace("D:", &format!("{here}/")));
+        let line = Line::try_parse_from(["identity".to_owned()].into_iter().chain(words));
+        run(&line.map_err(|e| e.to_string()).unwrap().command)
     }
 }
 
@@ -83,6 +86,35 @@ fn exit_codes_are_conclusions_and_a_fault_is_one() {
         9,
         "the command writes no file, least of all a face"
     );
+}
+
+#[test]
+fn a_reading_that_is_made_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = Desk::new();
+    let dump = desk.0.path().join("dump");
+    std::fs::create_dir(&dump).unwrap();
+    let reading = world().mint("ds", &[]);
+    std::fs::write(dump.join("SOD.bin"), &reading.files[&FileId::Sod]).unwrap();
+    std::fs::write(dump.join("DG2.bin"), reading.dg(2).unwrap()).unwrap();
+    assert_eq!(desk.run("reading --from D:dump -o D:made.json").unwrap(), 0);
+    let made = desk.0.path().join("made.json");
+    assert_eq!(std::fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(Reading::parse(&std::fs::read(&made).unwrap()).is_ok());
+    let fault = desk.run("reading --from D:dump -o D:no/such/file").unwrap_err();
+    assert_eq!(fault.code.id, "CHIP-032");
+}
+
+#[test]
+fn a_face_is_shown_on_the_same_demands_as_a_reading_is_called_genuine_on() {
+    let desk = Desk::new();
+    desk.put("revoked", &world().mint("revoked", &[]).to_json());
+    desk.put("genuine", &world().mint("ds", &["--aa-key", "aa.key"]).to_json());
+    for (reading, demand) in [("revoked", "--crl W:crls-only"), ("genuine", "--require 7")] {
+        let line = format!("portrait D:{reading} --anchors W:anchors {demand} -o D:face.png");
+        assert_eq!(desk.run(&line).unwrap_err().code.id, "CHIP-070", "{demand}");
+    }
+    assert!(!desk.0.path().join("face.png").exists());
 }
 
 #[test]

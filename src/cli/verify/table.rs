@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::log::receipt::ReceiptOutcome;
 use crate::seal::verify::told::{self, Line};
 use crate::seal::verify::{CoverageClass, Integrity, SignatureReport, Trust, Verdict};
+use crate::shown::plain;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -49,7 +50,7 @@ impl Listing {
             *self.not_checked.entry(gap).or_default() += 1;
         }
         if details || !good {
-            self.notes.push_str(&format!("\n{name}\n{}", explain(judged)));
+            self.notes.push_str(&format!("\n{}\n{}", plain(name), explain(judged)));
         }
     }
 
@@ -58,7 +59,7 @@ impl Listing {
         self.judged += 1;
         self.table
             .push([name, "KHÔNG ĐỌC ĐƯỢC / UNREADABLE", "-", "-", "-", "-"].map(str::to_owned).to_vec());
-        self.notes.push_str(&format!("\n{name}\n    ! {}\n", fault.report()));
+        self.notes.push_str(&format!("\n{}\n    ! {}\n", plain(name), fault.report()));
     }
 
     pub(super) fn delivery(&mut self, name: &str, verdict: &delivery::Verdict) {
@@ -72,7 +73,7 @@ impl Listing {
         self.judged += 1;
         self.proven += usize::from(verdict.proven());
         if !verdict.proven() {
-            self.notes.push_str(&format!("\n{name}\n    ! {detail}\n"));
+            self.notes.push_str(&format!("\n{}\n    ! {detail}\n", plain(name)));
         }
     }
 
@@ -88,7 +89,7 @@ impl Listing {
             *self.not_checked.entry(gap.clone()).or_default() += 1;
         }
         if details || !good {
-            self.notes.push_str(&format!("\n{name}\n{}", super::bundle::explain(report)));
+            self.notes.push_str(&format!("\n{}\n{}", plain(name), super::bundle::explain(report)));
         }
     }
 
@@ -127,7 +128,7 @@ pub(super) fn one(judged: &Judged) -> String {
         match line {
             Line::Conclusion { text } => out.push_str(&format!("{text}\n\n")),
             Line::Heading { text } => out.push_str(&format!("\n{text}\n")),
-            Line::Item { name, value } => out.push_str(&format!("  {name}: {value}\n")),
+            Line::Item { name, value } => out.push_str(&format!("  {name}: {}\n", plain(&value))),
             Line::Reason { code, vi, en } => out.push_str(&format!("  {code}: {vi} / {en}\n")),
         }
     }
@@ -161,7 +162,7 @@ fn explain(judged: &Judged) -> String {
     if let Some(receipt) = &judged.receipt {
         lines.push(format!("biên nhận / receipt: {} / {}", receipt.vi, receipt.en));
     }
-    lines.iter().map(|line| format!("    {line}\n")).collect()
+    lines.iter().map(|line| format!("    {}\n", plain(line))).collect()
 }
 
 fn level(signature: &SignatureReport) -> String {

@@ -45,6 +45,8 @@ pub(crate) enum Spoil {
     WrongMac,
     WrongStatus,
     PlainSuccess,
+    /// Somebody else says 6982; the chip never learns of it.
+    PlainRefusal,
     Twice,
     Gone,
 }
@@ -224,6 +226,11 @@ impl Chip {
     /// A point or secret of this chip's PACE began with a zero byte.
     pub(crate) fn saw_leading_zero(&self) -> bool {
         self.zeros
+    }
+
+    /// A file that is listed and not there.
+    pub(crate) fn forget(&mut self, id: u16) {
+        self.files.remove(&id);
     }
 
     pub(crate) fn file(&self, id: u16) -> &[u8] {
@@ -536,6 +543,7 @@ impl Transceiver for Chip {
         let length = response.len();
         match spoil {
             Some(Spoil::PlainSuccess) => response = vec![0x90, 0],
+            Some(Spoil::PlainRefusal) => response = vec![0x69, 0x82],
             Some(Spoil::WrongStatus) => response[length - 1] ^= 1,
             Some(Spoil::NoMac) if length >= 14 => drop(response.drain(length - 12..length - 2)),
             Some(Spoil::WrongMac) if length >= 14 => response[length - 3] ^= 1,

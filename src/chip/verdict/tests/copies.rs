@@ -70,12 +70,70 @@ fn a_chip_opened_the_older_way_though_its_signed_dg14_offers_pace_is_shown() {
 }
 
 #[test]
+fn a_card_access_that_offers_no_pace_makes_no_downgrade() {
+    let offer = der::sequence(&[&der::oid(&[0, 4, 0, 127, 0, 7, 2, 2, 4, 2, 2]), &der::integer(&[2])]);
+    let other = der::sequence(&[&der::oid(&[0, 4, 0, 127, 0, 7, 2, 2, 2]), &der::integer(&[1])]);
+    let mut reading = world().mint("ds", &["--access", "BAC"]);
+    for (file, downgrade) in [
+        (der::set_of(&[&offer]), true),
+        (der::set_of(&[&other]), false),
+        (vec![0x31, 0], false),
+        // Cut off: it may have been one.
+        (vec![0x31, 9], true),
+    ] {
+        reading.files.insert(FileId::CardAccess, file);
+        assert_eq!(judge(&reading, "anchors").pace_downgrade, downgrade);
+    }
+}
+
+#[test]
+fn no_clone_check_is_passed_or_failed_with_a_key_under_a_list_that_is_too_weak() {
+    let mut reading = world().mint("ds", &["--md", "sha1", "--aa-key", "aa.key"]);
+    let exchange = reading.active_authentication.clone().unwrap();
+    let wrong = Challenge { response: vec![1; exchange.response.len()], ..exchange.clone() };
+    for exchange in [exchange, wrong] {
+        reading.active_authentication = Some(exchange);
+        let verdict = judge(&reading, "anchors");
+        assert_eq!(verdict.overall, Overall::Unverifiable(Unproven::WeakAlgorithm));
+        assert_eq!(verdict.trials.active, Trial::UntrustedKey);
+    }
+}
+
+#[test]
 fn a_chip_that_does_not_hold_the_key_of_dg14_is_a_copy() {
-    let verdict = judged(&with_evidence(), &Policy::default(), |_, _| Answer::Wrong);
+    let ours = Policy { terminal_key: Some(Sha256::of(&[7; 32])), ..Policy::default() };
+    let verdict = judged(&with_evidence(), &ours, |_, _| Answer::Wrong);
     assert_eq!(
         (verdict.overall, verdict.trials.chip),
         (Overall::Forged(Forgery::ChipAuthentication), Trial::Failed)
     );
+    // What anybody may have written disproves no more than it proves.
+    let verdict = judged(&with_evidence(), &Policy::default(), |_, _| Answer::Wrong);
+    assert_eq!((verdict.overall, verdict.trials.chip), (UNCHECKED, Trial::NotDone));
+    assert_eq!(flags(&verdict), [Flag::CaKeyUnproven]);
+}
+
+#[test]
+fn no_answer_is_no_proof_and_makes_no_copy() {
+    let ours = Policy { terminal_key: Some(Sha256::of(&[7; 32])), ..Policy::default() };
+    let silent = judged(&with_evidence(), &ours, |_, _| Answer::Inconclusive);
+    assert_eq!((silent.overall, silent.trials.chip), (UNCHECKED, Trial::NotDone));
+    assert_eq!(flags(&silent), [Flag::CaUnanswered]);
+    let mut reading = world().mint("ds", &["--aa-key", "aa.key"]);
+    let exchange = reading.active_authentication.clone().unwrap();
+    // As long as the key's answers are and wrong: that is a copy.
+    let wrong = vec![1; exchange.response.len()];
+    for (challenge, response, overall) in [
+        (&exchange.challenge, wrong.clone(), Overall::Forged(Forgery::ActiveAuthentication)),
+        (&exchange.challenge, vec![], UNCHECKED),
+        (&exchange.challenge, exchange.response[1..].to_vec(), UNCHECKED),
+        (&vec![], wrong, UNCHECKED),
+    ] {
+        reading.active_authentication = Some(Challenge { challenge: challenge.clone(), response });
+        let verdict = judge(&reading, "anchors");
+        assert_eq!(verdict.overall, overall);
+        assert_eq!(verdict.flags.contains(&Flag::AaUnanswered), overall == UNCHECKED);
+    }
 }
 
 #[test]
@@ -169,6 +227,9 @@ fn rsa_answer(size: u32) -> Reading {
 #[test]
 fn an_rsa_answer_is_proof_unless_its_key_is_too_short() {
     assert_eq!(judge(&rsa_answer(2048), "anchors").overall, Overall::Genuine);
+    let short = judge(&rsa_answer(1024), "anchors");
+    assert_eq!(short.overall, Overall::Genuine);
+    assert_eq!(flags(&short), [Flag::AaWeak, Flag::AaChallengeUnproven]);
     let weak = judge(&rsa_answer(768), "anchors");
     assert_eq!((weak.overall, weak.trials.active), (UNCHECKED, Trial::UntrustedKey));
     assert_eq!(flags(&weak), [Flag::AaKeyWeak, Flag::AaChallengeUnproven]);
