@@ -4,7 +4,7 @@ use super::compare::{same_name, sex_of};
 use super::dg11::Dg11;
 use super::dg12::Dg12;
 use super::dg13::Dg13;
-use super::mrz::Mrz;
+use super::mrz::{Expires, Mrz};
 use super::reading::Reading;
 use super::verdict::Verdict;
 use jiff::civil::Date;
@@ -27,6 +27,8 @@ pub struct Holder {
     pub sex: Option<Sex>,
     /// Expiry date; `None` for the elderly, whose cards do not expire, too.
     pub expiry: Option<Date>,
+    /// The card says that it does not expire.
+    pub no_expiry: bool,
     /// Nationality.
     pub nationality: Option<String>,
     /// Place of origin (DG13), birth place (DG11).
@@ -91,6 +93,7 @@ impl Holder {
             )*};
         }
         take!(number, birth, sex, expiry, nationality, origin, residence, issued);
+        self.no_expiry |= other.no_expiry && self.expiry.is_none();
     }
 }
 
@@ -123,7 +126,25 @@ pub(crate) fn conflict(mrz: &Mrz, dg13: &Dg13, today: Date) -> bool {
         || name
         || differ(zone.birth, texts.birth)
         || differ(zone.sex, texts.sex)
-        || differ(zone.expiry, texts.expiry)
+        || expiries_differ(mrz.expires(today), dg13_expires(dg13))
+}
+
+fn expiries_differ(a: Expires, b: Expires) -> bool {
+    match (a, b) {
+        (Expires::On(a), Expires::On(b)) => a != b,
+        (Expires::Never, Expires::On(_)) | (Expires::On(_), Expires::Never) => true,
+        (Expires::Never, Expires::Never) | (Expires::Unknown, _) | (_, Expires::Unknown) => false,
+    }
+}
+
+/// Where the zone has the last day that it can hold, DG13 has a text or a day of the same digits. A text alone contradicts
+/// nothing: what it says of cards that do expire is not published.
+fn dg13_expires(dg13: &Dg13) -> Expires {
+    match dg13.text(12).and_then(parse_date) {
+        Some(date) if date.month() == 12 && date.day() == 31 && date.year() % 100 == 99 => Expires::Never,
+        Some(date) => Expires::On(date),
+        None => Expires::Unknown,
+    }
 }
 
 /// The same of DG1 and DG11, whose personal number need not be the document's.
@@ -139,13 +160,15 @@ pub(crate) fn details_conflict(mrz: &Mrz, dg11: &Dg11, today: Date) -> bool {
 fn of_zone(mrz: &Mrz, today: Date) -> Holder {
     let twelve = mrz.optional.split(' ').next().filter(|o| is_personal(o) && o.ends_with(&mrz.number));
     let number = twelve.unwrap_or(&mrz.number);
+    let expires = mrz.expires(today);
     Holder {
         number: Some(number.to_owned()).filter(|n| !n.is_empty()),
         name: Some(mrz.name.clone()).filter(|n| !n.is_empty()),
         name_cut: mrz.name_cut,
         birth: mrz.birth_date(today),
         sex: sex_of(&mrz.sex.to_string()),
-        expiry: mrz.expiry_date(today),
+        expiry: expires.date(),
+        no_expiry: expires == Expires::Never,
         nationality: Some(mrz.nationality.clone()).filter(|n| !n.is_empty()),
         ..Holder::default()
     }
@@ -174,7 +197,8 @@ fn of_dg13(dg13: &Dg13) -> Holder {
         name_cut: false,
         birth: dg13.text(3).and_then(parse_date),
         sex: dg13.text(4).and_then(sex_of),
-        expiry: dg13.text(12).and_then(parse_date),
+        expiry: dg13_expires(dg13).date(),
+        no_expiry: false,
         nationality: text(5),
         origin: text(8),
         residence: text(9),

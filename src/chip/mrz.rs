@@ -44,6 +44,27 @@ pub enum Layout {
     Td3,
 }
 
+/// When a document expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expires {
+    /// At the end of this day.
+    On(Date),
+    /// It is valid without a limit.
+    Never,
+    /// Nothing that can be read says when.
+    Unknown,
+}
+
+impl Expires {
+    /// The last day of its validity, where it has one.
+    pub fn date(self) -> Option<Date> {
+        match self {
+            Expires::On(date) => Some(date),
+            Expires::Never | Expires::Unknown => None,
+        }
+    }
+}
+
 impl Mrz {
     /// Reads DG1.
     ///
@@ -78,16 +99,25 @@ impl Mrz {
         date.filter(|d| *d <= today).or_else(|| Date::new(century - 100 + year, month, day).ok())
     }
 
-    /// Expiry date: the one nearest to `today` within 50 years.
-    pub fn expiry_date(&self, today: Date) -> Option<Date> {
-        let (year, month, day) = six(&self.expiry)?;
+    /// When it expires: of the dates that it may mean the one nearest to `today` at which there were chips.
+    pub fn expires(&self, today: Date) -> Expires {
+        // Vietnamese documents that do not expire fill the field with the last day that it can hold.
+        if self.issuing_state == "VNM" && self.expiry == "991231" {
+            return Expires::Never;
+        }
+        let Some((year, month, day)) = six(&self.expiry) else { return Expires::Unknown };
         let century = today.year() - today.year().rem_euclid(100);
         [century - 100, century, century + 100]
             .into_iter()
             .filter_map(|c| Date::new(c + year, month, day).ok())
+            .filter(|d| d.year() >= FIRST_CHIPS)
             .min_by_key(|d| (i32::from(d.year()) - i32::from(today.year())).abs())
+            .map_or(Expires::Unknown, Expires::On)
     }
 }
+
+/// The year of the first documents with such a chip: none has expired before it.
+const FIRST_CHIPS: i16 = 2004;
 
 /// A document number, what is left of the optional data behind it, and whether its check digit is right. A filler in the
 /// check digit's place means that the number runs on into the optional data, up to its check digit (Doc 9303-5, 4.2.4;
@@ -266,13 +296,27 @@ mod tests {
         let today = jiff::civil::date(2026, 3, 2);
         let mut mrz = Mrz::parse(TD1.as_bytes()).unwrap();
         assert_eq!(mrz.birth_date(today), Some(jiff::civil::date(1974, 8, 12)));
-        assert_eq!(mrz.expiry_date(today), Some(jiff::civil::date(2012, 4, 15)));
+        assert_eq!(mrz.expires(today), Expires::On(jiff::civil::date(2012, 4, 15)));
         mrz.birth = "260302".into();
         assert_eq!(mrz.birth_date(today), Some(jiff::civil::date(2026, 3, 2)));
         mrz.birth = "260303".into();
         assert_eq!(mrz.birth_date(today), Some(jiff::civil::date(1926, 3, 3)));
         mrz.birth = "74<<<<".into();
         assert_eq!(mrz.birth_date(today), None);
+    }
+
+    #[test]
+    fn a_vietnamese_document_that_ends_on_the_last_day_of_all_does_not_expire() {
+        let today = jiff::civil::date(2026, 3, 2);
+        let mut mrz = Mrz::parse(TD1.as_bytes()).unwrap();
+        mrz.expiry = "991231".into();
+        assert_eq!(mrz.expires(today), Expires::On(jiff::civil::date(2099, 12, 31)), "no chip expired in 1999");
+        mrz.issuing_state = "VNM".into();
+        assert_eq!((mrz.expires(today), Expires::Never.date()), (Expires::Never, None));
+        mrz.expiry = "051231".into();
+        assert_eq!(mrz.expires(today), Expires::On(jiff::civil::date(2005, 12, 31)));
+        mrz.expiry = "9912<<".into();
+        assert_eq!(mrz.expires(today), Expires::Unknown);
     }
 
     #[test]

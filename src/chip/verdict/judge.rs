@@ -5,10 +5,11 @@ use super::{
 };
 use crate::chip::chip_authentication::{self, ChipAuthentication};
 use crate::chip::clone::Answer;
+use crate::chip::mrz::{Expires, Mrz};
 use crate::chip::reading::{Access, FileId, Reading};
 use crate::chip::sod::{Sod, SodError};
 use crate::chip::trust::Trust;
-use crate::chip::{dg11, dg12, dg13::Dg13, holder, lds, mrz::Mrz, portrait};
+use crate::chip::{dg11, dg12, dg13::Dg13, holder, lds, portrait};
 use crate::cms::CmsError;
 use crate::der::DerError;
 use std::collections::BTreeSet;
@@ -163,10 +164,10 @@ impl<'a> Judge<'a> {
                     if !mrz.checks {
                         self.flag(Flag::MrzCheck);
                     }
-                    self.verdict.validity = match mrz.expiry_date(today) {
-                        Some(date) if date < today => Validity::Expired,
-                        Some(_) => Validity::Valid,
-                        None => Validity::Unknown,
+                    self.verdict.validity = match mrz.expires(today) {
+                        Expires::On(date) if date < today => Validity::Expired,
+                        Expires::On(_) | Expires::Never => Validity::Valid,
+                        Expires::Unknown => Validity::Unknown,
                     };
                     self.mrz = Some(mrz);
                 }

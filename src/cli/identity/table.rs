@@ -33,6 +33,10 @@ pub(super) fn describe(report: &Report) -> String {
         };
         out.heading(vi, en);
         person(&mut out, holder);
+        // A date that is read makes a document valid or expired; valid without one is valid without a limit.
+        if report.validity == Validity::Valid && holder.expiry.is_none() {
+            out.row("Ngày hết hạn", "expiry", "không thời hạn / does not expire");
+        }
     }
     if !table.is_empty() || !notes.is_empty() {
         out.heading("Đối chiếu", "cross-check");

@@ -104,6 +104,38 @@ fn dg1_and_dg13_that_disagree_are_for_a_person_to_look_at() {
     }
 }
 
+/// A reading of a card whose zone says this, and whose DG13 has these entries besides.
+fn card(number: &str, birth: &str, expiry: &str, entries: &[(u8, &str)]) -> Reading {
+    let mut hand = with(1, &dg1_of("VNM", number, birth, expiry));
+    let entry =
+        |(id, text): &(u8, &str)| der::sequence(&[&der::integer(&[*id]), &der::tlv(0x0c, text.as_bytes())]);
+    let file = der::tlv(0x6d, &der::sequence(&[&der::tlv(0x31, &entries.iter().flat_map(entry).collect::<Vec<_>>())]));
+    hand.hashes.retain(|(n, _)| *n != 13);
+    hand.hashes.push((13, openssl::sha::sha256(&file).to_vec()));
+    hand.files.insert(13, file);
+    world().forge(&hand)
+}
+
+#[test]
+fn a_card_of_the_elderly_does_not_expire_however_it_says_so() {
+    for (stated, conflict) in [
+        ("Không thời hạn", false),
+        ("31/12/2099", false),
+        ("31/12/9999", false),
+        ("", false),
+        ("01/01/2030", true),
+    ] {
+        let reading = card("001040123456", "400101", "991231", &[(1, "001040123456"), (12, stated)]);
+        let verdict = judge(&reading, "anchors");
+        assert_eq!((verdict.overall, verdict.validity), (UNCHECKED, Validity::Valid), "{stated}");
+        assert_eq!(verdict.flags.contains(&Flag::DataConflict), conflict, "{stated}");
+        let holder = holder::Holder::of(&reading, &verdict).unwrap();
+        assert_eq!((holder.expiry.is_none(), holder.no_expiry), (!conflict, !conflict), "{stated}");
+    }
+    let dated = card("001040123456", "400101", "350101", &[(12, "31/12/2099")]);
+    assert!(judge(&dated, "anchors").flags.contains(&Flag::DataConflict), "one says that it ends and one that not");
+}
+
 #[test]
 fn a_group_that_is_signed_and_unreadable_is_flagged_and_a_zone_is_needed() {
     let odd = |tag: u8| der::tlv(tag, &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]);
