@@ -7,6 +7,7 @@ use super::dg13::Dg13;
 use super::mrz::{Expires, Mrz};
 use super::reading::Reading;
 use super::verdict::Verdict;
+use crate::clock::vietnam_day;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -56,7 +57,7 @@ impl Holder {
     /// the gaps. `None` where none of them is intact. The verdict must be the one on this reading.
     pub fn of(reading: &Reading, verdict: &Verdict) -> Option<Self> {
         let intact = |number| reading.dg(number).filter(|_| verdict.intact(number));
-        let today = verdict.judged_at.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today = vietnam_day(verdict.judged_at);
         let stated = [
             (13, intact(13).and_then(|file| Dg13::parse(file).ok()).map(|dg13| of_dg13(&dg13))),
             (11, intact(11).and_then(|file| Dg11::parse(file).ok()).map(of_dg11)),

@@ -10,6 +10,7 @@ use crate::chip::reading::{Access, FileId, Reading};
 use crate::chip::sod::{Sod, SodError};
 use crate::chip::trust::Trust;
 use crate::chip::{dg11, dg12, dg13::Dg13, holder, lds, portrait};
+use crate::clock::vietnam_day;
 use crate::cms::CmsError;
 use crate::der::DerError;
 use std::collections::BTreeSet;
@@ -157,7 +158,7 @@ impl<'a> Judge<'a> {
 
     /// What the holder's data say about themselves: check digits, dates, one file against the other, the portrait.
     fn read_zone(&mut self) -> Early<()> {
-        let today = self.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today = vietnam_day(self.now);
         if let Some(file) = self.intact(1) {
             match Mrz::of_dg1(file) {
                 Ok(mrz) => {
@@ -198,7 +199,7 @@ impl<'a> Judge<'a> {
     }
 
     fn read_details(&mut self) {
-        let today = self.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today = vietnam_day(self.now);
         let dg11 = self.intact(11).map(dg11::Dg11::parse);
         if matches!(dg11, Some(Err(_))) {
             self.flag(Flag::Dg11Unreadable);

@@ -137,6 +137,20 @@ fn a_card_of_the_elderly_does_not_expire_however_it_says_so() {
 }
 
 #[test]
+fn a_card_expires_at_midnight_in_vietnam() {
+    let last = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 30);
+    let last = crate::clock::vietnam_day(last);
+    let reading = card("001090123456", "900115", &last.strftime("%y%m%d").to_string(), &[]);
+    let midnight = last.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(7))).unwrap().timestamp()
+        + jiff::SignedDuration::from_hours(24);
+    let trust = world().trust("anchors");
+    for (seconds, validity) in [(-1, Validity::Valid), (0, Validity::Expired)] {
+        let at = midnight + jiff::SignedDuration::from_secs(seconds);
+        assert_eq!(verify(&reading, &trust, at, &Policy::default()).validity, validity);
+    }
+}
+
+#[test]
 fn a_group_that_is_signed_and_unreadable_is_flagged_and_a_zone_is_needed() {
     let odd = |tag: u8| der::tlv(tag, &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]);
     for (number, tag, flag) in [
