@@ -18,6 +18,8 @@ use std::fmt;
 pub struct Holder {
     /// 12-digit personal number, or the document number of a card without one.
     pub number: Option<String>,
+    /// Number of the document, where it is another one: a passport has both.
+    pub document: Option<String>,
     /// Full name as written on the card, or as transliterated in the machine readable zone.
     pub name: Option<String>,
     /// The name comes from the zone and fills it, so that its end may be cut off.
@@ -70,7 +72,17 @@ impl Holder {
                 found.get_or_insert_with(Holder::default).fill(holder, group);
             }
         }
-        found
+        found.map(Holder::without_repetition)
+    }
+
+    /// A card's number is the end of its holder's.
+    fn without_repetition(mut self) -> Self {
+        let (number, document) = (self.number.as_deref(), self.document.as_deref());
+        if matches!((number, document), (Some(number), Some(document)) if number.ends_with(document)) {
+            self.document = None;
+            self.from.remove("document");
+        }
+        self
     }
 
     /// Takes over what is not known yet.
@@ -93,7 +105,7 @@ impl Holder {
                 }
             )*};
         }
-        take!(number, birth, sex, expiry, nationality, origin, residence, issued);
+        take!(number, document, birth, sex, expiry, nationality, origin, residence, issued);
         self.no_expiry |= other.no_expiry && self.expiry.is_none();
     }
 }
@@ -114,9 +126,9 @@ pub(crate) fn conflict(mrz: &Mrz, dg13: &Dg13, today: Date) -> bool {
         matches!((a, b), (Some(a), Some(b)) if a != b)
     }
     let (zone, texts) = (of_zone(mrz, today), of_dg13(dg13));
-    // Without the full number in the optional data the zone holds its last nine digits.
+    // Without the full number in the optional data the zone of a card holds its last nine digits.
     let number = match (&zone.number, &texts.number) {
-        (Some(a), Some(b)) => a != b && !(a.len() == 9 && b.ends_with(a.as_str())),
+        (Some(a), Some(b)) => a != b && *b != mrz.number && !(a.len() == 9 && b.ends_with(a.as_str())),
         _ => false,
     };
     let name = match (&zone.name, &texts.name) {
@@ -125,14 +137,14 @@ pub(crate) fn conflict(mrz: &Mrz, dg13: &Dg13, today: Date) -> bool {
     };
     number
         || name
-        || differ(zone.birth, texts.birth)
+        || days_differ(zone.birth, texts.birth)
         || differ(zone.sex, texts.sex)
         || expiries_differ(mrz.expires(today), dg13_expires(dg13))
 }
 
 fn expiries_differ(a: Expires, b: Expires) -> bool {
     match (a, b) {
-        (Expires::On(a), Expires::On(b)) => a != b,
+        (Expires::On(a), Expires::On(b)) => days_differ(Some(a), Some(b)),
         (Expires::Never, Expires::On(_)) | (Expires::On(_), Expires::Never) => true,
         (Expires::Never, Expires::Never) | (Expires::Unknown, _) | (_, Expires::Unknown) => false,
     }
@@ -155,15 +167,21 @@ pub(crate) fn details_conflict(mrz: &Mrz, dg11: &Dg11, today: Date) -> bool {
         (Some(a), Some(b)) => !same_name(a, zone.name_cut, b, false),
         _ => false,
     };
-    name || matches!((zone.birth, dg11.birth), (Some(a), Some(b)) if a != b)
+    name || days_differ(zone.birth, dg11.birth)
+}
+
+/// The zone has two digits of a year: which century they are of is not its own statement.
+fn days_differ(zone: Option<Date>, full: Option<Date>) -> bool {
+    let digits = |d: Date| (d.year().rem_euclid(100), d.month(), d.day());
+    matches!((zone, full), (Some(a), Some(b)) if digits(a) != digits(b))
 }
 
 fn of_zone(mrz: &Mrz, today: Date) -> Holder {
-    let twelve = mrz.optional.split(' ').next().filter(|o| is_personal(o) && o.ends_with(&mrz.number));
-    let number = twelve.unwrap_or(&mrz.number);
+    let number = mrz.personal_number().map_or(mrz.number.clone(), |number| number.expose().to_owned());
     let expires = mrz.expires(today);
     Holder {
-        number: Some(number.to_owned()).filter(|n| !n.is_empty()),
+        number: Some(number).filter(|n| !n.is_empty()),
+        document: Some(mrz.number.clone()).filter(|n| !n.is_empty()),
         name: Some(mrz.name.clone()).filter(|n| !n.is_empty()),
         name_cut: mrz.name_cut,
         birth: mrz.birth_date(today),
@@ -194,6 +212,7 @@ fn of_dg13(dg13: &Dg13) -> Holder {
     let text = |id| dg13.text(id).map(str::to_owned);
     Holder {
         number: text(1),
+        document: None,
         name: text(2),
         name_cut: false,
         birth: dg13.text(3).and_then(parse_date),

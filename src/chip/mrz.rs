@@ -1,6 +1,7 @@
 //! The machine readable zone (ICAO Doc 9303-3, -4, -5, -6) as DG1 holds it: 3 lines of 30, 2 of 36 or 2 of 44.
 
 use super::lds;
+use crate::codes::NationalId;
 use crate::der::{DerError, Reader};
 use jiff::civil::Date;
 
@@ -91,9 +92,22 @@ impl Mrz {
         }
     }
 
-    /// Birth date: the latest that is not after `today`.
+    /// The holder's personal number where it is a Vietnamese document: cards and passports have it in
+    /// the optional data, or as a number that runs on into it.
+    pub fn personal_number(&self) -> Option<NationalId> {
+        let vietnamese = self.issuing_state == "VNM";
+        let places = [self.optional.split(' ').next(), Some(self.number.as_str())];
+        places.into_iter().flatten().filter(|_| vietnamese).find_map(|number| number.parse().ok())
+    }
+
+    /// Birth date: in the century that the personal number says, else the latest that is not after `today`.
     pub fn birth_date(&self, today: Date) -> Option<Date> {
         let (year, month, day) = six(&self.birth)?;
+        let said = self.personal_number().and_then(|number| i16::try_from(number.birth_year()).ok());
+        let said = said.filter(|said| said % 100 == year).and_then(|said| Date::new(said, month, day).ok());
+        if let Some(date) = said.filter(|d| *d <= today) {
+            return Some(date);
+        }
         let century = today.year() - today.year().rem_euclid(100);
         let date = Date::new(century + year, month, day).ok();
         date.filter(|d| *d <= today).or_else(|| Date::new(century - 100 + year, month, day).ok())
@@ -306,11 +320,33 @@ mod tests {
     }
 
     #[test]
+    fn who_is_over_a_hundred_is_told_by_the_personal_number() {
+        let today = jiff::civil::date(2026, 3, 2);
+        let mut mrz = Mrz::parse(TD1.as_bytes()).unwrap();
+        (mrz.birth, mrz.optional) = ("250101".into(), "001025123456".into());
+        assert_eq!(
+            mrz.birth_date(today),
+            Some(jiff::civil::date(2025, 1, 1)),
+            "another country's number says nothing"
+        );
+        mrz.issuing_state = "VNM".into();
+        assert_eq!(mrz.birth_date(today), Some(jiff::civil::date(1925, 1, 1)));
+        for optional in ["001225123456", "001090123456", "001425123456", "00102512345", ""] {
+            mrz.optional = optional.into();
+            assert_eq!(mrz.birth_date(today), Some(jiff::civil::date(2025, 1, 1)), "{optional}");
+        }
+    }
+
+    #[test]
     fn a_vietnamese_document_that_ends_on_the_last_day_of_all_does_not_expire() {
         let today = jiff::civil::date(2026, 3, 2);
         let mut mrz = Mrz::parse(TD1.as_bytes()).unwrap();
         mrz.expiry = "991231".into();
-        assert_eq!(mrz.expires(today), Expires::On(jiff::civil::date(2099, 12, 31)), "no chip expired in 1999");
+        assert_eq!(
+            mrz.expires(today),
+            Expires::On(jiff::civil::date(2099, 12, 31)),
+            "no chip expired in 1999"
+        );
         mrz.issuing_state = "VNM".into();
         assert_eq!((mrz.expires(today), Expires::Never.date()), (Expires::Never, None));
         mrz.expiry = "051231".into();

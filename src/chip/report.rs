@@ -223,6 +223,8 @@ pub struct HolderReport {
     pub signed: bool,
     /// Personal number, or the document number of a card without one.
     pub number: Option<String>,
+    /// Number of the document, where it is another one.
+    pub document: Option<String>,
     /// Full name.
     pub name: Option<String>,
     /// The name may be cut off at its end.
@@ -410,6 +412,7 @@ fn holder_report(holder: Holder, verdict: &Verdict) -> HolderReport {
         verified: verdict.overall == Overall::Genuine,
         signed: matches!(verdict.overall, Overall::Genuine | Overall::GenuineCloneUnchecked),
         number: holder.number,
+        document: holder.document,
         name: holder.name,
         name_cut: holder.name_cut,
         birth: holder.birth,

@@ -202,6 +202,7 @@ fn person(out: &mut Table, holder: &HolderReport) {
     });
     let rows = [
         ("Số định danh", "number", "number", holder.number.clone()),
+        ("Số giấy tờ", "document", "document", holder.document.clone()),
         ("Họ tên", "name", "name", holder.name.clone()),
         ("Ngày sinh", "birth", "birth", date(holder.birth)),
         ("Giới tính", "sex", "sex", sex),
@@ -371,6 +372,7 @@ mod tests {
             verified: false,
             signed: true,
             number: None,
+            document: None,
             name: Some("A\u{1b}[2JB\nC".to_owned()),
             name_cut: false,
             birth: None,

@@ -193,8 +193,7 @@ pub(crate) fn dg1_of(state: &str, number: &str, birth: &str, expiry: &str) -> Ve
     use crate::chip::mrz::check_digit;
     let nine = &number[3..];
     let first = format!("ID{state}{nine}{}{number}<<<", check_digit(&[nine]));
-    let second =
-        format!("{birth}{}M{expiry}{}VNM<<<<<<<<<<<", check_digit(&[birth]), check_digit(&[expiry]));
+    let second = format!("{birth}{}M{expiry}{}VNM<<<<<<<<<<<", check_digit(&[birth]), check_digit(&[expiry]));
     let composite = check_digit(&[&first[5..], &second[..7], &second[8..15], &second[18..]]);
     let zone = format!("{first}{second}{composite}{:<<30}", "NGUYEN<<VAN<AN");
     der::tlv(0x61, &[&[0x5f, 0x1f, 90], zone.as_bytes()].concat())
