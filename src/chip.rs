@@ -17,6 +17,7 @@ pub mod holder;
 pub mod lds;
 pub mod master_list;
 pub mod mrz;
+mod name;
 pub mod number;
 pub mod portrait;
 pub mod reader;

@@ -1,10 +1,11 @@
 //! Who a card belongs to, taken only from data groups whose hash is the signed one.
 
-use super::compare::{same_name, sex_of};
+use super::compare::sex_of;
 use super::dg11::Dg11;
 use super::dg12::Dg12;
 use super::dg13::Dg13;
 use super::mrz::{Expires, Mrz};
+use super::name::{Name, same_name};
 use super::reading::Reading;
 use super::verdict::Verdict;
 use crate::clock::vietnam_day;
@@ -131,12 +132,8 @@ pub(crate) fn conflict(mrz: &Mrz, dg13: &Dg13, today: Date) -> bool {
         (Some(a), Some(b)) => a != b && *b != mrz.number && !(a.len() == 9 && b.ends_with(a.as_str())),
         _ => false,
     };
-    let name = match (&zone.name, &texts.name) {
-        (Some(a), Some(b)) => !same_name(a, zone.name_cut, b, false),
-        _ => false,
-    };
     number
-        || name
+        || names_differ(&zone, texts.name.as_deref())
         || days_differ(zone.birth, texts.birth)
         || differ(zone.sex, texts.sex)
         || expiries_differ(mrz.expires(today), dg13_expires(dg13))
@@ -150,10 +147,14 @@ fn expiries_differ(a: Expires, b: Expires) -> bool {
     }
 }
 
-/// Where the zone has the last day that it can hold, DG13 has a text or a day of the same digits. A text alone contradicts
-/// nothing: what it says of cards that do expire is not published.
+/// A text in place of a day contradicts nothing: what DG13 says of cards that do expire is not published.
 fn dg13_expires(dg13: &Dg13) -> Expires {
-    match dg13.text(12).and_then(parse_date) {
+    dg13.text(12).map_or(Expires::Unknown, expires_of)
+}
+
+/// Where the zone has the last day that it can hold, others have a day of the same digits.
+pub(crate) fn expires_of(text: &str) -> Expires {
+    match parse_date(text) {
         Some(date) if date.month() == 12 && date.day() == 31 && date.year() % 100 == 99 => Expires::Never,
         Some(date) => Expires::On(date),
         None => Expires::Unknown,
@@ -163,11 +164,15 @@ fn dg13_expires(dg13: &Dg13) -> Expires {
 /// The same of DG1 and DG11, whose personal number need not be the document's.
 pub(crate) fn details_conflict(mrz: &Mrz, dg11: &Dg11, today: Date) -> bool {
     let zone = of_zone(mrz, today);
-    let name = match (&zone.name, &dg11.name) {
-        (Some(a), Some(b)) => !same_name(a, zone.name_cut, b, false),
-        _ => false,
-    };
-    name || days_differ(zone.birth, dg11.birth)
+    names_differ(&zone, dg11.name.as_deref()) || days_differ(zone.birth, dg11.birth)
+}
+
+/// A name in other letters than Latin ones contradicts nothing.
+fn names_differ(zone: &Holder, full: Option<&str>) -> bool {
+    let names = zone.name.as_deref().zip(full);
+    names.is_some_and(|(text, full)| {
+        same_name(Name { text, cut: zone.name_cut }, Name { text: full, cut: false }) == Some(false)
+    })
 }
 
 /// The zone has two digits of a year: which century they are of is not its own statement.
@@ -232,20 +237,25 @@ pub(crate) fn is_personal(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// `DDMMYYYY` or `DD/MM/YYYY` (also with dots or hyphens).
+/// `DDMMYYYY`, `DD/MM/YYYY` or `YYYY-MM-DD`; with slashes, dots or hyphens, and without zeros in front.
 pub(crate) fn parse_date(text: &str) -> Option<Date> {
     let text = text.trim();
-    let digits: String = match text.len() {
-        8 => text.to_owned(),
-        10 if text.chars().enumerate().all(|(i, c)| matches!(i, 2 | 5) == matches!(c, '/' | '.' | '-')) => {
-            text.chars().filter(char::is_ascii_digit).collect()
-        }
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let parts: Vec<&str> = if text.len() == 8 && digits(text) {
+        vec![&text[..2], &text[2..4], &text[4..]]
+    } else {
+        text.split(['/', '.', '-']).map(str::trim).collect()
+    };
+    let [first, month, last] = parts.as_slice() else { return None };
+    let (day, year) = match (first.len(), month.len(), last.len()) {
+        (1..=2, 1..=2, 4) => (first, last),
+        (4, 1..=2, 1..=2) => (last, first),
         _ => return None,
     };
-    if digits.len() != 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    if !parts.iter().all(|part| digits(part)) {
         return None;
     }
-    Date::new(digits[4..].parse().ok()?, digits[2..4].parse().ok()?, digits[..2].parse().ok()?).ok()
+    Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
 #[cfg(test)]
@@ -253,15 +263,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_read_in_both_forms_and_only_where_they_exist() {
+    fn dates_are_read_in_every_usual_form_and_only_where_they_exist() {
         let day = Some(jiff::civil::date(1990, 1, 31));
-        assert_eq!(
-            (parse_date("31011990"), parse_date("31/01/1990"), parse_date(" 31-01-1990")),
-            (day, day, day)
-        );
-        for text in
-            ["31021990", "1990-01-31", "Không xác định", "", "3101199", "31/011/990", "à101990", "+1012000"]
-        {
+        for text in ["31011990", "31/01/1990", " 31-01-1990", "31.1.1990", "1990-01-31", "31 / 1 / 1990"] {
+            assert_eq!(parse_date(text), day, "{text}");
+        }
+        for text in [
+            "31021990",
+            "19900131",
+            "Không xác định",
+            "",
+            "3101199",
+            "31/011/990",
+            "à101990",
+            "+1012000",
+            "1990",
+            "31/01/90",
+            "01/1990",
+            "-1/+1/1990",
+            "31/01/1990/2",
+            "31/01/１９90",
+        ] {
             assert_eq!(parse_date(text), None, "{text}");
         }
     }

@@ -20,7 +20,7 @@ pub struct Mrz {
     pub optional: String,
     /// Surname and given names, blanks between; as cut off by the layout.
     pub name: String,
-    /// The name fills its field to the end and may be cut off.
+    /// The name fills its field to the end, or up to where a word would begin, and may be cut off.
     pub name_cut: bool,
     /// `YYMMDD`, digits or fillers.
     pub birth: String,
@@ -165,7 +165,7 @@ fn td1(zone: &str) -> Mrz {
         number: trim(&number),
         optional: trim(&optional),
         name: name(&zone[60..90]),
-        name_cut: !zone.ends_with('<'),
+        name_cut: !zone.ends_with("<<"),
         birth: zone[30..36].to_owned(),
         sex: char::from(zone.as_bytes()[37]),
         expiry: zone[38..44].to_owned(),
@@ -198,7 +198,7 @@ fn two_lines(zone: &str, width: usize, layout: Layout) -> Mrz {
         number: trim(&number),
         optional: trim(&optional),
         name: name(&first[5..]),
-        name_cut: !first.ends_with('<'),
+        name_cut: !first.ends_with("<<"),
         birth: second[13..19].to_owned(),
         sex: char::from(second.as_bytes()[20]),
         expiry: second[21..27].to_owned(),

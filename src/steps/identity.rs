@@ -125,7 +125,7 @@ fn typed(applicant: &Applicant) -> Typed {
     Typed {
         number: applicant.number.clone(),
         name: applicant.name.clone(),
-        birth: applicant.birth.as_deref().and_then(crate::chip::holder::parse_date),
+        birth: applicant.birth.clone(),
         sex: applicant.sex.clone(),
         expiry: None,
     }
