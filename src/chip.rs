@@ -4,6 +4,7 @@
 //! the card. A verdict is never a bool, unknown is never ok, and no verdict holds a personal value.
 
 pub mod card_qr;
+pub mod caution;
 pub mod chip_authentication;
 pub mod clone;
 pub mod compare;

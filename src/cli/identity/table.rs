@@ -237,7 +237,11 @@ fn crosses(out: &mut Table, table: &[Comparison], notes: &[Note]) {
             .iter()
             .filter(|c| c.field == name && c.outcome != Agreement::Absent)
             .map(|c| {
-                let word = if c.outcome == Agreement::Agree { "khớp/agree" } else { "KHÁC/differ" };
+                let word = match c.outcome {
+                    Agreement::Agree => "khớp/agree",
+                    Agreement::Unclear => "KHÔNG SO ĐƯỢC/unclear",
+                    Agreement::Differ | Agreement::Absent => "KHÁC/differ",
+                };
                 format!("{}–{} {word}", source(c.left), source(c.right))
             })
             .collect();
@@ -295,8 +299,9 @@ mod tests {
     use crate::chip::verdict::{Flag, Forgery, Overall, Policy, Refusal, Unproven, Verdict};
 
     fn told(overall: Overall) -> String {
-        let verdict =
+        let mut verdict =
             Verdict::refused(overall, Access::Unknown, jiff::Timestamp::UNIX_EPOCH, &Policy::default());
+        verdict.validity = Validity::Valid;
         describe(&Report::of(None::<&Reading>, &verdict))
     }
 
