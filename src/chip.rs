@@ -4,6 +4,7 @@
 //! the card. A verdict is never a bool, unknown is never ok, and no verdict holds a personal value.
 
 pub mod card_qr;
+pub mod caution;
 pub mod chip_authentication;
 pub mod clone;
 pub mod compare;
@@ -17,6 +18,7 @@ pub mod holder;
 pub mod lds;
 pub mod master_list;
 pub mod mrz;
+mod name;
 pub mod number;
 pub mod portrait;
 pub mod reader;

@@ -34,6 +34,11 @@ pub fn vietnam_time(ms: i64) -> String {
         .unwrap_or_default()
 }
 
+/// The day that it is in Vietnam at a moment: UTC+07:00, all year.
+pub fn vietnam_day(at: jiff::Timestamp) -> jiff::civil::Date {
+    jiff::tz::offset(7).to_datetime(at).date()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +46,7 @@ mod tests {
     #[test]
     fn vietnam_is_seven_hours_ahead() {
         assert_eq!(vietnam_time(1_757_811_909_000), "2025-09-14T08:05:09+07:00");
+        let late = "2026-11-21T18:00:00Z".parse().unwrap();
+        assert_eq!(vietnam_day(late), jiff::civil::date(2026, 11, 22));
     }
 }

@@ -80,9 +80,9 @@ pub struct Applicant {
     pub name: Option<String>,
     /// Personal number, 12 digits.
     pub number: Option<String>,
-    /// `dd/mm/yyyy`.
+    /// `dd/mm/yyyy` or `YYYY-MM-DD`.
     pub birth: Option<String>,
-    /// `Nam` or `Nữ`.
+    /// `Nam` or `Nữ`, `male` or `female`.
     pub sex: Option<String>,
     /// Phone number.
     pub phone: Option<String>,

@@ -4,8 +4,9 @@
 
 mod garbled;
 
-use super::compare::{fold, sex_of};
+use super::compare::sex_of;
 use super::holder::{Sex, is_personal, parse_date};
+use super::name::fold;
 use crate::fault::{Class, Code, Fault, Outcome};
 use jiff::civil::Date;
 use std::fmt;
@@ -62,7 +63,7 @@ impl CardQr {
         if let Some(how) = garbled::named(text) {
             return Err(refused(how));
         }
-        let text: String = text.nfc().collect();
+        let text: String = text.nfc().map(|c| if c == '\t' { ' ' } else { c }).collect();
         let fields: Vec<&str> = text.split('|').map(str::trim).collect();
         let [number, old, name, birth, sex, address, issued, rest @ ..] = fields.as_slice() else {
             return Err(refused(&format!("{} fields in place of 7 or more", fields.len())));
@@ -215,6 +216,20 @@ mod tests {
         for name in ["TRẦN THỊ ÁNH", "LÃ ĐỨC ÂN", "HÃÂN", "Đỗ Ãnh"] {
             assert!(parse(&OLD.replace("NGUYỄN VĂN A", name)).is_ok(), "{name}");
         }
+    }
+
+    #[test]
+    fn an_address_may_ask_and_have_a_tab_and_lost_letters_are_still_told() {
+        for address in ["Phường X (?)", "Phường X ?", "Phường X?, Tỉnh Y", "Hẻm 3? Phường X"]
+        {
+            let qr = parse(&OLD.replace("Phường X", address)).unwrap();
+            assert!(qr.address.contains('?'), "{address}");
+        }
+        assert_eq!(parse(&OLD.replace("Phường X", "Phường\tX")).unwrap().address, "Phường X, Tỉnh Y");
+        for address in ["Ph??ng X", "?ường X", "H? N?i", "Thành ph? H? Ch? Minh", "Phường\u{fffd}"] {
+            assert!(why(&OLD.replace("Phường X", address)).contains("letters were lost"), "{address}");
+        }
+        assert!(why(&OLD.replace("NGUYỄN VĂN A", "L? VĂN A")).contains("letters were lost"));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Who a card belongs to, taken only from data groups whose hash is the signed one.
 
-use super::compare::{same_name, sex_of};
+use super::compare::sex_of;
 use super::dg11::Dg11;
 use super::dg12::Dg12;
 use super::dg13::Dg13;
-use super::mrz::Mrz;
+use super::mrz::{Expires, Mrz};
+use super::name::{Name, same_name};
 use super::reading::Reading;
 use super::verdict::Verdict;
+use crate::clock::vietnam_day;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +19,8 @@ use std::fmt;
 pub struct Holder {
     /// 12-digit personal number, or the document number of a card without one.
     pub number: Option<String>,
+    /// Number of the document, where it is another one: a passport has both.
+    pub document: Option<String>,
     /// Full name as written on the card, or as transliterated in the machine readable zone.
     pub name: Option<String>,
     /// The name comes from the zone and fills it, so that its end may be cut off.
@@ -27,6 +31,8 @@ pub struct Holder {
     pub sex: Option<Sex>,
     /// Expiry date; `None` for the elderly, whose cards do not expire, too.
     pub expiry: Option<Date>,
+    /// The card says that it does not expire.
+    pub no_expiry: bool,
     /// Nationality.
     pub nationality: Option<String>,
     /// Place of origin (DG13), birth place (DG11).
@@ -54,7 +60,7 @@ impl Holder {
     /// the gaps. `None` where none of them is intact. The verdict must be the one on this reading.
     pub fn of(reading: &Reading, verdict: &Verdict) -> Option<Self> {
         let intact = |number| reading.dg(number).filter(|_| verdict.intact(number));
-        let today = verdict.judged_at.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today = vietnam_day(verdict.judged_at);
         let stated = [
             (13, intact(13).and_then(|file| Dg13::parse(file).ok()).map(|dg13| of_dg13(&dg13))),
             (11, intact(11).and_then(|file| Dg11::parse(file).ok()).map(of_dg11)),
@@ -67,7 +73,17 @@ impl Holder {
                 found.get_or_insert_with(Holder::default).fill(holder, group);
             }
         }
-        found
+        found.map(Holder::without_repetition)
+    }
+
+    /// A card's number is the end of its holder's.
+    fn without_repetition(mut self) -> Self {
+        let (number, document) = (self.number.as_deref(), self.document.as_deref());
+        if matches!((number, document), (Some(number), Some(document)) if number.ends_with(document)) {
+            self.document = None;
+            self.from.remove("document");
+        }
+        self
     }
 
     /// Takes over what is not known yet.
@@ -90,7 +106,8 @@ impl Holder {
                 }
             )*};
         }
-        take!(number, birth, sex, expiry, nationality, origin, residence, issued);
+        take!(number, document, birth, sex, expiry, nationality, origin, residence, issued);
+        self.no_expiry |= other.no_expiry && self.expiry.is_none();
     }
 }
 
@@ -110,42 +127,72 @@ pub(crate) fn conflict(mrz: &Mrz, dg13: &Dg13, today: Date) -> bool {
         matches!((a, b), (Some(a), Some(b)) if a != b)
     }
     let (zone, texts) = (of_zone(mrz, today), of_dg13(dg13));
-    // Without the full number in the optional data the zone holds its last nine digits.
+    // Without the full number in the optional data the zone of a card holds its last nine digits.
     let number = match (&zone.number, &texts.number) {
-        (Some(a), Some(b)) => a != b && !(a.len() == 9 && b.ends_with(a.as_str())),
-        _ => false,
-    };
-    let name = match (&zone.name, &texts.name) {
-        (Some(a), Some(b)) => !same_name(a, zone.name_cut, b, false),
+        (Some(a), Some(b)) => a != b && *b != mrz.number && !(a.len() == 9 && b.ends_with(a.as_str())),
         _ => false,
     };
     number
-        || name
-        || differ(zone.birth, texts.birth)
+        || names_differ(&zone, texts.name.as_deref())
+        || days_differ(zone.birth, texts.birth)
         || differ(zone.sex, texts.sex)
-        || differ(zone.expiry, texts.expiry)
+        || expiries_differ(mrz.expires(today), dg13_expires(dg13))
+}
+
+fn expiries_differ(a: Expires, b: Expires) -> bool {
+    match (a, b) {
+        (Expires::On(a), Expires::On(b)) => days_differ(Some(a), Some(b)),
+        (Expires::Never, Expires::On(_)) | (Expires::On(_), Expires::Never) => true,
+        (Expires::Never, Expires::Never) | (Expires::Unknown, _) | (_, Expires::Unknown) => false,
+    }
+}
+
+/// A text in place of a day contradicts nothing: what DG13 says of cards that do expire is not published.
+fn dg13_expires(dg13: &Dg13) -> Expires {
+    dg13.text(12).map_or(Expires::Unknown, expires_of)
+}
+
+/// Where the zone has the last day that it can hold, others have a day of the same digits.
+pub(crate) fn expires_of(text: &str) -> Expires {
+    match parse_date(text) {
+        Some(date) if date.month() == 12 && date.day() == 31 && date.year() % 100 == 99 => Expires::Never,
+        Some(date) => Expires::On(date),
+        None => Expires::Unknown,
+    }
 }
 
 /// The same of DG1 and DG11, whose personal number need not be the document's.
 pub(crate) fn details_conflict(mrz: &Mrz, dg11: &Dg11, today: Date) -> bool {
     let zone = of_zone(mrz, today);
-    let name = match (&zone.name, &dg11.name) {
-        (Some(a), Some(b)) => !same_name(a, zone.name_cut, b, false),
-        _ => false,
-    };
-    name || matches!((zone.birth, dg11.birth), (Some(a), Some(b)) if a != b)
+    names_differ(&zone, dg11.name.as_deref()) || days_differ(zone.birth, dg11.birth)
+}
+
+/// A name in other letters than Latin ones contradicts nothing.
+fn names_differ(zone: &Holder, full: Option<&str>) -> bool {
+    let names = zone.name.as_deref().zip(full);
+    names.is_some_and(|(text, full)| {
+        same_name(Name { text, cut: zone.name_cut }, Name { text: full, cut: false }) == Some(false)
+    })
+}
+
+/// The zone has two digits of a year: which century they are of is not its own statement.
+fn days_differ(zone: Option<Date>, full: Option<Date>) -> bool {
+    let digits = |d: Date| (d.year().rem_euclid(100), d.month(), d.day());
+    matches!((zone, full), (Some(a), Some(b)) if digits(a) != digits(b))
 }
 
 fn of_zone(mrz: &Mrz, today: Date) -> Holder {
-    let twelve = mrz.optional.split(' ').next().filter(|o| is_personal(o) && o.ends_with(&mrz.number));
-    let number = twelve.unwrap_or(&mrz.number);
+    let number = mrz.personal_number().map_or(mrz.number.clone(), |number| number.expose().to_owned());
+    let expires = mrz.expires(today);
     Holder {
-        number: Some(number.to_owned()).filter(|n| !n.is_empty()),
+        number: Some(number).filter(|n| !n.is_empty()),
+        document: Some(mrz.number.clone()).filter(|n| !n.is_empty()),
         name: Some(mrz.name.clone()).filter(|n| !n.is_empty()),
         name_cut: mrz.name_cut,
         birth: mrz.birth_date(today),
         sex: sex_of(&mrz.sex.to_string()),
-        expiry: mrz.expiry_date(today),
+        expiry: expires.date(),
+        no_expiry: expires == Expires::Never,
         nationality: Some(mrz.nationality.clone()).filter(|n| !n.is_empty()),
         ..Holder::default()
     }
@@ -170,11 +217,13 @@ fn of_dg13(dg13: &Dg13) -> Holder {
     let text = |id| dg13.text(id).map(str::to_owned);
     Holder {
         number: text(1),
+        document: None,
         name: text(2),
         name_cut: false,
         birth: dg13.text(3).and_then(parse_date),
         sex: dg13.text(4).and_then(sex_of),
-        expiry: dg13.text(12).and_then(parse_date),
+        expiry: dg13_expires(dg13).date(),
+        no_expiry: false,
         nationality: text(5),
         origin: text(8),
         residence: text(9),
@@ -188,20 +237,25 @@ pub(crate) fn is_personal(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// `DDMMYYYY` or `DD/MM/YYYY` (also with dots or hyphens).
+/// `DDMMYYYY`, `DD/MM/YYYY` or `YYYY-MM-DD`; with slashes, dots or hyphens, and without zeros in front.
 pub(crate) fn parse_date(text: &str) -> Option<Date> {
     let text = text.trim();
-    let digits: String = match text.len() {
-        8 => text.to_owned(),
-        10 if text.chars().enumerate().all(|(i, c)| matches!(i, 2 | 5) == matches!(c, '/' | '.' | '-')) => {
-            text.chars().filter(char::is_ascii_digit).collect()
-        }
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let parts: Vec<&str> = if text.len() == 8 && digits(text) {
+        vec![&text[..2], &text[2..4], &text[4..]]
+    } else {
+        text.split(['/', '.', '-']).map(str::trim).collect()
+    };
+    let [first, month, last] = parts.as_slice() else { return None };
+    let (day, year) = match (first.len(), month.len(), last.len()) {
+        (1..=2, 1..=2, 4) => (first, last),
+        (4, 1..=2, 1..=2) => (last, first),
         _ => return None,
     };
-    if digits.len() != 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    if !parts.iter().all(|part| digits(part)) {
         return None;
     }
-    Date::new(digits[4..].parse().ok()?, digits[2..4].parse().ok()?, digits[..2].parse().ok()?).ok()
+    Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
 #[cfg(test)]
@@ -209,15 +263,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_read_in_both_forms_and_only_where_they_exist() {
+    fn dates_are_read_in_every_usual_form_and_only_where_they_exist() {
         let day = Some(jiff::civil::date(1990, 1, 31));
-        assert_eq!(
-            (parse_date("31011990"), parse_date("31/01/1990"), parse_date(" 31-01-1990")),
-            (day, day, day)
-        );
-        for text in
-            ["31021990", "1990-01-31", "Không xác định", "", "3101199", "31/011/990", "à101990", "+1012000"]
-        {
+        for text in ["31011990", "31/01/1990", " 31-01-1990", "31.1.1990", "1990-01-31", "31 / 1 / 1990"] {
+            assert_eq!(parse_date(text), day, "{text}");
+        }
+        for text in [
+            "31021990",
+            "19900131",
+            "Không xác định",
+            "",
+            "3101199",
+            "31/011/990",
+            "à101990",
+            "+1012000",
+            "1990",
+            "31/01/90",
+            "01/1990",
+            "-1/+1/1990",
+            "31/01/1990/2",
+            "31/01/１９90",
+        ] {
             assert_eq!(parse_date(text), None, "{text}");
         }
     }

@@ -1,6 +1,7 @@
 //! The machine readable zone (ICAO Doc 9303-3, -4, -5, -6) as DG1 holds it: 3 lines of 30, 2 of 36 or 2 of 44.
 
 use super::lds;
+use crate::codes::NationalId;
 use crate::der::{DerError, Reader};
 use jiff::civil::Date;
 
@@ -19,7 +20,7 @@ pub struct Mrz {
     pub optional: String,
     /// Surname and given names, blanks between; as cut off by the layout.
     pub name: String,
-    /// The name fills its field to the end and may be cut off.
+    /// The name fills its field to the end, or up to where a word would begin, and may be cut off.
     pub name_cut: bool,
     /// `YYMMDD`, digits or fillers.
     pub birth: String,
@@ -42,6 +43,27 @@ pub enum Layout {
     Td2,
     /// Passports, 2 x 44.
     Td3,
+}
+
+/// When a document expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expires {
+    /// At the end of this day.
+    On(Date),
+    /// It is valid without a limit.
+    Never,
+    /// Nothing that can be read says when.
+    Unknown,
+}
+
+impl Expires {
+    /// The last day of its validity, where it has one.
+    pub fn date(self) -> Option<Date> {
+        match self {
+            Expires::On(date) => Some(date),
+            Expires::Never | Expires::Unknown => None,
+        }
+    }
 }
 
 impl Mrz {
@@ -70,24 +92,46 @@ impl Mrz {
         }
     }
 
-    /// Birth date: the latest that is not after `today`.
+    /// The holder's personal number where it is a Vietnamese document: cards and passports have it in
+    /// the optional data, or as a number that runs on into it.
+    pub fn personal_number(&self) -> Option<NationalId> {
+        let vietnamese = self.issuing_state == "VNM";
+        let places = [self.optional.split(' ').next(), Some(self.number.as_str())];
+        places.into_iter().flatten().filter(|_| vietnamese).find_map(|number| number.parse().ok())
+    }
+
+    /// Birth date: in the century that the personal number says, else the latest that is not after `today`.
     pub fn birth_date(&self, today: Date) -> Option<Date> {
         let (year, month, day) = six(&self.birth)?;
+        let said = self.personal_number().and_then(|number| i16::try_from(number.birth_year()).ok());
+        let said = said.filter(|said| said % 100 == year).and_then(|said| Date::new(said, month, day).ok());
+        if let Some(date) = said.filter(|d| *d <= today) {
+            return Some(date);
+        }
         let century = today.year() - today.year().rem_euclid(100);
         let date = Date::new(century + year, month, day).ok();
         date.filter(|d| *d <= today).or_else(|| Date::new(century - 100 + year, month, day).ok())
     }
 
-    /// Expiry date: the one nearest to `today` within 50 years.
-    pub fn expiry_date(&self, today: Date) -> Option<Date> {
-        let (year, month, day) = six(&self.expiry)?;
+    /// When it expires: of the dates that it may mean the one nearest to `today` at which there were chips.
+    pub fn expires(&self, today: Date) -> Expires {
+        // Vietnamese documents that do not expire fill the field with the last day that it can hold.
+        if self.issuing_state == "VNM" && self.expiry == "991231" {
+            return Expires::Never;
+        }
+        let Some((year, month, day)) = six(&self.expiry) else { return Expires::Unknown };
         let century = today.year() - today.year().rem_euclid(100);
         [century - 100, century, century + 100]
             .into_iter()
             .filter_map(|c| Date::new(c + year, month, day).ok())
+            .filter(|d| d.year() >= FIRST_CHIPS)
             .min_by_key(|d| (i32::from(d.year()) - i32::from(today.year())).abs())
+            .map_or(Expires::Unknown, Expires::On)
     }
 }
+
+/// The year of the first documents with such a chip: none has expired before it.
+const FIRST_CHIPS: i16 = 2004;
 
 /// A document number, what is left of the optional data behind it, and whether its check digit is right. A filler in the
 /// check digit's place means that the number runs on into the optional data, up to its check digit (Doc 9303-5, 4.2.4;
@@ -121,7 +165,7 @@ fn td1(zone: &str) -> Mrz {
         number: trim(&number),
         optional: trim(&optional),
         name: name(&zone[60..90]),
-        name_cut: !zone.ends_with('<'),
+        name_cut: !zone.ends_with("<<"),
         birth: zone[30..36].to_owned(),
         sex: char::from(zone.as_bytes()[37]),
         expiry: zone[38..44].to_owned(),
@@ -154,7 +198,7 @@ fn two_lines(zone: &str, width: usize, layout: Layout) -> Mrz {
         number: trim(&number),
         optional: trim(&optional),
         name: name(&first[5..]),
-        name_cut: !first.ends_with('<'),
+        name_cut: !first.ends_with("<<"),
         birth: second[13..19].to_owned(),
         sex: char::from(second.as_bytes()[20]),
         expiry: second[21..27].to_owned(),
@@ -266,13 +310,49 @@ mod tests {
         let today = jiff::civil::date(2026, 3, 2);
         let mut mrz = Mrz::parse(TD1.as_bytes()).unwrap();
         assert_eq!(mrz.birth_date(today), Some(jiff::civil::date(1974, 8, 12)));
-        assert_eq!(mrz.expiry_date(today), Some(jiff::civil::date(2012, 4, 15)));
+        assert_eq!(mrz.expires(today), Expires::On(jiff::civil::date(2012, 4, 15)));
         mrz.birth = "260302".into();
         assert_eq!(mrz.birth_date(today), Some(jiff::civil::date(2026, 3, 2)));
         mrz.birth = "260303".into();
         assert_eq!(mrz.birth_date(today), Some(jiff::civil::date(1926, 3, 3)));
         mrz.birth = "74<<<<".into();
         assert_eq!(mrz.birth_date(today), None);
+    }
+
+    #[test]
+    fn who_is_over_a_hundred_is_told_by_the_personal_number() {
+        let today = jiff::civil::date(2026, 3, 2);
+        let mut mrz = Mrz::parse(TD1.as_bytes()).unwrap();
+        (mrz.birth, mrz.optional) = ("250101".into(), "001025123456".into());
+        assert_eq!(
+            mrz.birth_date(today),
+            Some(jiff::civil::date(2025, 1, 1)),
+            "another country's number says nothing"
+        );
+        mrz.issuing_state = "VNM".into();
+        assert_eq!(mrz.birth_date(today), Some(jiff::civil::date(1925, 1, 1)));
+        for optional in ["001225123456", "001090123456", "001425123456", "00102512345", ""] {
+            mrz.optional = optional.into();
+            assert_eq!(mrz.birth_date(today), Some(jiff::civil::date(2025, 1, 1)), "{optional}");
+        }
+    }
+
+    #[test]
+    fn a_vietnamese_document_that_ends_on_the_last_day_of_all_does_not_expire() {
+        let today = jiff::civil::date(2026, 3, 2);
+        let mut mrz = Mrz::parse(TD1.as_bytes()).unwrap();
+        mrz.expiry = "991231".into();
+        assert_eq!(
+            mrz.expires(today),
+            Expires::On(jiff::civil::date(2099, 12, 31)),
+            "no chip expired in 1999"
+        );
+        mrz.issuing_state = "VNM".into();
+        assert_eq!((mrz.expires(today), Expires::Never.date()), (Expires::Never, None));
+        mrz.expiry = "051231".into();
+        assert_eq!(mrz.expires(today), Expires::On(jiff::civil::date(2005, 12, 31)));
+        mrz.expiry = "9912<<".into();
+        assert_eq!(mrz.expires(today), Expires::Unknown);
     }
 
     #[test]

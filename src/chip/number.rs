@@ -2,8 +2,9 @@
 //! rules of the number are not published in full, so that nothing here refuses: a person looks again.
 
 use super::card_qr::{CardQr, Layout};
-use super::compare::{Source, Typed, fold, sex_of};
-use super::holder::{Holder, Sex};
+use super::compare::{Source, Typed, sex_of, unspaced};
+use super::holder::{Holder, Sex, parse_date};
+use super::name::fold;
 use crate::codes::{self, NationalId};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,9 @@ pub fn notes(chip: Option<&Holder>, qr: Option<&CardQr>, typed: Option<&Typed>) 
         about(Source::Qr, Some(&q.number), q.sex, q.birth);
     }
     if let Some(t) = typed {
-        about(Source::Typed, t.number.as_deref(), t.sex.as_deref().and_then(sex_of), t.birth);
+        let number = t.number.as_deref().map(unspaced).filter(|n| !n.is_empty());
+        let birth = t.birth.as_deref().and_then(parse_date);
+        about(Source::Typed, number.as_deref(), t.sex.as_deref().and_then(sex_of), birth);
     }
     if let Some(qr) = qr {
         let unread = [
@@ -125,7 +128,7 @@ mod tests {
         let typed = Typed {
             number: Some(number.to_owned()),
             sex: Some(sex.to_owned()),
-            birth: Some(jiff::civil::date(birth.0, birth.1, birth.2)),
+            birth: Some(jiff::civil::date(birth.0, birth.1, birth.2).to_string()),
             ..Typed::default()
         };
         notes(None, None, Some(&typed)).into_iter().map(|n| n.kind).collect()

@@ -1,6 +1,7 @@
 //! A verdict as `hoso identity verify --json` prints it: one object whose words stay the same whatever the program's own
 //! types become. The holder is in it, so it is for the desk that asked and for nobody's log.
 
+use super::caution;
 use super::compare::Comparison;
 use super::holder::{Holder, Sex};
 use super::number::Note;
@@ -109,6 +110,14 @@ pub struct Sentence {
     pub vi: String,
     /// English.
     pub en: String,
+}
+
+impl Sentence {
+    /// What to do next on a verdict and on the sources held against each other.
+    pub fn next(verdict: &Verdict, table: &[Comparison]) -> Self {
+        let (vi, en) = caution::next(verdict, table);
+        Sentence { vi, en }
+    }
 }
 
 /// How EF.SOD is signed.
@@ -223,6 +232,8 @@ pub struct HolderReport {
     pub signed: bool,
     /// Personal number, or the document number of a card without one.
     pub number: Option<String>,
+    /// Number of the document, where it is another one.
+    pub document: Option<String>,
     /// Full name.
     pub name: Option<String>,
     /// The name may be cut off at its end.
@@ -249,7 +260,6 @@ impl Report {
     /// The report of a verdict; `reading` is the one it is on, where there is one.
     pub fn of(reading: Option<&Reading>, verdict: &Verdict) -> Self {
         let overall = verdict.overall;
-        let (vi, en) = overall.remedy();
         Report {
             file: None,
             overall: conclusion(overall),
@@ -282,7 +292,7 @@ impl Report {
             validity: verdict.validity,
             flags: verdict.flags.clone(),
             holder: reading.and_then(|r| Holder::of(r, verdict)).map(|h| holder_report(h, verdict)),
-            next: Sentence { vi: vi.to_owned(), en: en.to_owned() },
+            next: Sentence::next(verdict, &[]),
             judged_at: verdict.judged_at,
             policy: verdict.policy_version.clone(),
             comparison: Vec::new(),
@@ -418,6 +428,7 @@ fn holder_report(holder: Holder, verdict: &Verdict) -> HolderReport {
         verified: verdict.overall == Overall::Genuine,
         signed: matches!(verdict.overall, Overall::Genuine | Overall::GenuineCloneUnchecked),
         number: holder.number,
+        document: holder.document,
         name: holder.name,
         name_cut: holder.name_cut,
         birth: holder.birth,

@@ -8,7 +8,7 @@ use crate::chip::compare::{Typed, compare};
 use crate::chip::holder::Holder;
 use crate::chip::number;
 use crate::chip::reading::{Access, FileId, LARGEST_READING, Reading};
-use crate::chip::report::{Conclusion, Report};
+use crate::chip::report::{Conclusion, Report, Sentence};
 use crate::chip::verdict::{Overall, Policy, Refusal, Unproven, Verdict};
 use crate::chip::{self, Trust};
 use crate::fault::{Class, Code, Fault, Outcome};
@@ -120,6 +120,7 @@ fn judge_all(args: &VerifyArgs) -> Outcome<u8> {
                 let mut report = Report::of(reading.as_ref(), &verdict);
                 let holder = reading.as_ref().and_then(|reading| Holder::of(reading, &verdict));
                 report.comparison = compare(holder.as_ref(), qr.as_ref(), typed.as_ref());
+                report.next = Sentence::next(&verdict, &report.comparison);
                 report.notes = number::notes(holder.as_ref(), qr.as_ref(), typed.as_ref());
                 codes.push(report.overall.exit_code());
                 report.file = Some(path.display().to_string());
@@ -299,8 +300,8 @@ pub const TYPED: Code = Code {
     class: Class::Input,
     vi: "Tệp thông tin khai không đúng mẫu",
     en: "the file of typed fields has another form",
-    remedy_vi: "Dùng JSON với các trường number, name, birth (YYYY-MM-DD), sex, expiry",
-    remedy_en: "use JSON with number, name, birth (YYYY-MM-DD), sex, expiry",
+    remedy_vi: "Dùng JSON với các trường number, name, birth (dd/mm/yyyy), sex, expiry, mỗi trường là một chuỗi",
+    remedy_en: "use JSON with number, name, birth (dd/mm/yyyy), sex, expiry, each a string",
 };
 
 /// A file of the folder of revocation lists is none.

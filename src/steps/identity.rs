@@ -1,12 +1,14 @@
 //! In: a dossier with at most one chip reading, the codes on its pages, what was typed. Out: a verdict, and the three
 //! sources held against each other field by field. What can go wrong: no reading, a reading that is malformed or
-//! disproved, sources that differ; the pipeline says what stops the dossier. Unknown never becomes proven.
+//! disproved, sources that differ, a card that expired or contradicts itself; the pipeline says what stops the dossier.
+//! Unknown never becomes proven.
 //!
 //! The face that a reading holds is kept only as long as this takes, unless the pipeline says otherwise: what the record
 //! says of the reading afterwards decides whether the engine lets go of it.
 
 use super::{Desk, StepOutput};
 use crate::chip::card_qr::CardQr;
+use crate::chip::caution::{Caution, cautions};
 use crate::chip::compare::{Agreement, Typed, compare};
 use crate::chip::holder::Holder;
 use crate::chip::reading::FileId;
@@ -58,15 +60,7 @@ pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk, run: &Bla
     let qr = card_qr(&dossier);
     let typed = dossier.applicant.as_ref().map(typed);
     dossier.comparisons = compare(holder.as_ref(), qr.as_ref(), typed.as_ref());
-    let differ: Vec<String> = dossier
-        .comparisons
-        .iter()
-        .filter(|c| c.outcome == Agreement::Differ)
-        .map(|c| format!("{:?}: {:?} / {:?}", c.field, c.left, c.right))
-        .collect();
-    if !differ.is_empty() {
-        dossier.findings.push(Fault::new(&DIFFER).detail(differ.join(", ")).report());
-    }
+    look(&mut dossier);
     if let Some(verdict) = &dossier.verdict {
         let disproved = matches!(verdict.overall, Overall::Forged(_) | Overall::Rejected(_));
         if disproved && config.on_forged == OnMismatch::Refuse {
@@ -75,6 +69,24 @@ pub fn run(mut dossier: Dossier, config: &IdentityConfig, desk: &Desk, run: &Bla
         }
     }
     Ok(StepOutput::Next(dossier))
+}
+
+/// What a person has to see to: in the sources held against each other, and in a card that is not disproved.
+fn look(dossier: &mut Dossier) {
+    for (outcome, code) in [(Agreement::Differ, &DIFFER), (Agreement::Unclear, &UNCLEAR)] {
+        let fields = dossier.comparisons.iter().filter(|c| c.outcome == outcome);
+        let fields: Vec<String> =
+            fields.map(|c| format!("{:?}: {:?} / {:?}", c.field, c.left, c.right)).collect();
+        if !fields.is_empty() {
+            dossier.findings.push(Fault::new(code).detail(fields.join(", ")).report());
+        }
+    }
+    let Some(verdict) = &dossier.verdict else { return };
+    for caution in cautions(verdict, &[]) {
+        let code = if caution == Caution::Expired { &EXPIRED } else { &LOOK };
+        let (vi, en) = caution.remedy();
+        dossier.findings.push(Fault::new(code).detail(format!("{vi} / {en}")).report());
+    }
 }
 
 /// The station's demands, with what it knows of the proofs in this reading: whether it asked for them and when, and
@@ -130,7 +142,7 @@ fn typed(applicant: &Applicant) -> Typed {
     Typed {
         number: applicant.number.clone(),
         name: applicant.name.clone(),
-        birth: applicant.birth.as_deref().and_then(crate::chip::holder::parse_date),
+        birth: applicant.birth.clone(),
         sex: applicant.sex.clone(),
         expiry: None,
     }
@@ -190,5 +202,89 @@ pub const LATE: Code = Code {
     remedy_vi: "Đọc lại thẻ của người nộp và nộp kết quả trong ngày",
     remedy_en: "read the applicant's card again and hand the reading in the same day",
 };
+/// A field could not be compared.
+pub const UNCLEAR: Code = Code {
+    id: "STEP-047",
+    class: Class::Person,
+    vi: "Có thông tin không so được với thẻ",
+    en: "something could not be held against the card",
+    remedy_vi: "Nhập lại cho đúng mẫu (ngày dd/mm/yyyy, giới tính Nam hoặc Nữ), hoặc đối chiếu bằng mắt",
+    remedy_en: "type it as it should be (dates dd/mm/yyyy, sex Nam or Nữ), or compare by eye",
+};
+/// The card has expired.
+pub const EXPIRED: Code = Code {
+    id: "STEP-048",
+    class: Class::Person,
+    vi: "Thẻ đã hết hạn",
+    en: "the card has expired",
+    remedy_vi: "Đề nghị người nộp xuất trình giấy tờ còn hạn",
+    remedy_en: "ask the applicant for a document that is still valid",
+};
+/// The card is not disproved and has something that a person must look at.
+pub const LOOK: Code = Code {
+    id: "STEP-049",
+    class: Class::Person,
+    vi: "Thẻ có điểm cần người xem lại",
+    en: "there is something about the card that a person must look at",
+    remedy_vi: "Làm theo chỉ dẫn ghi kèm trước khi tiếp nhận",
+    remedy_en: "do what is said beside it before it is accepted",
+};
 /// Every code of this file.
-pub const CODES: &[&Code] = &[&NO_READING, &DISPROVED, &SEVERAL, &DIFFER, &REPLAYED, &LATE];
+pub const CODES: &[&Code] =
+    &[&NO_READING, &DISPROVED, &SEVERAL, &DIFFER, &REPLAYED, &LATE, &UNCLEAR, &EXPIRED, &LOOK];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chip::reading::Access;
+    use crate::chip::reason::{Flag, Forgery};
+    use crate::chip::verdict::{Validity, Verdict};
+
+    fn found(dossier: &mut Dossier) -> Vec<&str> {
+        look(dossier);
+        dossier.findings.iter().map(|f| f.code.as_str()).collect()
+    }
+
+    #[test]
+    fn what_was_typed_wrongly_is_a_finding_in_whatever_form() {
+        let chip = Holder {
+            birth: Some(jiff::civil::date(1991, 5, 20)),
+            sex: Some(crate::chip::holder::Sex::Male),
+            ..Holder::default()
+        };
+        for (birth, sex, expected) in [
+            ("20/05/1991", "Nam", &[][..]),
+            ("1991-05-20", "male", &[]),
+            ("1990-01-01", "male", &["STEP-043"]),
+            ("20/05/1991", "female", &["STEP-043"]),
+            ("20/13/1991", "Nữ", &["STEP-043", "STEP-047"]),
+            ("20/05/1991", "?", &["STEP-047"]),
+        ] {
+            let applicant =
+                Applicant { birth: Some(birth.into()), sex: Some(sex.into()), ..Applicant::default() };
+            let comparisons = compare(Some(&chip), None, Some(&typed(&applicant)));
+            let mut dossier = Dossier { comparisons, ..Dossier::default() };
+            assert_eq!(found(&mut dossier), expected, "{birth} {sex}");
+            assert!(!dossier.findings.iter().any(|f| format!("{f:?}").contains("1991")));
+        }
+    }
+
+    #[test]
+    fn a_person_is_told_of_a_card_that_expired_or_contradicts_itself() {
+        let judged = |overall, change: fn(&mut Verdict)| {
+            let (now, policy) = (jiff::Timestamp::UNIX_EPOCH, Policy::default());
+            let mut verdict = Verdict::refused(overall, Access::Unknown, now, &policy);
+            verdict.validity = Validity::Valid;
+            change(&mut verdict);
+            Dossier { verdict: Some(verdict), ..Dossier::default() }
+        };
+        let genuine = |change| judged(Overall::Genuine, change);
+        assert!(found(&mut genuine(|_| {})).is_empty());
+        assert_eq!(found(&mut genuine(|v| v.validity = Validity::Expired)), ["STEP-048"]);
+        assert_eq!(found(&mut genuine(|v| v.validity = Validity::Unknown)), ["STEP-049"]);
+        assert_eq!(found(&mut genuine(|v| v.flags = [Flag::DataConflict].into())), ["STEP-049"]);
+        assert_eq!(found(&mut genuine(|v| v.pace_downgrade = true)), ["STEP-049"]);
+        let mut forged = judged(Overall::Forged(Forgery::DgHash), |v| v.validity = Validity::Expired);
+        assert!(found(&mut forged).is_empty(), "that it is forged says it all");
+    }
+}

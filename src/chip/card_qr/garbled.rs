@@ -10,15 +10,32 @@ pub(super) fn named(text: &str) -> Option<&'static str> {
     if reads_as(text, windows_1258) {
         return Some("garbled: UTF-8 was read as Windows-1258; set the scanner to UTF-8");
     }
-    if text.contains(['\u{fffd}', '?']) {
+    if letters_lost(text) {
         return Some("garbled: letters were lost; set the scanner's output and keyboard to Unicode");
     }
-    if text.contains(char::is_control) {
+    if text.contains(|c: char| c.is_control() && c != '\t') {
         return Some("garbled: control characters; set the scanner to send text only");
     }
     let text: String = text.nfc().collect();
     odd_pairs(&text).then_some("garbled: the scanner uses a wrong code page; set it to UTF-8")
 }
+
+/// A letter that a code page lacks is sent as `?`. An address may hold one of its own, though hardly before a letter, and
+/// hardly after the letters of several words.
+fn letters_lost(text: &str) -> bool {
+    let lost = |(at, field): (usize, &str)| {
+        let letters: Vec<char> = field.chars().collect();
+        let asked = |pair: &&[char]| pair.contains(&'?');
+        let pairs = || letters.windows(2).filter(asked);
+        let before = pairs().any(|pair| pair[1].is_alphabetic());
+        let after = pairs().filter(|pair| pair[0].is_alphabetic()).count();
+        if at < ADDRESS { field.contains('?') } else { before || after > 1 }
+    };
+    text.contains('\u{fffd}') || text.split('|').enumerate().any(lost)
+}
+
+/// Which field of the code it is, from 0.
+const ADDRESS: usize = 5;
 
 /// Written in a one-byte code page the text is UTF-8 with letters outside ASCII.
 fn reads_as(text: &str, byte: fn(char) -> Option<u8>) -> bool {

@@ -5,10 +5,12 @@ use super::{
 };
 use crate::chip::chip_authentication::{self, ChipAuthentication};
 use crate::chip::clone::Answer;
+use crate::chip::mrz::{Expires, Mrz};
 use crate::chip::reading::{Access, FileId, Reading};
 use crate::chip::sod::{Sod, SodError};
 use crate::chip::trust::Trust;
-use crate::chip::{dg11, dg12, dg13::Dg13, holder, lds, mrz::Mrz, portrait};
+use crate::chip::{dg11, dg12, dg13::Dg13, holder, lds, portrait};
+use crate::clock::vietnam_day;
 use crate::cms::CmsError;
 use crate::der::DerError;
 use std::collections::BTreeSet;
@@ -158,17 +160,17 @@ impl<'a> Judge<'a> {
 
     /// What the holder's data say about themselves: check digits, dates, one file against the other, the portrait.
     fn read_zone(&mut self) -> Early<()> {
-        let today = self.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today = vietnam_day(self.now);
         if let Some(file) = self.intact(1) {
             match Mrz::of_dg1(file) {
                 Ok(mrz) => {
                     if !mrz.checks {
                         self.flag(Flag::MrzCheck);
                     }
-                    self.verdict.validity = match mrz.expiry_date(today) {
-                        Some(date) if date < today => Validity::Expired,
-                        Some(_) => Validity::Valid,
-                        None => Validity::Unknown,
+                    self.verdict.validity = match mrz.expires(today) {
+                        Expires::On(date) if date < today => Validity::Expired,
+                        Expires::On(_) | Expires::Never => Validity::Valid,
+                        Expires::Unknown => Validity::Unknown,
                     };
                     self.mrz = Some(mrz);
                 }
@@ -199,7 +201,7 @@ impl<'a> Judge<'a> {
     }
 
     fn read_details(&mut self) {
-        let today = self.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today = vietnam_day(self.now);
         let dg11 = self.intact(11).map(dg11::Dg11::parse);
         if matches!(dg11, Some(Err(_))) {
             self.flag(Flag::Dg11Unreadable);

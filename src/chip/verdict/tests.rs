@@ -60,7 +60,7 @@ use crate::chip::{holder, portrait};
 use crate::der;
 use hand::{Hand, How, Made, Signature, Who, by, by_whom, right, with};
 use openssl::pkey::PKey;
-use world::{dg1, dg13, lately, world};
+use world::{dg1, dg1_of, dg13, lately, world};
 
 pub(crate) fn judge(reading: &Reading, folder: &str) -> Verdict {
     verify(reading, &world().trust(folder), jiff::Timestamp::now(), &Policy::default())

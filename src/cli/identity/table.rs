@@ -35,6 +35,10 @@ pub(super) fn describe(report: &Report) -> String {
         };
         out.heading(vi, en);
         person(&mut out, holder);
+        // A date that is read makes a document valid or expired; valid without one is valid without a limit.
+        if report.validity == Validity::Valid && holder.expiry.is_none() {
+            out.row("Ngày hết hạn", "expiry", "không thời hạn / does not expire");
+        }
     }
     if !table.is_empty() || !notes.is_empty() {
         out.heading("Đối chiếu", "cross-check");
@@ -207,6 +211,7 @@ fn person(out: &mut Table, holder: &HolderReport) {
     });
     let rows = [
         ("Số định danh", "number", "number", holder.number.clone()),
+        ("Số giấy tờ", "document", "document", holder.document.clone()),
         ("Họ tên", "name", "name", holder.name.clone()),
         ("Ngày sinh", "birth", "birth", date(holder.birth)),
         ("Giới tính", "sex", "sex", sex),
@@ -235,7 +240,11 @@ fn crosses(out: &mut Table, table: &[Comparison], notes: &[Note]) {
             .iter()
             .filter(|c| c.field == name && c.outcome != Agreement::Absent)
             .map(|c| {
-                let word = if c.outcome == Agreement::Agree { "khớp/agree" } else { "KHÁC/differ" };
+                let word = match c.outcome {
+                    Agreement::Agree => "khớp/agree",
+                    Agreement::Unclear => "KHÔNG SO ĐƯỢC/unclear",
+                    Agreement::Differ | Agreement::Absent => "KHÁC/differ",
+                };
                 format!("{}–{} {word}", source(c.left), source(c.right))
             })
             .collect();
@@ -293,8 +302,9 @@ mod tests {
     use crate::chip::verdict::{CloneCheck, Flag, Forgery, Policy, Refusal, Unproven, Verdict};
 
     fn told(overall: Overall) -> String {
-        let verdict =
+        let mut verdict =
             Verdict::refused(overall, Access::Unknown, jiff::Timestamp::UNIX_EPOCH, &Policy::default());
+        verdict.validity = Validity::Valid;
         describe(&Report::of(None::<&Reading>, &verdict))
     }
 
@@ -388,6 +398,7 @@ mod tests {
             verified: false,
             signed: true,
             number: None,
+            document: None,
             name: Some("A\u{1b}[2JB\nC".to_owned()),
             name_cut: false,
             birth: None,

@@ -15,7 +15,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let _ = (chip_authentication::offers(data), pace::offers(data));
     let today = jiff::civil::date(2026, 6, 1);
     for mrz in Mrz::of_dg1(data).into_iter().chain(Mrz::parse(data)) {
-        let _ = (mrz.birth_date(today), mrz.expiry_date(today));
+        let _ = (mrz.birth_date(today), mrz.expires(today));
     }
     if let Ok(found) = portrait::find(data) {
         assert!(found.range.end <= data.len() && found.range.start < found.range.end);

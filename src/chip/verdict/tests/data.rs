@@ -104,6 +104,104 @@ fn dg1_and_dg13_that_disagree_are_for_a_person_to_look_at() {
     }
 }
 
+/// A reading of a card whose zone says this, and whose DG13 has these entries besides.
+fn card(number: &str, birth: &str, expiry: &str, entries: &[(u8, &str)]) -> Reading {
+    let mut hand = with(1, &dg1_of("VNM", number, birth, expiry));
+    let entry =
+        |(id, text): &(u8, &str)| der::sequence(&[&der::integer(&[*id]), &der::tlv(0x0c, text.as_bytes())]);
+    let file = der::tlv(
+        0x6d,
+        &der::sequence(&[&der::tlv(0x31, &entries.iter().flat_map(entry).collect::<Vec<_>>())]),
+    );
+    hand.hashes.retain(|(n, _)| *n != 13);
+    hand.hashes.push((13, openssl::sha::sha256(&file).to_vec()));
+    hand.files.insert(13, file);
+    world().forge(&hand)
+}
+
+#[test]
+fn a_card_of_the_elderly_does_not_expire_however_it_says_so() {
+    for (stated, conflict) in [
+        ("Không thời hạn", false),
+        ("31/12/2099", false),
+        ("31/12/9999", false),
+        ("", false),
+        ("01/01/2030", true),
+    ] {
+        let reading = card("001040123456", "400101", "991231", &[(1, "001040123456"), (12, stated)]);
+        let verdict = judge(&reading, "anchors");
+        assert_eq!((verdict.overall, verdict.validity), (UNCHECKED, Validity::Valid), "{stated}");
+        assert_eq!(verdict.flags.contains(&Flag::DataConflict), conflict, "{stated}");
+        let holder = holder::Holder::of(&reading, &verdict).unwrap();
+        assert_eq!((holder.expiry.is_none(), holder.no_expiry), (!conflict, !conflict), "{stated}");
+    }
+    let dated = card("001040123456", "400101", "350101", &[(12, "31/12/2099")]);
+    assert!(
+        judge(&dated, "anchors").flags.contains(&Flag::DataConflict),
+        "one says that it ends and one that not"
+    );
+}
+
+#[test]
+fn a_card_expires_at_midnight_in_vietnam() {
+    let last = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 30);
+    let last = crate::clock::vietnam_day(last);
+    let reading = card("001090123456", "900115", &last.strftime("%y%m%d").to_string(), &[]);
+    let midnight = last.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(7))).unwrap().timestamp()
+        + jiff::SignedDuration::from_hours(24);
+    let trust = world().trust("anchors");
+    for (seconds, validity) in [(-1, Validity::Valid), (0, Validity::Expired)] {
+        let at = midnight + jiff::SignedDuration::from_secs(seconds);
+        assert_eq!(verify(&reading, &trust, at, &Policy::default()).validity, validity);
+    }
+}
+
+#[test]
+fn who_is_over_a_hundred_was_born_in_the_century_that_the_number_or_dg13_says() {
+    let born = Some(jiff::civil::date(1925, 1, 1));
+    for entries in [&[][..], &[(1, "001025123456"), (3, "01/01/1925")]] {
+        let reading = card("001025123456", "250101", "991231", entries);
+        let verdict = judge(&reading, "anchors");
+        assert!(!verdict.flags.contains(&Flag::DataConflict));
+        assert_eq!(holder::Holder::of(&reading, &verdict).unwrap().birth, born);
+    }
+    let other = card("001025123456", "250101", "991231", &[(3, "02/01/1925")]);
+    assert!(judge(&other, "anchors").flags.contains(&Flag::DataConflict));
+}
+
+#[test]
+fn a_vietnamese_passport_has_its_own_number_and_its_holders() {
+    use crate::chip::mrz::check_digit;
+    let zone = |personal: &str| {
+        let optional = format!("{personal:<<14}");
+        let digit = |text: &str| check_digit(&[text]);
+        let start = format!(
+            "C12345678{}VNM900115{}M350115{}{optional}{}",
+            digit("C12345678"),
+            digit("900115"),
+            digit("350115"),
+            digit(&optional)
+        );
+        let composite = check_digit(&[&start[..10], &start[13..20], &start[21..]]);
+        let zone = format!("{:<<44}{start}{composite}", "P<VNMNGUYEN<<VAN<AN");
+        der::tlv(0x61, &[&[0x5f, 0x1f, 88], zone.as_bytes()].concat())
+    };
+    for (personal, number, document) in
+        [("001090123456", "001090123456", Some("C12345678")), ("", "C12345678", None)]
+    {
+        let mut hand = with(1, &zone(personal));
+        hand.hashes.retain(|(n, _)| *n != 13);
+        let mut reading = world().forge(&hand);
+        reading.files.remove(&FileId::Dg(13));
+        let verdict = judge(&reading, "anchors");
+        assert_eq!((verdict.overall, flags(&verdict)), (UNCHECKED, vec![]));
+        let holder = holder::Holder::of(&reading, &verdict).unwrap();
+        assert_eq!((holder.number.as_deref(), holder.document.as_deref()), (Some(number), document));
+    }
+    let both = judge(&world().forge(&with(1, &zone("001090123456"))), "anchors");
+    assert_eq!(flags(&both), [], "DG13 states the same personal number");
+}
+
 #[test]
 fn a_group_that_is_signed_and_unreadable_is_flagged_and_a_zone_is_needed() {
     let odd = |tag: u8| der::tlv(tag, &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]);

@@ -185,10 +185,15 @@ pub(crate) fn lately() -> (String, String) {
 }
 
 pub(crate) fn dg1(state: &str) -> Vec<u8> {
+    dg1_of(state, "001090123456", "900115", "350115")
+}
+
+/// The zone of a card with this personal number, day of birth and last day, `YYMMDD`.
+pub(crate) fn dg1_of(state: &str, number: &str, birth: &str, expiry: &str) -> Vec<u8> {
     use crate::chip::mrz::check_digit;
-    let first = format!("ID{state}090123456{}001090123456<<<", check_digit(&["090123456"]));
-    let second =
-        format!("900115{}M350115{}VNM<<<<<<<<<<<", check_digit(&["900115"]), check_digit(&["350115"]));
+    let nine = &number[3..];
+    let first = format!("ID{state}{nine}{}{number}<<<", check_digit(&[nine]));
+    let second = format!("{birth}{}M{expiry}{}VNM<<<<<<<<<<<", check_digit(&[birth]), check_digit(&[expiry]));
     let composite = check_digit(&[&first[5..], &second[..7], &second[8..15], &second[18..]]);
     let zone = format!("{first}{second}{composite}{:<<30}", "NGUYEN<<VAN<AN");
     der::tlv(0x61, &[&[0x5f, 0x1f, 90], zone.as_bytes()].concat())
