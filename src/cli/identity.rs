@@ -2,6 +2,7 @@
 
 mod table;
 
+use super::target::refuse_input;
 use crate::chip::card_qr::CardQr;
 use crate::chip::compare::{Typed, compare};
 use crate::chip::holder::Holder;
@@ -241,8 +242,8 @@ fn make(args: &ReadingArgs) -> Outcome<u8> {
         }
     }
     let reading = Reading::of_files(files).map_err(|fault| fault.at(args.from.display()))?;
-    std::fs::write(&args.out, reading.to_json())
-        .map_err(|e| Fault::new(&NOT_WRITTEN).at(args.out.display()).detail(e.kind()))?;
+    refuse_input(&args.out, &paths)?;
+    super::card::write(&args.out, reading.to_json().as_bytes())?;
     let sizes: Vec<String> = reading.files.iter().map(|(id, b)| format!("{id} {}", b.len())).collect();
     println!("{}: {} byte", args.out.display(), sizes.join(", "));
     Ok(0)
