@@ -1,6 +1,15 @@
 //! The command line: one file a command family, each printing a table for people and, with `--json`, one
 //! JSON object a line for programs.
 
+/// As the standard library's, but for [`stdout`]: an answer that nobody can take never stops the work half-way.
+macro_rules! println {
+    ($($text:tt)*) => { $crate::cli::stdout::write(format_args!("{}\n", format_args!($($text)*))) };
+}
+/// As `println`, without the end of the line.
+macro_rules! print {
+    ($($text:tt)*) => { $crate::cli::stdout::write(format_args!($($text)*)) };
+}
+
 pub mod anchors;
 pub mod assemble;
 pub mod card;
@@ -26,9 +35,11 @@ pub mod serve;
 pub mod sheet;
 pub mod sign;
 pub mod status;
+mod stdout;
 mod stop;
 mod summary;
 pub mod table;
+pub mod target;
 pub mod verify;
 pub mod watch;
 pub mod work;
@@ -149,12 +160,13 @@ impl Cli {
 /// # Errors
 /// The fault that stopped the command.
 pub fn run(cli: Cli) -> Outcome<u8> {
-    match cli.command {
+    let done = match cli.command {
         // Most signatures are made without talking to anybody; the command starts a runtime where it needs one.
         Command::Sign(args) => std::panic::catch_unwind(AssertUnwindSafe(|| sign::run(&args)))
             .unwrap_or_else(|_| Err(Fault::new(&SIGNING))),
         command => run_among_others(command, cli.station.as_deref()),
-    }
+    };
+    stdout::judge(done)
 }
 
 #[tokio::main]

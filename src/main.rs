@@ -43,8 +43,8 @@ fn listen() {
         .init();
 }
 
-/// Where the program failed, and nothing else: a panic's own text may hold what was read from a paper. A reader that
-/// hangs up (`hoso status | head`) is no defect.
+/// Where the program failed, and nothing else: a panic's own text may hold what was read from a paper. A reader of
+/// the standard error that hangs up (`hoso status 2>&1 | head`) is no defect.
 fn tell_of_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let text = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
     if text.contains("Broken pipe") {

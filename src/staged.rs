@@ -19,9 +19,13 @@ impl Staged {
     /// An empty file beside `target`, to be written and read, with these permissions (less the umask).
     ///
     /// # Errors
-    /// The folder is not there or takes no file.
+    /// The folder is not there or takes no file; `target` is there and is no plain file.
     pub fn beside(target: &Path, mode: u32) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
+        // A pipe or a device of that name would be gone, and whoever waits behind it would wait for ever.
+        if std::fs::metadata(target).is_ok_and(|there| !there.is_file()) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a plain file"));
+        }
         let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let mut name = name.to_os_string();
         name.push(format!(".{}-{}.partial", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
@@ -79,5 +83,7 @@ mod tests {
         }
         assert!(Staged::beside(&folder.path().join("no/such"), 0o600).is_err());
         assert!(Staged::beside(Path::new("/"), 0o600).is_err());
+        assert!(Staged::beside(Path::new("/dev/null"), 0o600).is_err());
+        assert!(Staged::beside(folder.path(), 0o600).is_err());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! One refused page refuses the whole: an archive that silently lacks a page is worse than none.
 
-use crate::digest::{Digesting, Digests};
+use super::target::{self, write_whole};
+use crate::digest::Digests;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
 use crate::pdf::archive::{self, ArchivePage, Metadata, Note};
@@ -10,7 +11,6 @@ use crate::pdf::wallet;
 use crate::sandbox::{self, Pool};
 use crate::scan::{Limits, Reader, Sheaf};
 use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -59,12 +59,13 @@ enum Profile {
 ///
 /// # Errors
 /// The first page that cannot be taken, with its file and page; [`UNREADABLE`], [`SIGNED`],
-/// [`UNWRITABLE`].
+/// [`target::ONTO_INPUT`], [`target::UNWRITABLE`].
 pub fn run(args: &Args) -> Outcome<u8> {
     run_with(args, &Reader::boxed(Arc::new(Pool::new(1, sandbox::Policy::default()))))
 }
 
 fn run_with(args: &Args, reader: &Reader) -> Outcome<u8> {
+    target::refuse_input(&args.output, &args.images)?;
     let title = args.title.clone().unwrap_or_else(|| {
         args.output.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
     });
@@ -152,30 +153,6 @@ fn page(sheaf: &Sheaf, number: usize, args: &Args) -> Outcome<ArchivePage> {
     Ok(ArchivePage { image, skew_deg })
 }
 
-/// Writes beside the target and renames, so that the target is either the old file or the whole new one.
-pub(super) fn write_whole<T>(
-    target: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Outcome<T>,
-) -> Outcome<(Digests, T)> {
-    let failed = |e: std::io::Error| Fault::new(&UNWRITABLE).detail(e.kind()).at(target.display());
-    let mut name = target.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = target.with_file_name(name);
-    let written = || {
-        let mut sink = Digesting::new(BufWriter::new(File::create(&part).map_err(failed)?));
-        let made = write(&mut sink)?;
-        let (digests, sink) = sink.finish();
-        let file = sink.into_inner().map_err(|e| failed(e.into_error()))?;
-        file.sync_all().and_then(|()| std::fs::rename(&part, target)).map_err(failed)?;
-        Ok((digests, made))
-    };
-    let written = written();
-    if written.is_err() {
-        let _ = std::fs::remove_file(&part);
-    }
-    written
-}
-
 /// An input file that cannot be read.
 pub const UNREADABLE: Code = Code {
     id: "PDF-030",
@@ -196,18 +173,8 @@ pub const SIGNED: Code = Code {
     remedy_en: "keep the signed file as it is and hand it in beside the others",
 };
 
-/// The output cannot be written.
-pub const UNWRITABLE: Code = Code {
-    id: "PDF-031",
-    class: Class::Setup,
-    vi: "Không ghi được tệp kết quả",
-    en: "the output cannot be written",
-    remedy_vi: "Kiểm tra thư mục, quyền ghi và chỗ trống trên đĩa",
-    remedy_en: "check the folder, the permission to write and the free space",
-};
-
 /// Every fault of this door.
-pub const CODES: &[&Code] = &[&UNREADABLE, &UNWRITABLE, &SIGNED];
+pub const CODES: &[&Code] = &[&UNREADABLE, &SIGNED];
 
 #[cfg(test)]
 mod tests {
@@ -241,11 +208,26 @@ mod tests {
     }
 
     #[test]
+    fn an_original_is_never_written_over_whatever_name_it_is_called_by() {
+        let dir = tempfile::tempdir().unwrap();
+        let (page, link, hard) = (dir.path().join("1.jpg"), dir.path().join("l"), dir.path().join("h"));
+        jpeg(&page);
+        let before = std::fs::read(&page).unwrap();
+        std::os::unix::fs::symlink(&page, &link).unwrap();
+        std::fs::hard_link(&page, &hard).unwrap();
+        for output in [page.clone(), dir.path().join("./1.jpg"), link, hard] {
+            let fault = run_with(&args(vec![page.clone()], output), &Reader::here()).unwrap_err();
+            assert_eq!(fault.code, &target::ONTO_INPUT);
+            assert_eq!(std::fs::read(&page).unwrap(), before);
+        }
+    }
+
+    #[test]
     fn an_output_folder_that_is_not_there_is_a_fault_of_the_setup() {
         let dir = tempfile::tempdir().unwrap();
         let page = dir.path().join("1.jpg");
         jpeg(&page);
         let fault = run_with(&args(vec![page], dir.path().join("none/o.pdf")), &Reader::here()).unwrap_err();
-        assert_eq!(fault.code, &UNWRITABLE);
+        assert_eq!(fault.code, &target::UNWRITABLE);
     }
 }

@@ -228,7 +228,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
         staged.file().write_all(bytes)?;
         staged.publish()
     };
-    write().map_err(|e| Fault::new(&NOT_WRITTEN).at(path.display()).detail(e.kind()))
+    write().map_err(|e| Fault::new(&NOT_WRITTEN).at(path.display()).detail(e))
 }
 
 fn summary(path: &Path, captured: &Captured) -> serde_json::Value {

@@ -1,6 +1,6 @@
 //! `hoso evidence`: what a court, or the recipient, is handed about a dossier, in one file.
 
-use super::assemble::write_whole;
+use super::target::write_whole;
 use crate::evidence::manifest::{Missing, Named};
 use crate::evidence::{Scope, gather};
 use crate::fault::Outcome;

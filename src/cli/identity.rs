@@ -3,6 +3,7 @@
 pub(super) mod demands;
 mod table;
 
+use super::target::refuse_input;
 use crate::chip::card_qr::CardQr;
 use crate::chip::compare::{Typed, compare};
 use crate::chip::holder::Holder;
@@ -220,6 +221,7 @@ fn make(args: &ReadingArgs) -> Outcome<u8> {
         }
     }
     let reading = Reading::of_files(files).map_err(|fault| fault.at(args.from.display()))?;
+    refuse_input(&args.out, &paths)?;
     super::card::write(&args.out, Zeroizing::new(reading.to_json()).as_bytes())
         .map_err(|fault| Fault { code: &NOT_WRITTEN, ..fault })?;
     let sizes: Vec<String> = reading.files.iter().map(|(id, b)| format!("{id} {}", b.len())).collect();

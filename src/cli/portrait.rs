@@ -2,6 +2,7 @@
 
 use super::identity::demands::DemandArgs;
 use super::identity::read;
+use super::target::refuse_input;
 use crate::chip::portrait::{self, PortraitError};
 use crate::chip::reason::Overall;
 use crate::chip::verdict::Verdict;
@@ -39,6 +40,7 @@ pub struct Args {
 /// # Errors
 /// [`NOT_GENUINE`], [`NO_PORTRAIT`]; those of reading the file and the anchors, of the decoder, and of writing.
 pub fn run(args: &Args) -> Outcome<u8> {
+    refuse_input(&args.out, std::slice::from_ref(&args.reading))?;
     let reading = Reading::parse(&read(&args.reading, chip::reading::LARGEST_READING)?)
         .map_err(|fault| fault.at(args.reading.display()))?;
     let verdict = args.demands.judge(&reading, &args.anchors)?;

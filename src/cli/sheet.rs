@@ -1,7 +1,7 @@
 //! `hoso sheet`: sheets to print and lay between dossiers before a batch is scanned.
 
-use super::assemble::{UNWRITABLE, write_whole};
-use crate::fault::{Fault, Outcome};
+use super::target::write_bytes;
+use crate::fault::Outcome;
 use crate::pdf::archive::Metadata;
 use crate::pdf::print;
 use crate::scan::separate::{Cover, SheetText, sheet_text};
@@ -94,9 +94,7 @@ pub fn run(command: &Command) -> Outcome<u8> {
     };
     let copies = usize::try_from(copies).unwrap_or(usize::MAX);
     let pdf = print::print(&sheet::draw(&text)?, copies, &meta)?;
-    write_whole(&to.output, |sink| {
-        sink.write_all(&pdf).map_err(|e| Fault::new(&UNWRITABLE).detail(e.kind()).at(to.output.display()))
-    })?;
+    write_bytes(&to.output, &pdf)?;
     if to.json {
         let line = serde_json::json!({
             "output": to.output.display().to_string(),

@@ -4,6 +4,7 @@ mod key;
 mod renew;
 mod trust;
 
+use super::target::same_file;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::seal::appearance::AppearanceFacts;
 use crate::seal::batch::{self, Done, How, Job};
@@ -283,10 +284,7 @@ fn job(args: &Args, input: &Path) -> Job {
 }
 
 fn refuse_same(job: &Job) -> Outcome<()> {
-    match (job.input.canonicalize(), job.output.canonicalize()) {
-        (Ok(from), Ok(to)) if from == to => Err(Fault::new(&SAME_FILE)),
-        _ => Ok(()),
-    }
+    if same_file(&job.input, &job.output) { Err(Fault::new(&SAME_FILE)) } else { Ok(()) }
 }
 
 fn print_json(job: &Job, outcome: &Outcome<Done>) {

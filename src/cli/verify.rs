@@ -8,8 +8,8 @@ mod delivery;
 mod judged;
 mod table;
 
-use super::assemble::{UNWRITABLE, write_whole};
 use super::log::load_keys;
+use super::target::{refuse_input, write_bytes};
 use crate::evidence::Trust;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::log::UNREADABLE;
@@ -120,6 +120,9 @@ fn judge_all(args: &Args, station: Option<&Path>, handle: tokio::runtime::Handle
         eprintln!("hoso: --report: chỉ dùng với một tệp PDF / is for one PDF");
         return Ok(USAGE);
     }
+    if let Some(output) = &args.report {
+        refuse_input(output, &files)?;
+    }
     let online = if args.online { Some(Online::new(handle)?) } else { None };
     let asked = online.as_ref().map(|online| Asked::new(online));
     let at = args.at.unwrap_or_else(Timestamp::now);
@@ -190,10 +193,7 @@ impl Run<'_> {
         self.listing.pdf(name, &judged, self.args.details);
         if let Some(output) = &self.args.report {
             let pdf = paper::print(&judged.report, &judged.subject)?;
-            write_whole(output, |sink| {
-                sink.write_all(&pdf)
-                    .map_err(|e| Fault::new(&UNWRITABLE).detail(e.kind()).at(output.display()))
-            })?;
+            write_bytes(output, &pdf)?;
         }
         self.codes.push(judged.report.verdict.exit_code());
         Ok(())

@@ -50,6 +50,17 @@ fn printed_sheets_please_every_judge_and_are_read_by_others_and_by_us() {
 }
 
 #[test]
+fn an_answer_that_nobody_can_take_is_told_when_the_work_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let pdf = dir.path().join("sep.pdf");
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let printed =
+        Command::new(HOSO).args(["sheet", "separator", "-o"]).arg(&pdf).stdout(full).output().unwrap();
+    assert_eq!(printed.status.code(), Some(5), "{}", text(&printed));
+    assert!(text(&printed).contains("SCAN-049") && pdf.is_file(), "{}", text(&printed));
+}
+
+#[test]
 fn the_same_sheet_at_the_same_time_is_the_same_file_and_nonsense_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let [one, two] = ["1.pdf", "2.pdf"].map(|name| dir.path().join(name));

@@ -1,7 +1,7 @@
 //! `hoso deliver list`, `hoso deliver show`.
 
 use super::row;
-use crate::blobs::write_whole;
+use crate::cli::target::write_bytes;
 use crate::clock::{Clock, vietnam_time};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::ledger::delivery::{DeliveryState, Which};
@@ -97,7 +97,7 @@ pub async fn show(args: Show, station: Option<&Path>) -> Outcome<u8> {
             (None, Some(digest)) => workshop.blobs.get(digest)?,
             (None, None) => return Err(Fault::new(&NO_RECEIPT).at(row::short(&delivery))),
         };
-        write_whole(path, &bytes)?;
+        write_bytes(path, &bytes)?;
     }
     let (kind, document, purpose, encrypted) = match serde_json::from_slice(&delivery.body) {
         Ok(Body::Push { document, purpose, key, .. }) => ("push", Some(document), purpose, key.is_some()),

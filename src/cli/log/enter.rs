@@ -3,6 +3,7 @@
 use super::NO_LOG;
 use super::confirm::completed;
 use super::place::{Place, unreadable, write_whole};
+use crate::cli::target::refuse_input;
 use crate::digest::{self, Digests, Sha256};
 use crate::fault::{Fault, Outcome};
 use crate::log::StatementFacts;
@@ -42,6 +43,10 @@ pub(super) fn append(
     json: bool,
     handle: &Handle,
 ) -> Outcome<u8> {
+    for file in files {
+        // A receipt can be logged as well; its own receipt would take its name.
+        refuse_input(&receipt_of(file), files)?;
+    }
     let log = place.open()?;
     let mut statements = Vec::with_capacity(files.len());
     for file in files {
@@ -51,7 +56,7 @@ pub(super) fn append(
     }
     let receipts = completed(place, &log, log.append(&statements)?, handle)?;
     for (file, receipt) in files.iter().zip(receipts) {
-        let target = file.with_extension("tlog-proof");
+        let target = receipt_of(file);
         write_whole(&target, receipt.to_text().as_bytes())?;
         if json {
             let (sha256, stamp) = (receipt.statement.sha256, stamp_word(&receipt.stamp));
@@ -88,6 +93,9 @@ pub(super) fn revoke(place: &Place, files: &[PathBuf], json: bool) -> Outcome<u8
 
 pub(super) fn prove(place: &Place, files: &[PathBuf], cose: Option<&Path>, json: bool) -> Outcome<u8> {
     let [document] = files else { return Err(Fault::new(&crate::log::NO_RECEIPT)) };
+    if let Some(target) = cose {
+        refuse_input(target, files)?;
+    }
     let log = place.open()?;
     let receipt = log.prove(&digests(document)?.sha256).map_err(|f| f.at(document.display()))?;
     if let Some(target) = cose {
@@ -110,6 +118,11 @@ pub(super) fn prove(place: &Place, files: &[PathBuf], cose: Option<&Path>, json:
         print!("{}", receipt.to_text());
     }
     Ok(0)
+}
+
+/// Where the receipt of a document lies.
+fn receipt_of(document: &Path) -> PathBuf {
+    document.with_extension("tlog-proof")
 }
 
 /// What a receipt has of a time stamp, for programs.

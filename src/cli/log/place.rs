@@ -3,6 +3,7 @@
 use super::NO_LOG;
 use crate::fault::{Fault, Outcome};
 use crate::log::{Log, Signer, UNREADABLE, VerifierKey};
+use crate::staged::Staged;
 use crate::station::Station;
 use crate::steps::desk::open_log;
 use std::fs;
@@ -124,9 +125,10 @@ pub(super) fn unreadable(error: &std::io::Error, path: &Path) -> Fault {
 
 /// Writes a file so that a reader never sees half of it.
 pub(super) fn write_whole(target: &Path, text: &[u8]) -> Outcome<()> {
-    let temporary = PathBuf::from(format!("{}.tmp", target.display()));
-    let written = fs::File::create(&temporary)
-        .and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, target));
-    written.map_err(|e| unreadable(&e, target))
+    let write = || -> std::io::Result<()> {
+        let staged = Staged::beside(target, 0o666)?;
+        staged.file().write_all(text)?;
+        staged.publish()
+    };
+    write().map_err(|e| unreadable(&e, target))
 }

@@ -8,6 +8,7 @@ use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pdf::archive::Metadata;
 use crate::pdf::font::Font;
 use crate::pdf::print::{self, Grid, Leaf, Mark, UNITS_PER_INCH, width_pt};
+use crate::staged::Staged;
 use qrcode::{Color, EcLevel, QrCode};
 use std::io::Write as _;
 use std::path::Path;
@@ -103,7 +104,6 @@ pub(super) fn draw(slip: &Slip<'_>, paper: Paper) -> Outcome<Leaf> {
 /// # Errors
 /// [`UNWRITABLE`]; those of [`print::print_all`].
 pub(super) fn write(leaves: &[Leaf], target: &Path) -> Outcome<()> {
-    use std::os::unix::fs::OpenOptionsExt;
     let meta = Metadata {
         title: "Phiếu nhận kết quả điện tử".to_owned(),
         created: jiff::Timestamp::now(),
@@ -111,20 +111,12 @@ pub(super) fn write(leaves: &[Leaf], target: &Path) -> Outcome<()> {
         dossier_code: None,
     };
     let pdf = print::print_all(leaves, &meta)?;
-    let mut name = target.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = target.with_file_name(name);
-    let mut options = std::fs::OpenOptions::new();
-    let written =
-        options.write(true).create(true).truncate(true).mode(0o600).open(&part).and_then(|mut file| {
-            file.write_all(&pdf)?;
-            file.sync_all()?;
-            std::fs::rename(&part, target)
-        });
-    written.map_err(|e| {
-        let _ = std::fs::remove_file(&part);
-        Fault::new(&UNWRITABLE).detail(e.kind()).at(target.display())
-    })
+    let write = || -> std::io::Result<()> {
+        let staged = Staged::beside(target, 0o600)?;
+        staged.file().write_all(&pdf)?;
+        staged.publish()
+    };
+    write().map_err(|e| Fault::new(&UNWRITABLE).detail(e).at(target.display()))
 }
 
 /// What is drawn, in millimetres of A5 from its upper left corner; larger paper is the same, larger.
