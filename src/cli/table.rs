@@ -23,7 +23,7 @@ impl Table {
 
     /// Adds a row of as many cells as there are heads.
     pub fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells.iter().map(|cell| plain(cell)).collect());
+        self.rows.push(cells.into_iter().map(|cell| plain(&cell)).collect());
     }
 
     /// The whole, with a newline at its end.
