@@ -97,14 +97,17 @@ impl Trust {
         Ok(trust)
     }
 
-    /// Adds the revocation lists of another folder. Its certificates are passed over: a folder of revocation lists
-    /// makes nobody trusted.
+    /// Adds the revocation lists of another folder (`.crl .pem .der`). Certificates that lie beside a list are passed
+    /// over: a folder of revocation lists makes nobody trusted.
     ///
     /// # Errors
-    /// `CHIP-010`, `CHIP-011`.
-    pub fn add_folder(&mut self, folder: &Path) -> Outcome<()> {
-        for (_, path) in files(folder, &["pem", "crt", "cer", "der", "crl"])? {
+    /// `CHIP-010`, `CHIP-011`, and `CHIP-034` for a file without any list.
+    pub fn add_lists(&mut self, folder: &Path) -> Outcome<()> {
+        for (_, path) in files(folder, &["crl", "pem", "der"])? {
             let (_, lists) = sort(&whole(&path)?).map_err(|fault| fault.at(path.display()))?;
+            if lists.is_empty() {
+                return Err(Fault::new(&NOT_A_LIST).at(path.display()));
+            }
             self.crls.extend(lists);
         }
         Ok(())
@@ -376,6 +379,16 @@ pub const BUNDLE_DAMAGED: Code = Code {
     en: "the file of imported authorities is damaged",
     remedy_vi: "Xóa tệp này rồi nhập lại danh sách bằng hoso identity anchors import",
     remedy_en: "remove it and import the list again with hoso identity anchors import",
+};
+
+/// A file of the folder of revocation lists is none.
+pub const NOT_A_LIST: Code = Code {
+    id: "CHIP-034",
+    class: Class::Setup,
+    vi: "Tệp trong thư mục --crl không phải là danh sách thu hồi",
+    en: "a file of the --crl folder is no revocation list",
+    remedy_vi: "Bỏ tệp này ra khỏi thư mục; chứng thư gốc đặt trong thư mục --anchors",
+    remedy_en: "remove it from the folder; certificates of authorities belong into --anchors",
 };
 
 #[cfg(test)]

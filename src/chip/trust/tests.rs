@@ -343,16 +343,22 @@ fn an_authority_on_its_own_list_breaks_the_chain() {
 #[test]
 fn a_folder_of_lists_adds_lists_and_no_trust() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(world().path("crl/clean.crl"), folder.path().join("clean.crl")).unwrap();
-    std::fs::copy(world().path("vn.pem"), folder.path().join("vn.pem")).unwrap();
-    let mut trust = Trust::default();
-    trust.add_folder(folder.path()).unwrap();
-    assert_eq!((trust.len(), trust.revocation_lists()), (0, 1));
-    assert!(trust.chain(&world().certificate("ds"), now(), &curves()).is_none());
-    let mut trust = world().trust(&["vn"]);
-    trust.add_folder(folder.path()).unwrap();
-    assert_eq!(judge_at(&trust, "ds", now()).unwrap().3, Revocation::Fresh);
-    assert_eq!(trust.add_folder(&folder.path().join("none")).unwrap_err().code.id, "CHIP-010");
+    let text = |name: &str| std::fs::read_to_string(world().path(name)).unwrap();
+    let [list, authority] = [text("crl/clean.crl"), text("vn.pem")];
+    for bundle in [format!("{list}{authority}"), format!("{authority}{list}")] {
+        std::fs::write(folder.path().join("bundle.pem"), bundle).unwrap();
+        let mut trust = Trust::default();
+        trust.add_lists(folder.path()).unwrap();
+        assert_eq!((trust.len(), trust.revocation_lists()), (0, 1));
+        assert!(trust.chain(&world().certificate("ds"), now(), &curves()).is_none());
+        let mut trust = world().trust(&["vn"]);
+        trust.add_lists(folder.path()).unwrap();
+        assert_eq!(judge_at(&trust, "ds", now()).unwrap().3, Revocation::Fresh);
+    }
+    let refused = |folder: &Path| Trust::default().add_lists(folder).unwrap_err().code.id;
+    assert_eq!(refused(&folder.path().join("none")), "CHIP-010");
+    std::fs::write(folder.path().join("alone.pem"), authority).unwrap();
+    assert_eq!(refused(folder.path()), "CHIP-034");
     std::fs::write(folder.path().join("odd.crl"), b"\x30\x03\x02\x01\x00").unwrap();
     assert_eq!(Trust::load(folder.path()).err().unwrap().code.id, "CHIP-011");
 }

@@ -87,10 +87,16 @@ fn exit_codes_are_conclusions_and_a_fault_is_one() {
 
 #[test]
 fn a_certificate_among_revocation_lists_never_becomes_an_anchor() {
-    let mut trust = Trust::default();
-    assert_eq!(add_lists(&mut trust, &world().path("anchors")).unwrap_err().code.id, "CHIP-034");
-    add_lists(&mut trust, &world().path("crls-only")).unwrap();
-    assert!(trust.is_empty());
+    let desk = Desk::new();
+    desk.put("genuine", &world().mint("ds", &["--aa-key", "aa.key"]).to_json());
+    let [list, authority] = ["crls-only/vn.crl", "anchors/vn.pem"]
+        .map(|name| std::fs::read_to_string(world().path(name)).unwrap());
+    std::fs::create_dir(desk.0.path().join("lists")).unwrap();
+    for bundle in [format!("{list}{authority}"), format!("{authority}{list}")] {
+        desk.put("lists/bundle.pem", &bundle);
+        assert_eq!(desk.exit("D:genuine --crl D:lists"), 4);
+        assert_eq!(desk.exit("D:genuine --anchors W:anchors --crl D:lists"), 0);
+    }
 }
 
 #[test]
