@@ -45,6 +45,7 @@ pub const CODES: &[&Code] = &[
     &trust::ANCHORS_UNREADABLE,
     &trust::NOT_AN_ANCHOR,
     &trust::BUNDLE_DAMAGED,
+    &trust::NOT_A_LIST,
     &trust::install::LIST_OLDER,
     &trust::install::NOT_INSTALLED,
     &master_list::NOT_A_MASTER_LIST,

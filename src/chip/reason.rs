@@ -129,6 +129,8 @@ pub enum Flag {
     SignedOutsideValidity,
     /// The claimed time of signing is outside the time in which the signer's key was to be used.
     SignedOutsideKeyPeriod,
+    /// The signer's certificate was issued outside the time in which the authority's key was to be used.
+    IssuedOutsideKeyPeriod,
     /// The part of EF.SOD that nobody signs (versions, names of algorithms, how the signer is pointed to) is not written
     /// as the standard prescribes, or holds more than it should.
     SodFrameUnusual,

@@ -12,10 +12,12 @@ mod bundle;
 mod crl;
 pub mod install;
 mod pem;
+mod revocation;
 mod rules;
 
 pub use anchor::{Anchor, Unfit};
 pub use bundle::{Provenance, Refused};
+pub use revocation::Revocation;
 pub use rules::{Broken, Odd};
 pub(crate) use rules::{
     COUNTRY, curve_allowed, is_authority, may_sign_certificates, may_sign_data, purposes, unknown_extension,
@@ -28,7 +30,6 @@ use anchor::{Mark, mark, name_mark};
 use bundle::{Row, Slice};
 use crl::Crl;
 use openssl::x509::X509Ref;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -63,20 +64,6 @@ pub struct Chain<'a> {
     pub revocation: Revocation,
 }
 
-/// What revocation lists say about a document signer, the best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Revocation {
-    /// Not on the current list.
-    Fresh,
-    /// Not on a list that should have been replaced by now.
-    Stale,
-    /// No list of its issuer is here, or none that speaks about all of its certificates.
-    Unknown,
-    /// On a list.
-    Revoked,
-}
-
 impl Trust {
     /// Loads a folder: certificates and revocation lists (`.pem .crt .cer .der .crl`; PEM may hold several) and imported
     /// lists (`.anchors`). Other files are passed over, so that a note on provenance can lie beside.
@@ -97,14 +84,17 @@ impl Trust {
         Ok(trust)
     }
 
-    /// Adds the revocation lists of another folder. Its certificates are passed over: a folder of revocation lists
-    /// makes nobody trusted.
+    /// Adds the revocation lists of another folder (`.crl .pem .der`). Certificates that lie beside a list are passed
+    /// over: a folder of revocation lists makes nobody trusted.
     ///
     /// # Errors
-    /// `CHIP-010`, `CHIP-011`.
-    pub fn add_folder(&mut self, folder: &Path) -> Outcome<()> {
-        for (_, path) in files(folder, &["pem", "crt", "cer", "der", "crl"])? {
+    /// `CHIP-010`, `CHIP-011`, and `CHIP-034` for a file without any list.
+    pub fn add_lists(&mut self, folder: &Path) -> Outcome<()> {
+        for (_, path) in files(folder, &["crl", "pem", "der"])? {
             let (_, lists) = sort(&whole(&path)?).map_err(|fault| fault.at(path.display()))?;
+            if lists.is_empty() {
+                return Err(Fault::new(&NOT_A_LIST).at(path.display()));
+            }
             self.crls.extend(lists);
         }
         Ok(())
@@ -168,14 +158,15 @@ impl Trust {
         let key_id = parts.authority_key_id().map(mark);
         let issuer = name_mark(&parts.issuer)?;
         let issuers = self.issuers(issuer, key_id, |anchor| signed.holds(&anchor.key));
-        let judged = issuers.into_iter().map(|anchor| (anchor, rules::judge(anchor, &parts, now, curves)));
+        let judged = issuers.iter().map(|anchor| (*anchor, rules::judge(anchor, &parts, now, curves)));
         let best = judged.min_by_key(|(anchor, (broken, odd))| (broken.len(), odd.len(), anchor.sha256));
         let (anchor, (mut broken, odd)) = best?;
         let lists = self.lists_of(issuer, anchor);
-        let revocation = said(&lists, &parts.serial, now);
-        if name_mark(&anchor.parts.issuer) == Some(issuer)
-            && said(&lists, &anchor.parts.serial, now) == Revocation::Revoked
-        {
+        let revocation = lists.about(&parts, now);
+        // One key is good or it is not, whichever certificate carries it.
+        let keys: BTreeSet<Mark> = issuers.iter().map(|anchor| mark(&anchor.parts.spki)).collect();
+        let carriers = self.entries.iter().filter(|entry| keys.contains(&entry.row.key));
+        if carriers.filter_map(Entry::anchor).any(|carrier| lists.revoke(&carrier.parts)) {
             broken.push(Broken::AnchorRevoked);
         }
         Some(Chain { anchor, broken, odd, revocation })
@@ -184,7 +175,7 @@ impl Trust {
     /// What the lists of an authority, which need not be in the folder, say about something it issued.
     pub fn revocation(&self, authority: &Anchor, issued: &Parts, now: jiff::Timestamp) -> Revocation {
         let lists = name_mark(&issued.issuer).map(|issuer| self.lists_of(issuer, authority));
-        said(&lists.unwrap_or_default(), &issued.serial, now)
+        lists.map_or(Revocation::Unknown, |lists| lists.about(issued, now))
     }
 
     /// True where this very certificate is an anchor.
@@ -260,28 +251,6 @@ impl Trust {
         }
         Vec::new()
     }
-
-    /// The lists of this issuer that it signed. One counts where an anchor of the issuer's name signed it: an authority
-    /// that changed its key lists what it issued under the old one too (Doc 9303-12, 7.1.4).
-    fn lists_of(&self, issuer: Mark, anchor: &Anchor) -> Vec<&Crl> {
-        let named = self.crls.iter().filter(|crl| crl.issuer == issuer);
-        named
-            .filter(|crl| {
-                crl.holds(&anchor.key)
-                    || !self.issuers(crl.issuer, crl.key_id, |other| crl.holds(&other.key)).is_empty()
-            })
-            .collect()
-    }
-}
-
-/// What lists that were found to be genuine say about a serial number.
-fn said(lists: &[&Crl], serial: &[u8], now: jiff::Timestamp) -> Revocation {
-    if lists.iter().any(|crl| crl.lists(serial)) {
-        return Revocation::Revoked;
-    }
-    let states = lists.iter().filter(|crl| crl.is_whole());
-    let states = states.map(|crl| if crl.is_current(now) { Revocation::Fresh } else { Revocation::Stale });
-    states.min().unwrap_or(Revocation::Unknown)
 }
 
 impl Entry {
@@ -376,6 +345,16 @@ pub const BUNDLE_DAMAGED: Code = Code {
     en: "the file of imported authorities is damaged",
     remedy_vi: "Xóa tệp này rồi nhập lại danh sách bằng hoso identity anchors import",
     remedy_en: "remove it and import the list again with hoso identity anchors import",
+};
+
+/// A file of the folder of revocation lists is none.
+pub const NOT_A_LIST: Code = Code {
+    id: "CHIP-034",
+    class: Class::Setup,
+    vi: "Tệp trong thư mục --crl không phải là danh sách thu hồi",
+    en: "a file of the --crl folder is no revocation list",
+    remedy_vi: "Bỏ tệp này ra khỏi thư mục; chứng thư gốc đặt trong thư mục --anchors",
+    remedy_en: "remove it from the folder; certificates of authorities belong into --anchors",
 };
 
 #[cfg(test)]

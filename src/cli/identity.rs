@@ -14,7 +14,6 @@ use crate::chip::verdict::{Overall, Policy, Refusal, Unproven, Verdict};
 use crate::chip::{self, Trust};
 use crate::fault::{Class, Code, Fault, Outcome};
 use demands::DemandArgs;
-use openssl::x509::X509Crl;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -168,33 +167,6 @@ fn judge(
     }
 }
 
-/// Revocation lists of a folder of their own.
-fn add_lists(trust: &mut Trust, folder: &Path) -> Outcome<()> {
-    let unreadable =
-        |path: &Path, e: &std::io::Error| Fault::new(&FILE_UNREADABLE).at(path.display()).detail(e.kind());
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
-        let path = entry.map_err(|e| unreadable(folder, &e))?.path();
-        let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-        if matches!(ending.as_deref(), Some("crl" | "pem" | "der")) {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    for path in paths {
-        let bytes = read(&path, 16 << 20)?;
-        // A certificate in this folder must not become somebody to trust.
-        let pem = bytes.windows(11).any(|w| w == b"-----BEGIN ");
-        let list = if pem { X509Crl::from_pem(&bytes) } else { X509Crl::from_der(&bytes) };
-        if list.is_err() {
-            return Err(Fault::new(&NOT_A_LIST).at(path.display()));
-        }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        trust.add_file(&name, &bytes).map_err(|fault| fault.at(path.display()))?;
-    }
-    Ok(())
-}
-
 /// A disproved reading is worse than one that cannot be read, and that one worse than an unproven one.
 fn worst(codes: &[u8]) -> u8 {
     let order = [Conclusion::Forged.exit_code(), FAULT, 4, 3];
@@ -261,7 +233,7 @@ pub(super) fn read(path: &Path, largest: usize) -> Outcome<Vec<u8>> {
 }
 
 /// All faults of this door.
-pub const CODES: &[&Code] = &[&FILE_UNREADABLE, &TWICE, &NOT_WRITTEN, &TYPED, &NOT_A_LIST];
+pub const CODES: &[&Code] = &[&FILE_UNREADABLE, &TWICE, &NOT_WRITTEN, &TYPED];
 
 /// Exit code of `identity verify` where a file could not be read.
 const FAULT: u8 = 1;
@@ -304,16 +276,6 @@ pub const TYPED: Code = Code {
     en: "the file of typed fields has another form",
     remedy_vi: "Dùng JSON với các trường number, name, birth (dd/mm/yyyy), sex, expiry, mỗi trường là một chuỗi",
     remedy_en: "use JSON with number, name, birth (dd/mm/yyyy), sex, expiry, each a string",
-};
-
-/// A file of the folder of revocation lists is none.
-pub const NOT_A_LIST: Code = Code {
-    id: "CHIP-034",
-    class: Class::Setup,
-    vi: "Tệp trong thư mục --crl không phải là danh sách thu hồi",
-    en: "a file of the --crl folder is no revocation list",
-    remedy_vi: "Bỏ tệp này ra khỏi thư mục; chứng thư gốc đặt trong thư mục --anchors",
-    remedy_en: "remove it from the folder; certificates of authorities belong into --anchors",
 };
 
 #[cfg(test)]

@@ -171,6 +171,10 @@ impl Flag {
                 "thời điểm ký ngoài thời gian dùng khóa của đơn vị ký",
                 "the claimed time of signing is outside the signer's key usage period",
             ),
+            Flag::IssuedOutsideKeyPeriod => (
+                "chứng thư đơn vị ký được cấp ngoài thời gian dùng khóa của chứng thư gốc",
+                "the signer's certificate was issued outside the authority's key usage period",
+            ),
             Flag::SodFrameUnusual => (
                 "phần không được ký của EF.SOD khác quy cách, nên không kết luận là thật hoàn toàn",
                 "the unsigned frame of EF.SOD is not as prescribed, so that the reading is not called genuine",

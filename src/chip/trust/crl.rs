@@ -1,6 +1,7 @@
 //! Revocation lists (RFC 5280 5; ICAO Doc 9303-12, 7.1.4). Only the frame is read when a list is loaded.
 
 use super::anchor::{Mark, mark, name_mark};
+use super::revocation::country_of;
 use crate::cms::certificate::{Signed, extensions};
 use crate::cms::validity::time;
 use crate::der::{self, DerError, Tlv};
@@ -10,6 +11,8 @@ use openssl::pkey::{PKeyRef, Public};
 pub(super) struct Crl {
     bytes: Vec<u8>,
     pub(super) issuer: Mark,
+    /// The country of its issuer.
+    pub(super) country: Option<String>,
     /// The mark of its authority key identifier.
     pub(super) key_id: Option<Mark>,
     from: Option<jiff::Timestamp>,
@@ -22,7 +25,7 @@ pub(super) struct Crl {
 enum Scope {
     /// Everything that its issuer issued.
     Whole,
-    /// A part of it, changes since another list, or what cannot be told: a certificate that is not on it may be
+    /// A part of it, changes since another list, what a broken hash covers, or what cannot be told: a certificate that is not on it may be
     /// revoked all the same.
     Part,
     /// Certificates of other issuers too: what is on it may be somebody else's.
@@ -35,7 +38,9 @@ impl Crl {
         let signed = Signed::read(bytes)?;
         let fields = Fields::read(signed.tbs)?;
         let issuer = name_mark(fields.issuer).ok_or(DerError::Value { at: 0 })?;
-        let (mut scope, mut key_id) = (Scope::Whole, None);
+        // What a broken hash covers may have been exchanged for a list with less on it.
+        let weak = signed.algorithm.is_some_and(|algorithm| algorithm.hash().is_weak());
+        let (mut scope, mut key_id) = (if weak { Scope::Part } else { Scope::Whole }, None);
         for extension in fields.extensions.map(|list| extensions(&list)).transpose()?.unwrap_or_default() {
             match extension.oid.as_str() {
                 AUTHORITY_KEY => {
@@ -51,11 +56,22 @@ impl Crl {
                     }
                     scope = if indirect { Scope::Indirect } else { Scope::Part };
                 }
+                // Not every issuer marks it as critical, as it must be.
+                DELTA if scope == Scope::Whole => scope = Scope::Part,
                 _ if extension.critical && scope == Scope::Whole => scope = Scope::Part,
                 _ => {}
             }
         }
-        Ok(Crl { issuer, key_id, from: fields.from, until: fields.until, scope, bytes: bytes.to_vec() })
+        let country = country_of(fields.issuer);
+        Ok(Crl {
+            issuer,
+            country,
+            key_id,
+            from: fields.from,
+            until: fields.until,
+            scope,
+            bytes: bytes.to_vec(),
+        })
     }
 
     /// Its signature holds under this key.
@@ -124,6 +140,8 @@ fn trimmed(serial: &[u8]) -> &[u8] {
 }
 
 const AUTHORITY_KEY: &str = "2.5.29.35";
+/// deltaCRLIndicator.
+const DELTA: &str = "2.5.29.27";
 const DISTRIBUTION_POINT: &str = "2.5.29.28";
 /// indirectCRL [4] of IssuingDistributionPoint.
 const INDIRECT: u32 = 0x84;

@@ -1,8 +1,11 @@
 //! A master list made part of a folder of anchors: verified, indexed, and put in place of the last one of its
 //! publisher in one step, so that a crash leaves the old or the new.
 //!
-//! In the folder stand `ml-<country>-<publisher>.anchors`, which is loaded, and beside it the list as received
-//! (`.ml`), which is kept for whoever wants to verify it once more.
+//! The publisher is a country (or ICAO, `UN`), whatever its authority is called at the time: Germany's has had three
+//! names, and a list under the next one must not leave the last list in force, nor let an older one in.
+//!
+//! In the folder stand `ml-<country>.anchors`, which is loaded, and beside it the list as received (`.ml`), which is
+//! kept for whoever wants to verify it once more.
 
 use super::bundle::{self, Provenance, Refused};
 use super::{Anchor, BUNDLE_DAMAGED, Revocation, Trust, may_sign_certificates};
@@ -33,7 +36,7 @@ pub struct Installed {
     pub removed: Vec<Listed>,
     /// When the last list of this publisher was signed.
     pub replaced: Option<jiff::Timestamp>,
-    /// This very list was there already; nothing was written.
+    /// This very list was there already.
     pub unchanged: bool,
 }
 
@@ -69,13 +72,15 @@ pub fn install(
     lock.lock().map_err(failed)?;
     let root = roots.iter().find(|root| root.sha256 == verified.root_sha256);
     let root = root.ok_or(Fault::new(&LIST_SIGNER))?;
-    if Trust::load(folder)?.revocation(root, &verified.signer, now) == Revocation::Revoked {
+    let trust = Trust::load(folder)?;
+    if trust.revocation(root, &verified.signer, now) == Revocation::Revoked {
         return Err(Fault::new(&LIST_SIGNER).detail("its certificate is revoked"));
     }
     let (usable, refused) = sift(&verified);
     let stem = stem(root);
-    let file = format!("{stem}.{ENDING}");
-    let last = last(&folder.join(&file))?;
+    let last = last(folder, &stem, &trust)?;
+    // Under the name of the last one, so that one step takes its place.
+    let file = last.as_ref().map_or_else(|| format!("{stem}.{ENDING}"), |last| last.file.clone());
     let mut provenance = Provenance {
         list_sha256: verified.sha256,
         signed_at: verified.signed_at,
@@ -90,23 +95,24 @@ pub fn install(
         index_sha256: Sha256([0; 32]),
     };
     let mut unchanged = false;
-    if let Some((installed, _)) = &last {
+    if let Some(Last { provenance: installed, .. }) = &last {
         unchanged = installed.list_sha256 == verified.sha256;
         if !unchanged && verified.signed_at <= installed.signed_at {
             let times = format_args!("signed {}, installed {}", verified.signed_at, installed.signed_at);
             return Err(Fault::new(&LIST_OLDER).detail(times));
         }
     }
+    let kept = format!("{stem}-{}.ml", &verified.sha256.to_string()[..16]);
+    // The list first: a bundle is never without the list it was made of.
+    lay(folder, &kept, list).map_err(failed)?;
     if unchanged {
-        provenance = last.as_ref().map_or(provenance, |(installed, _)| installed.clone());
+        provenance = last.as_ref().map_or(provenance, |last| last.provenance.clone());
     } else {
         let bytes = bundle::write(provenance.clone(), &usable).ok_or(Fault::new(&NOT_INSTALLED))?;
-        // The list first: a bundle is never without the list it was made of.
-        let kept = format!("{stem}-{}.ml", &verified.sha256.to_string()[..16]);
-        lay(folder, &kept, list).and_then(|()| lay(folder, &file, &bytes)).map_err(failed)?;
-        forget(folder, &stem, &kept);
+        lay(folder, &file, &bytes).map_err(failed)?;
     }
-    let before = last.as_ref().map_or_else(BTreeMap::new, |(_, listed)| listed.clone());
+    forget(folder, &stem, &[&file, &kept]).map_err(failed)?;
+    let before = last.as_ref().map_or_else(BTreeMap::new, |last| last.listed.clone());
     let after: BTreeMap<Sha256, Listed> = usable.iter().map(|(a, _)| (a.sha256, listed(a))).collect();
     let only = |these: &BTreeMap<Sha256, Listed>, those: &BTreeMap<Sha256, Listed>| {
         these.values().filter(|one| !those.contains_key(&one.sha256)).cloned().collect()
@@ -117,7 +123,7 @@ pub fn install(
         countries: after.values().filter_map(|l| Some(l.country.as_ref()?.to_ascii_uppercase())).collect(),
         added: only(&after, &before),
         removed: only(&before, &after),
-        replaced: last.map(|(installed, _)| installed.signed_at),
+        replaced: last.map(|last| last.provenance.signed_at),
         unchanged,
     })
 }
@@ -145,22 +151,38 @@ fn sift(list: &MasterList) -> (Vec<(Anchor, &[u8])>, Vec<Refused>) {
     (usable, refused)
 }
 
-/// The last list of the same publisher: its provenance and certificates.
-fn last(path: &Path) -> Outcome<Option<(Provenance, BTreeMap<Sha256, Listed>)>> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(Fault::new(&NOT_INSTALLED).at(path.display()).detail(e.kind())),
-    };
-    // Nothing can be told from a damaged one, not even its age.
-    let (provenance, rows) =
-        bundle::read(bytes).map_err(|why| Fault::new(&BUNDLE_DAMAGED).at(path.display()).detail(why))?;
+/// What is installed of the same publisher.
+struct Last {
+    file: String,
+    provenance: Provenance,
+    listed: BTreeMap<Sha256, Listed>,
+}
+
+/// The newest list of the same publisher, with the certificates of all of its lists: a folder of an earlier version may
+/// hold one for each name that the publisher's authority has had.
+fn last(folder: &Path, stem: &str, trust: &Trust) -> Outcome<Option<Last>> {
+    let mut found: Option<Last> = None;
+    for (file, provenance) in trust.imports().iter().filter(|(file, _)| is_of(file, stem)) {
+        let mut listed = found.as_ref().map_or_else(BTreeMap::new, |last| last.listed.clone());
+        listed.extend(certificates(&folder.join(file))?);
+        match &mut found {
+            Some(last) if last.provenance.signed_at >= provenance.signed_at => last.listed = listed,
+            _ => found = Some(Last { file: file.clone(), provenance: provenance.clone(), listed }),
+        }
+    }
+    Ok(found)
+}
+
+fn certificates(path: &Path) -> Outcome<BTreeMap<Sha256, Listed>> {
+    let bytes = fs::read(path).map_err(|e| Fault::new(&NOT_INSTALLED).at(path.display()).detail(e.kind()))?;
+    let damaged = |why| Fault::new(&BUNDLE_DAMAGED).at(path.display()).detail(why);
+    let (_, rows) = bundle::read(bytes).map_err(damaged)?;
     let listed = rows.iter().map(|row| {
         let parts = Parts::read(&row.bytes.get()).ok();
         let part = |oid| parts.as_ref().and_then(|p| name_part(&p.subject, oid));
         (row.sha256, Listed { sha256: row.sha256, country: part(super::COUNTRY), name: part(COMMON_NAME) })
     });
-    Ok(Some((provenance, listed.collect())))
+    Ok(listed.collect())
 }
 
 fn listed(anchor: &Anchor) -> Listed {
@@ -175,12 +197,20 @@ fn said(parts: &Parts) -> String {
     part(super::COUNTRY).map_or(name.clone(), |country| format!("{country}, {name}"))
 }
 
-/// A file name that stays the same while a publisher changes its keys.
+/// A file name that stays the same while a publisher changes its keys and its name.
 fn stem(root: &Anchor) -> String {
     let country: String =
         root.country().unwrap_or_default().chars().filter(char::is_ascii_alphabetic).collect();
-    let mark = super::name_mark(&root.parts.subject).unwrap_or_default();
-    format!("ml-{}-{}", country.to_ascii_lowercase(), hex::encode(&mark[..4]))
+    if country.is_empty() {
+        let mark = super::name_mark(&root.parts.subject).unwrap_or_default();
+        return format!("ml--{}", hex::encode(&mark[..4]));
+    }
+    format!("ml-{}", country.to_ascii_lowercase())
+}
+
+/// A file of this publisher; earlier versions wrote the publisher's name as a mark behind the country.
+fn is_of(file: &str, stem: &str) -> bool {
+    file.strip_prefix(stem).is_some_and(|rest| rest.starts_with(['-', '.']))
 }
 
 /// Whole and durable, or not at all.
@@ -193,15 +223,23 @@ fn lay(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Takes away the lists that the bundle was made of before; one that stays is only room lost.
-fn forget(folder: &Path, stem: &str, kept: &str) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
-        let ours = name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".ml"));
-        if ours && name != kept {
-            let _ = fs::remove_file(folder.join(name));
+/// Takes away what was installed of this publisher before. A list as received that stays is only room lost; a bundle
+/// that stays would still be trusted.
+fn forget(folder: &Path, stem: &str, kept: &[&str]) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let Ok(name) = entry?.file_name().into_string() else { continue };
+        if !is_of(&name, stem) || kept.contains(&name.as_str()) {
+            continue;
+        }
+        match Path::new(&name).extension().and_then(|ending| ending.to_str()) {
+            Some(ENDING) => fs::remove_file(folder.join(name))?,
+            Some("ml") => {
+                let _ = fs::remove_file(folder.join(name));
+            }
+            _ => {}
         }
     }
+    Ok(())
 }
 
 const COMMON_NAME: &str = "2.5.4.3";

@@ -1,7 +1,8 @@
 //! What policy asks of a document signer and the authority above it (ICAO Doc 9303-12, 7.1; RFC 5280).
 
 use super::Anchor;
-use crate::cms::certificate::{Parts, name_key, name_part};
+use super::revocation::country_of;
+use crate::cms::certificate::{Parts, name_key};
 use crate::cms::validity::{Validity, private_key_period};
 use crate::cms::{KeyFacts, SignatureAlg};
 use crate::der;
@@ -74,9 +75,9 @@ pub(super) fn judge(
     let issued = signer.not_before;
     rule(!issued.is_some_and(|issued| Validity::of(parts).holds(issued)), Broken::AnchorValidity);
     rule(issued.is_none_or(|from| from > now), Broken::SignerNotYetValid);
-    let country = |parts: &Parts| name_part(&parts.subject, COUNTRY).map(|c| c.trim().to_ascii_uppercase());
-    let (ours, theirs) = (country(parts), country(signer));
-    rule(theirs.is_some() && theirs != ours, Broken::Country);
+    let (ours, theirs) = (country_of(&parts.subject), country_of(&signer.subject));
+    // An authority that names no country contradicts nobody; what the document says of its state decides.
+    rule(matches!((&ours, &theirs), (Some(ours), Some(theirs)) if ours != theirs), Broken::Country);
     rule(unknown_extension(signer), Broken::CriticalExtension);
 
     let same_name = matches!((name_key(&signer.issuer), name_key(&parts.subject)), (Ok(a), Ok(b)) if a == b);
@@ -111,6 +112,11 @@ pub(crate) fn curve_allowed(facts: &KeyFacts, curves: &[String]) -> bool {
 /// certificates. A path length needs no look: what it signs here is always the end of a chain.
 pub(crate) fn may_sign_certificates(parts: &Parts) -> bool {
     is_authority(parts) == Some(true) && usage_bit(parts, KEY_CERT_SIGN) != Some(false)
+}
+
+/// The same of revocation lists.
+pub(super) fn may_sign_lists(parts: &Parts) -> bool {
+    is_authority(parts) == Some(true) && usage_bit(parts, CRL_SIGN) != Some(false)
 }
 
 /// The certificate may sign data, as far as its key usage says.

@@ -70,9 +70,23 @@ hex() { printf '%s' "$1" | od -An -tx1 | tr -d ' \n'; }
 period="2.5.29.16=DER:3022800f$(hex 20190101000000Z)810f$(hex 20200101000000Z)\n"
 issue idle idle '/C=VN/O=TEST ONLY/CN=IDLE' "$ca$period"
 issue idle ds-idle '/C=VN/O=TEST ONLY/CN=DS 24' "$ds"
+# Without a country.
+issue nowhere nowhere '/O=TEST ONLY/CN=NOWHERE' "$ca"
+issue nowhere ds-nowhere '/C=VN/O=TEST ONLY/CN=DS 26' "$ds"
+# The first authority under another name: with its own key, and with a new one that it vouched for; an authority of
+# that name that has nothing to do with it; one of the first name that may sign no lists, and a certificate of that name
+# that is no authority's.
+renamed='/C=VN/O=TEST ONLY/CN=RENAMED'
+cp vn.key renamed.key; issue renamed renamed "$renamed" "$ca"
+issue vn moved "$renamed" "$ca"; cp moved.key moved-root.key; issue moved-root moved-root "$renamed" "$ca"
+issue unrelated unrelated '/C=VN/O=TEST ONLY/CN=UNRELATED' "$ca"
+issue nolists nolists "$name" 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n'
+issue namesake namesake "$name" "$ds"
 # Signers of master lists.
+issue germany germany '/C=DE/O=TEST ONLY/CN=RENAMED' "$ca"
 mls="${ds}extendedKeyUsage=critical,2.23.136.1.1.3\n"
 issue de mls '/C=DE/O=TEST ONLY/CN=LIST SIGNER' "$mls"
+issue germany mls-germany '/C=DE/O=TEST ONLY/CN=LIST SIGNER 13' "$mls"
 issue de mls-soft '/C=DE/O=TEST ONLY/CN=LIST SIGNER 2' "${ds}extendedKeyUsage=2.23.136.1.1.3\n"
 issue de mls-none '/C=DE/O=TEST ONLY/CN=LIST SIGNER 3' "$ds"
 issue de mls-both '/C=DE/O=TEST ONLY/CN=LIST SIGNER 4' "${ds}extendedKeyUsage=critical,2.23.136.1.1.3,serverAuth\n"
@@ -85,20 +99,24 @@ issue de mls-revoked '/C=DE/O=TEST ONLY/CN=LIST SIGNER 10' "$mls"
 issue alone mls-alone '/C=DE/O=TEST ONLY/CN=LIST SIGNER 12' "$mls"
 # A certificate that was over before anything here was issued.
 database() { mkdir -p "$1.db"; touch "$1.db/index"; echo 01 > "$1.db/serial"; echo 01 > "$1.db/number"
-  printf '[ca]\ndefault_ca=d\n[d]\ndatabase=%s.db/index\nserial=%s.db/serial\ncrlnumber=%s.db/number\nnew_certs_dir=%s.db\ndefault_md=sha384\ndefault_crl_days=30\npolicy=p\nunique_subject=no\n[p]\ncountryName=optional\norganizationName=optional\ncommonName=optional\n[delta]\n2.5.29.27=critical,DER:020101\n[part]\nissuingDistributionPoint=critical,@users\n[users]\nonlyuser=TRUE\n[indirect]\nissuingDistributionPoint=critical,@others\n[others]\nindirectCRL=TRUE\n[unknown]\n1.2.3.4=critical,DER:0500\n[keyed]\nauthorityKeyIdentifier=keyid\n' "$1" "$1" "$1" "$1" > "$1.cnf"; }
+  printf '[ca]\ndefault_ca=d\n[d]\ndatabase=%s.db/index\nserial=%s.db/serial\ncrlnumber=%s.db/number\nnew_certs_dir=%s.db\ndefault_md=sha384\ndefault_crl_days=30\npolicy=p\nunique_subject=no\n[p]\ncountryName=optional\norganizationName=optional\ncommonName=optional\n[delta]\n2.5.29.27=critical,DER:020101\n[part]\nissuingDistributionPoint=critical,@users\n[users]\nonlyuser=TRUE\n[indirect]\nissuingDistributionPoint=critical,@others\n[others]\nindirectCRL=TRUE\n[unknown]\n1.2.3.4=critical,DER:0500\n[delta-soft]\n2.5.29.27=DER:020101\n[keyed]\nauthorityKeyIdentifier=keyid\n' "$1" "$1" "$1" "$1" > "$1.cnf"; }
 database over; key over brainpoolP256r1; openssl req -new -key over.key -subj '/C=VN/O=TEST ONLY/CN=OVER' -out over.csr; printf '%b' "$ca" > over.ext
 openssl ca -batch -config over.cnf -selfsign -keyfile over.key -in over.csr -startdate 20150101000000Z -enddate 20200101000000Z -extfile over.ext -out over.pem -notext
 issue over ds-over '/C=VN/O=TEST ONLY/CN=DS 25' "$ds"
 issue over mls-over '/C=VN/O=TEST ONLY/CN=LIST SIGNER 11' "$mls"
 # Revocation lists.
-mkdir crl; for who in vn vn2 twin de; do database $who; done
+mkdir crl; for who in vn vn2 twin de renamed moved-root unrelated nolists namesake; do database $who; done
 list() { openssl ca -config "$1.cnf" -keyfile "$1.key" -cert "$1.pem" -gencrl "${@:3}" -out "crl/$2.crl"; }
 list vn clean; list vn2 clean-new-key -crlexts keyed; list twin clean-twin; list de clean-other
 openssl ca -config vn.cnf -keyfile vn.key -cert vn.pem -revoke revoked.pem
 openssl ca -config twin.cnf -keyfile twin.key -cert twin.pem -revoke ds.pem
 openssl ca -config vn2.cnf -keyfile vn2.key -cert vn2.pem -revoke revoked.pem
 list vn revoked; list vn2 revoked-new-key; list twin forged
-for kind in delta part indirect unknown; do list vn $kind -crlexts $kind; done
+for who in renamed moved-root unrelated; do list $who clean-$who; openssl ca -config $who.cnf -keyfile $who.key -cert $who.pem -revoke revoked.pem; list $who $who; done
+openssl ca -config renamed.cnf -keyfile renamed.key -cert renamed.pem -revoke renamed.pem; list renamed self-renamed
+for who in nolists namesake; do list $who $who; done
+list vn sha1 -md sha1
+for kind in delta delta-soft part indirect unknown; do list vn $kind -crlexts $kind; done
 openssl ca -config vn.cnf -keyfile vn.key -cert vn.pem -revoke vn.pem; list vn self
 openssl ca -config de.cnf -keyfile de.key -cert de.pem -revoke mls-revoked.pem; list de lister
 "#;
@@ -190,6 +208,11 @@ fn a_signer_under_a_trusted_authority_is_good_and_under_any_other_has_no_chain()
 #[test]
 fn one_country_never_signs_for_another() {
     assert_eq!(judge(&["vn", "de"], "stranger"), broken("de", &[Broken::Country]));
+    assert_eq!(
+        judge(&["nowhere"], "ds-nowhere"),
+        good("nowhere"),
+        "one that names no country contradicts none"
+    );
 }
 
 #[test]
@@ -327,7 +350,7 @@ fn a_list_that_speaks_about_a_part_never_calls_anything_fresh() {
         let names: Vec<&str> = ["vn"].iter().chain(lists).copied().collect();
         judge(&names, signer).unwrap().3
     };
-    for list in ["delta.crl", "part.crl", "unknown.crl"] {
+    for list in ["delta.crl", "delta-soft.crl", "part.crl", "unknown.crl", "sha1.crl"] {
         assert_eq!((on(&[list], "ds"), on(&[list], "revoked")), (Unknown, Revoked), "{list}");
         assert_eq!(on(&[list, "clean.crl"], "ds"), Fresh);
     }
@@ -336,23 +359,68 @@ fn a_list_that_speaks_about_a_part_never_calls_anything_fresh() {
 
 #[test]
 fn an_authority_on_its_own_list_breaks_the_chain() {
+    // Whichever certificate of the key the chain is told to hang on: there is one with and one without a revoked serial.
+    let lists = [("self.crl", Revocation::Fresh), ("self-renamed.crl", Revocation::Unknown)];
+    for (list, expected) in lists {
+        for anchors in [&["vn", "renamed"][..], &["renamed", "vn"]] {
+            let names: Vec<&str> = anchors.iter().copied().chain([list]).collect();
+            let (_, rules, _, revocation) = judge(&names, "ds").unwrap();
+            assert_eq!((rules, revocation), (vec![Broken::AnchorRevoked], expected), "{list}");
+        }
+    }
     let (_, rules, _, revocation) = judge(&["vn", "self.crl"], "ds").unwrap();
     assert_eq!((rules, revocation), (vec![Broken::AnchorRevoked], Revocation::Fresh));
 }
 
 #[test]
+fn an_authority_that_took_another_name_still_revokes_what_it_issued_and_clears_nothing_under_that_name() {
+    use Revocation::{Revoked, Unknown};
+    for (anchors, list) in [
+        (&["renamed"][..], "renamed"),
+        (&["vn", "renamed"], "renamed"),
+        (&["vn", "moved", "moved-root"], "moved-root"),
+        (&["vn", "moved"], "moved-root"),
+    ] {
+        let with = |list: &str, signer: &str| {
+            let file = format!("{list}.crl");
+            let names: Vec<&str> = anchors.iter().copied().chain([file.as_str()]).collect();
+            judge(&names, signer).unwrap().3
+        };
+        assert_eq!((with(list, "revoked"), with(list, "ds")), (Revoked, Unknown), "{anchors:?}");
+        assert_eq!(with(&format!("clean-{list}"), "revoked"), Unknown);
+    }
+    // An authority of the same country that neither key nor link ties to it.
+    let unrelated = ["vn", "unrelated", "moved-root", "unrelated.crl", "moved-root.crl"];
+    assert_eq!(judge(&unrelated, "revoked").unwrap().3, Unknown);
+}
+
+#[test]
+fn a_list_clears_only_if_its_signer_may_sign_lists() {
+    for name in ["nolists", "namesake"] {
+        let list = format!("{name}.crl");
+        assert_eq!(judge(&["vn", name, &list], "ds").unwrap().3, Revocation::Unknown, "{name}");
+    }
+}
+
+#[test]
 fn a_folder_of_lists_adds_lists_and_no_trust() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(world().path("crl/clean.crl"), folder.path().join("clean.crl")).unwrap();
-    std::fs::copy(world().path("vn.pem"), folder.path().join("vn.pem")).unwrap();
-    let mut trust = Trust::default();
-    trust.add_folder(folder.path()).unwrap();
-    assert_eq!((trust.len(), trust.revocation_lists()), (0, 1));
-    assert!(trust.chain(&world().certificate("ds"), now(), &curves()).is_none());
-    let mut trust = world().trust(&["vn"]);
-    trust.add_folder(folder.path()).unwrap();
-    assert_eq!(judge_at(&trust, "ds", now()).unwrap().3, Revocation::Fresh);
-    assert_eq!(trust.add_folder(&folder.path().join("none")).unwrap_err().code.id, "CHIP-010");
+    let text = |name: &str| std::fs::read_to_string(world().path(name)).unwrap();
+    let [list, authority] = [text("crl/clean.crl"), text("vn.pem")];
+    for bundle in [format!("{list}{authority}"), format!("{authority}{list}")] {
+        std::fs::write(folder.path().join("bundle.pem"), bundle).unwrap();
+        let mut trust = Trust::default();
+        trust.add_lists(folder.path()).unwrap();
+        assert_eq!((trust.len(), trust.revocation_lists()), (0, 1));
+        assert!(trust.chain(&world().certificate("ds"), now(), &curves()).is_none());
+        let mut trust = world().trust(&["vn"]);
+        trust.add_lists(folder.path()).unwrap();
+        assert_eq!(judge_at(&trust, "ds", now()).unwrap().3, Revocation::Fresh);
+    }
+    let refused = |folder: &Path| Trust::default().add_lists(folder).unwrap_err().code.id;
+    assert_eq!(refused(&folder.path().join("none")), "CHIP-010");
+    std::fs::write(folder.path().join("alone.pem"), authority).unwrap();
+    assert_eq!(refused(folder.path()), "CHIP-034");
     std::fs::write(folder.path().join("odd.crl"), b"\x30\x03\x02\x01\x00").unwrap();
     assert_eq!(Trust::load(folder.path()).err().unwrap().code.id, "CHIP-011");
 }

@@ -84,7 +84,7 @@ impl Judge<'_> {
                 Odd::SignerExpired => self.flag(Flag::DscExpired),
                 Odd::AnchorExpired => self.flag(Flag::CscaExpired),
                 Odd::SignerProfile => self.flag(Flag::DscProfile),
-                Odd::IssuedOutsideKeyPeriod => self.flag(Flag::SignedOutsideValidity),
+                Odd::IssuedOutsideKeyPeriod => self.flag(Flag::IssuedOutsideKeyPeriod),
                 Odd::Weak => {
                     let hash = signed_with(certificate).filter(|h| h.is_weak());
                     let name = hash.map_or("CSCA".to_owned(), |h| format!("{h:?} (CSCA)").to_uppercase());

@@ -1,7 +1,6 @@
 //! What a station demands of a reading, as arguments: the same wherever a reading is judged, so that no command shows as
 //! genuine what another one refuses.
 
-use super::add_lists;
 use crate::chip::{Policy, Reading, Trust, Verdict, verify};
 use crate::digest::Sha256;
 use crate::fault::Outcome;
@@ -39,7 +38,7 @@ impl DemandArgs {
     pub(crate) fn trust(&self, anchors: Option<&Path>) -> Outcome<Trust> {
         let mut trust = anchors.map_or_else(|| Ok(Trust::default()), Trust::load)?;
         if let Some(folder) = &self.crl {
-            add_lists(&mut trust, folder)?;
+            trust.add_lists(folder)?;
         }
         Ok(trust)
     }

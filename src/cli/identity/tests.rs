@@ -119,10 +119,16 @@ fn a_face_is_shown_on_the_same_demands_as_a_reading_is_called_genuine_on() {
 
 #[test]
 fn a_certificate_among_revocation_lists_never_becomes_an_anchor() {
-    let mut trust = Trust::default();
-    assert_eq!(add_lists(&mut trust, &world().path("anchors")).unwrap_err().code.id, "CHIP-034");
-    add_lists(&mut trust, &world().path("crls-only")).unwrap();
-    assert!(trust.is_empty());
+    let desk = Desk::new();
+    desk.put("genuine", &world().mint("ds", &["--aa-key", "aa.key"]).to_json());
+    let [list, authority] = ["crls-only/vn.crl", "anchors/vn.pem"]
+        .map(|name| std::fs::read_to_string(world().path(name)).unwrap());
+    std::fs::create_dir(desk.0.path().join("lists")).unwrap();
+    for bundle in [format!("{list}{authority}"), format!("{authority}{list}")] {
+        desk.put("lists/bundle.pem", &bundle);
+        assert_eq!(desk.exit("D:genuine --crl D:lists"), 4);
+        assert_eq!(desk.exit("D:genuine --anchors W:anchors --crl D:lists"), 0);
+    }
 }
 
 #[test]

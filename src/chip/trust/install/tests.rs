@@ -85,6 +85,43 @@ fn an_imported_list_is_trusted_and_a_newer_one_takes_its_place() {
 }
 
 #[test]
+fn a_publisher_that_took_another_name_replaces_its_list_and_lets_no_older_one_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let roots = [world().anchor("de"), world().anchor("germany")];
+    let import = |list: &[u8]| install(folder, list, &roots, now(), &curves(), "test");
+    let old = list(&["vn", "koblitz"], "mls");
+    std::thread::sleep(Duration::from_millis(1100));
+    let middle = list(&["vn", "vn2"], "mls");
+    std::thread::sleep(Duration::from_millis(1100));
+    let members = content(&[&world().certificate("vn2").to_der().unwrap()]);
+    let new = sign(world(), &members, "mls-germany", "-md sha256 -certfile germany.pem");
+    let first = import(&old).unwrap();
+    // As an earlier version left it, which kept one list for each name of the publisher.
+    let [bundle, received] =
+        [first.file.clone(), format!("ml-de-{}.ml", &Sha256::of(&old).to_string()[..16])];
+    fs::rename(folder.join(&bundle), folder.join("ml-de-00000000.anchors")).unwrap();
+    fs::rename(folder.join(&received), folder.join("ml-de-00000000-0123456789abcdef.ml")).unwrap();
+    let legacy = fs::read(folder.join("ml-de-00000000.anchors")).unwrap();
+    import(&middle).unwrap();
+    fs::write(folder.join("ml-de-11111111.anchors"), &legacy).unwrap();
+    assert_eq!(import(&old).unwrap_err().code.id, "CHIP-016");
+    let renamed = import(&new).unwrap();
+    assert_eq!(renamed.removed.len(), 2, "of both lists: {:?}", renamed.removed);
+    let trust = Trust::load(folder).unwrap();
+    assert_eq!((trust.len(), trust.imports().len()), (1, 1));
+    assert!(trust.chain(&world().certificate("ds"), now(), &curves()).is_none(), "VN is in no list any more");
+    assert_eq!(snapshot(folder).len(), 2, "{:?}", snapshot(folder).keys());
+    for older in [&old, &middle] {
+        assert_eq!(import(older).unwrap_err().code.id, "CHIP-016");
+    }
+    // A list that an interrupted change of names left behind goes when the present one is imported again.
+    fs::write(folder.join("ml-de-11111111.anchors"), &legacy).unwrap();
+    assert!(import(&new).unwrap().unchanged);
+    assert_eq!(Trust::load(folder).unwrap().len(), 1);
+}
+
+#[test]
 fn a_list_that_is_refused_leaves_the_folder_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("hand.pem"), fs::read(world().path("twin.pem")).unwrap()).unwrap();

@@ -1,6 +1,7 @@
 //! Cases 11 to 16: who stands behind the signer.
 
 use super::*;
+use crate::chip::report::{ChainState, Report};
 use std::path::Path;
 
 #[test]
@@ -44,6 +45,21 @@ fn a_state_that_is_in_no_list_is_forged_under_any_countrys_authority() {
         judge(&world().forge(&with(1, &dg1("XXX"))), "anchors").overall,
         Overall::Forged(Forgery::Country)
     );
+}
+
+#[test]
+fn an_authority_that_names_no_country_disproves_nothing_and_proves_nothing() {
+    let verdict = judge(&world().mint("placeless", &[]), "placeless");
+    assert_eq!((verdict.overall, verdict.unproven.as_slice()), (CHAIN, &[Unproven::ChainPolicy][..]));
+}
+
+#[test]
+fn an_authority_whose_key_was_out_of_use_when_it_issued_is_told_as_that_and_nothing_expired() {
+    let reading = world().mint("idled", &[]);
+    let verdict = judge(&reading, "idle");
+    assert_eq!(verdict.overall, UNCHECKED);
+    assert_eq!(flags(&verdict), [Flag::SigningTimeSelfAsserted, Flag::IssuedOutsideKeyPeriod]);
+    assert_eq!(Report::of(Some(&reading), &verdict).chain.status, ChainState::Trusted);
 }
 
 fn signed_at(time: &str, validity: &(String, String)) -> Verdict {

@@ -61,6 +61,12 @@ ds ds below '/C=VN/O=TEST ONLY/CN=TEST DS 10' "$profile"
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out aa-rsa.key
 ds de german '/C=DE/O=TEST ONLY/CN=TEST DS 1' "$profile"
 ds de stranger '/C=VN/O=TEST ONLY/CN=TEST DS 1' "$profile"
+csca nowhere '/O=TEST ONLY/CN=TEST CSCA'; ds nowhere placeless '/C=VN/O=TEST ONLY/CN=TEST DS 12' "$profile"
+ecparam brainpoolP384r1 idle.key
+openssl req -x509 -new -key idle.key -sha384 -days 3650 -subj '/C=VN/O=TEST ONLY/CN=IDLE' -addext keyUsage=critical,keyCertSign,cRLSign \
+  -addext 2.5.29.16=DER:3022800f32303230303130313030303030305a810f32303230303230313030303030305a -out idle.pem
+ds idle idled '/C=VN/O=TEST ONLY/CN=TEST DS 13' "$profile"
+mkdir placeless idle; cp nowhere.pem placeless/; cp idle.pem idle/
 openssl req -x509 -new -key ds.key -sha256 -days 30 -subj '/C=VN/CN=ALONE' -out alone.pem
 openssl req -new -x509 -newkey rsa:1024 -nodes -keyout rsa.key -sha256 -days 30 -subj '/C=VN/CN=WEAK' -out rsa-own.pem
 openssl req -new -key rsa.key -subj '/C=VN/CN=TEST DS 6' -out rsa.csr
