@@ -46,12 +46,21 @@ pub struct Head {
     mcu: (u8, u8),
     /// Where the end marker lies.
     end: usize,
+    /// Behind the end a camera keeps another picture as large as this one (MPO).
+    pub has_another: bool,
+}
+
+impl Head {
+    /// The picture alone, without what a camera keeps behind its end.
+    pub fn picture<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(..self.end + 2).unwrap_or(bytes)
+    }
 }
 
 /// Reads the markers up to the end of the picture and checks that it has an end.
 ///
 /// # Errors
-/// [`BROKEN`], [`CUT`], [`CODING`].
+/// [`BROKEN`], [`CUT`], [`CODING`], [`TWO`].
 pub fn head(bytes: &[u8]) -> Outcome<Head> {
     if !bytes.starts_with(b"\xFF\xD8") {
         return Err(Fault::new(&BROKEN).detail("no start marker"));
@@ -61,6 +70,7 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
     let mut extras = Extras::default();
     let mut scans = 0usize;
     let mut sent = Sent::default();
+    let mut is_a_set = false;
     loop {
         let marker = reader.next()?;
         match marker {
@@ -96,7 +106,10 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
             }
             0xE0 => extras.jfif(body),
             0xE1 => extras.exif(body),
-            0xE2 => extras.icc(body),
+            0xE2 => {
+                is_a_set |= body.starts_with(b"MPF\0");
+                extras.icc(body);
+            }
             0xEE if body.starts_with(b"Adobe") && body.len() >= 12 => {
                 extras.adobe = Some((start + 11, body[11]));
             }
@@ -111,7 +124,34 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
     if let Some(missing) = sent.missing(&head.ids[..first]) {
         return Err(Fault::new(&CUT).detail(format!("the {missing} of a component never come")));
     }
+    if another(bytes.get(reader.at..).unwrap_or(&[]), &head) {
+        // What no camera says that it is may be a page.
+        if !is_a_set {
+            return Err(Fault::new(&TWO));
+        }
+        head.has_another = true;
+    }
     Ok(head)
+}
+
+/// True where a picture begins in the bytes that is not smaller than the first: no preview and no map of depths.
+fn another(bytes: &[u8], first: &Head) -> bool {
+    let starts =
+        bytes.windows(3).enumerate().filter(|(_, three)| *three == b"\xFF\xD8\xFF").map(|(at, _)| at);
+    let pixels = |head: &Head| u64::from(head.width) * u64::from(head.height);
+    starts.take(MAX_BEHIND).any(|start| {
+        let mut reader = Markers { bytes, at: start + 2 };
+        while let Ok(marker) = reader.next() {
+            match (marker, reader.segment()) {
+                (0xC0..=0xC2, Ok((at, body))) => {
+                    return frame(at, body).is_ok_and(|head| pixels(&head) >= pixels(first));
+                }
+                (0xD8..=0xDA, _) | (_, Err(_)) => return false,
+                _ => {}
+            }
+        }
+        false
+    })
 }
 
 /// Decodes a JPEG to luma, as stored (not turned). `inverted` says how CMYK is written; ignored for others.
@@ -181,7 +221,7 @@ fn decode(bytes: &[u8], head: &Head, to: ColorSpace, limits: &Limits) -> Outcome
         }
     }
     scans::whole(bytes)?;
-    decode_exactly(bytes.get(..head.end + 2).unwrap_or(bytes), head, to, limits)
+    decode_exactly(head.picture(bytes), head, to, limits)
 }
 
 fn decode_exactly(bytes: &[u8], head: &Head, to: ColorSpace, limits: &Limits) -> Outcome<Vec<u8>> {
@@ -360,6 +400,7 @@ fn frame(start: usize, body: &[u8]) -> Outcome<Head> {
         progressive: false,
         mcu,
         end: 0,
+        has_another: false,
     })
 }
 
@@ -429,6 +470,9 @@ impl<'a> Extras<'a> {
     }
 }
 
+/// Cameras keep one or two; each preview has one more in its own head.
+const MAX_BEHIND: usize = 64;
+
 /// Progressive files have about ten; each one costs a pass over the whole picture.
 const MAX_SCANS: usize = 64;
 
@@ -460,6 +504,16 @@ pub const CODING: Code = Code {
     en: "the JPEG is of an unsupported process (12-bit, arithmetic, lossless)",
     remedy_vi: "Quét lại ra JPEG thông thường (baseline, 8 bit)",
     remedy_en: "scan to ordinary baseline JPEG, 8 bits",
+};
+
+/// A second picture lies behind the end of the first, where nothing shows it.
+pub const TWO: Code = Code {
+    id: "SCAN-023",
+    class: Class::Input,
+    vi: "Tệp JPEG chứa hai ảnh nối nhau, ảnh sau không hiện ra",
+    en: "the JPEG holds two pictures, one behind the other, and only the first is shown",
+    remedy_vi: "Gửi mỗi trang trong một tệp riêng, hoặc ra PDF hay TIFF nhiều trang",
+    remedy_en: "send each page in a file of its own, or all in a PDF or TIFF",
 };
 
 #[cfg(test)]

@@ -96,3 +96,19 @@ fn damage_anywhere_in_a_progressive_picture_ends_without_a_crash() {
         let _ = scans::whole(&bent);
     }
 }
+
+#[test]
+fn a_second_page_behind_the_first_is_refused_and_a_smaller_picture_is_not() {
+    let two = [AT_ONCE, PROGRESSIVE[0]].concat();
+    assert_eq!(head(&two).err().map(|fault| fault.code.id), Some(TWO.id));
+    let mut smaller = PROGRESSIVE[0].to_vec();
+    let frame = smaller.windows(2).position(|w| w == [0xFF, 0xC2]).unwrap();
+    smaller[frame + 5..frame + 9].copy_from_slice(&[0, 100, 0, 100]);
+    let with_preview = [AT_ONCE, &smaller].concat();
+    let found = head(&with_preview).unwrap();
+    assert!(!found.has_another);
+    assert_eq!(found.picture(&with_preview), AT_ONCE);
+    // A camera that says so has taken several pictures of one page.
+    let mpf = [&AT_ONCE[..2], b"\xFF\xE2\0\x08MPF\0\0\0", &AT_ONCE[2..], PROGRESSIVE[0]].concat();
+    assert!(head(&mpf).unwrap().has_another);
+}
