@@ -6,18 +6,23 @@ use fax::{BitReader, ByteReader};
 use std::convert::Infallible;
 
 /// Rows where 1 is the code's "black", most significant bit first, each padded to a byte.
-/// `None` where the data ends or breaks before the last row; rows that an explicit end mark leaves out are white.
+/// `None` where the data end or break before the last row; a few rows that an explicit end mark leaves out are white.
 pub(super) fn group4(bytes: &[u8], width: u32, rows: u32) -> Option<Vec<u8>> {
     let mut packed = Packed::new(width, rows)?;
-    let input = bytes.iter().map(|&b| Ok::<u8, Infallible>(b));
-    let mut decoder = fax::decoder::Group4Decoder::new(input, width).ok()?;
+    let mut decoder = fax::decoder::Group4Decoder::new(bits(bytes), width).ok()?;
     for _ in 0..rows {
         match decoder.advance().ok()? {
             fax::decoder::DecodeStatus::End => break,
             fax::decoder::DecodeStatus::Incomplete => packed.row(decoder.transition()),
         }
     }
-    Some(packed.finish())
+    packed.finish()
+}
+
+/// The data, and a byte of zeros behind them: the reader looks ahead by the length of the longest code, and takes what
+/// is shorter than that for an end. No code is made of zeros.
+fn bits(bytes: &[u8]) -> impl Iterator<Item = Result<u8, Infallible>> + '_ {
+    bytes.iter().copied().chain([0]).map(Ok)
 }
 
 /// How rows of Group 3 are set off from each other.
@@ -35,7 +40,7 @@ pub(super) enum Rows {
 /// Group 3 rows (modified Huffman, modified READ), packed as [`group4`] packs them.
 pub(super) fn group3(bytes: &[u8], width: u32, rows: u32, form: Rows) -> Option<Vec<u8>> {
     let mut packed = Packed::new(width, rows)?;
-    let mut reader = ByteReader::new(bytes.iter().map(|&b| Ok::<u8, Infallible>(b))).ok()?;
+    let mut reader = ByteReader::new(bits(bytes)).ok()?;
     let mut line = Line::default();
     for _ in 0..rows {
         let mut is_alone = true;
@@ -68,7 +73,7 @@ pub(super) fn group3(bytes: &[u8], width: u32, rows: u32, form: Rows) -> Option<
             if is_alone { alone(&mut reader, width)? } else { by_the_row_above(&mut reader, &line, width)? };
         packed.row(&line.0);
     }
-    Some(packed.finish())
+    packed.finish()
 }
 
 /// Where the colour changes in a row, white first, each place once and all before its end.
@@ -187,6 +192,9 @@ fn run(reader: &mut ByteReader<impl Iterator<Item = Result<u8, Infallible>>>, is
     }
 }
 
+/// Rows that a page may end before its declared height: 2 mm at 200 dpi. Some senders round it up.
+const MOST_LEFT_OUT: usize = 16;
+
 struct Packed {
     width: usize,
     stride: usize,
@@ -214,9 +222,14 @@ impl Packed {
         }
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    /// The rows, and white ones for what is left out; `None` where that is more than a few.
+    fn finish(mut self) -> Option<Vec<u8>> {
+        let most = (self.length / self.stride.max(1) / 16).min(MOST_LEFT_OUT) * self.stride;
+        if self.length - self.data.len() > most {
+            return None;
+        }
         self.data.resize(self.length, 0);
-        self.data
+        Some(self.data)
     }
 }
 
@@ -287,6 +300,33 @@ mod tests {
         for length in 0..whole.len() / 2 {
             assert!(group4(&whole[..length], width, height).is_none(), "{length}");
         }
+    }
+
+    #[test]
+    fn the_last_row_needs_no_bytes_behind_it() {
+        let (width, height, packed) = sample();
+        let whole = encoded();
+        // The mark of the end is 24 bits, and the padding fewer than 8.
+        let rows = &whole[..whole.len() - 3];
+        assert_eq!(group4(rows, width, height).unwrap(), packed);
+        // White 4 (1011), black 4 (011), white 4 (1011), black 4 (011): the row ends with the last byte but two bits.
+        assert_eq!(group3(&[0b1011_0111, 0b0110_1100], 16, 1, Rows::Aligned).unwrap(), [0x0F, 0x0F]);
+    }
+
+    #[test]
+    fn a_page_that_stops_early_is_not_white_paper() {
+        let (width, height, packed) = sample();
+        let end = [0, 0x10, 0x01, 0, 0x10, 0x01];
+        assert!(group4(&end, width, height).is_none());
+        let whole = encoded();
+        assert!(group4(&whole, width, 4 * height).is_none());
+        let mut with_white = packed;
+        with_white.resize(10 * 42, 0);
+        assert_eq!(group4(&whole, width, height + 2).unwrap(), with_white);
+        assert!(group4(&whole, width, height + 3).is_none());
+        let mut ended = bytes(IN_ONE);
+        ended.extend_from_slice(&[0, 0x10, 0x01, 0, 0x10, 0x01]);
+        assert!(group3(&ended, 70, 240, Rows::Marked).is_none());
     }
 
     #[test]

@@ -88,6 +88,17 @@ impl Directory<'_> {
         None
     }
 
+    /// Where the lowest byte of a tag's first value lies.
+    pub(super) fn lowest_byte(&self, tag: u16) -> Option<usize> {
+        let (start, kind, _) = self.find(tag)?;
+        match (kind, self.tiff.big_endian) {
+            (1 | 7, _) | (3 | 4, false) => Some(start),
+            (3, true) => Some(start + 1),
+            (4, true) => Some(start + 3),
+            _ => None,
+        }
+    }
+
     /// The first value of a whole-number tag.
     pub(super) fn number(&self, tag: u16) -> Option<u32> {
         self.numbers(tag)?.first().copied()

@@ -12,6 +12,8 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
+mod scans;
+
 /// What the markers of a JPEG say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
@@ -37,14 +39,28 @@ pub struct Head {
     adobe_at: Option<usize>,
     /// Where the component ids of SOF and of all SOS markers lie.
     ids: Vec<(usize, u8)>,
+    /// How many scans bring it.
+    scans: usize,
+    progressive: bool,
+    /// The most blocks of an MCU, across and down.
+    mcu: (u8, u8),
     /// Where the end marker lies.
     end: usize,
+    /// Behind the end a camera keeps another picture as large as this one (MPO).
+    pub has_another: bool,
+}
+
+impl Head {
+    /// The picture alone, without what a camera keeps behind its end.
+    pub fn picture<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(..self.end + 2).unwrap_or(bytes)
+    }
 }
 
 /// Reads the markers up to the end of the picture and checks that it has an end.
 ///
 /// # Errors
-/// [`BROKEN`], [`CUT`], [`CODING`].
+/// [`BROKEN`], [`CUT`], [`CODING`], [`TWO`].
 pub fn head(bytes: &[u8]) -> Outcome<Head> {
     if !bytes.starts_with(b"\xFF\xD8") {
         return Err(Fault::new(&BROKEN).detail("no start marker"));
@@ -54,6 +70,7 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
     let mut extras = Extras::default();
     let mut scans = 0usize;
     let mut sent = Sent::default();
+    let mut is_a_set = false;
     loop {
         let marker = reader.next()?;
         match marker {
@@ -89,7 +106,10 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
             }
             0xE0 => extras.jfif(body),
             0xE1 => extras.exif(body),
-            0xE2 => extras.icc(body),
+            0xE2 => {
+                is_a_set |= body.starts_with(b"MPF\0");
+                extras.icc(body);
+            }
             0xEE if body.starts_with(b"Adobe") && body.len() >= 12 => {
                 extras.adobe = Some((start + 11, body[11]));
             }
@@ -98,12 +118,40 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
     }
     let mut head = head.ok_or_else(|| Fault::new(&BROKEN).detail("no frame"))?;
     extras.into_head(&mut head);
+    (head.scans, head.progressive) = (scans, sent.progressive);
     head.end = reader.at - 2;
     let first = usize::from(head.components);
     if let Some(missing) = sent.missing(&head.ids[..first]) {
         return Err(Fault::new(&CUT).detail(format!("the {missing} of a component never come")));
     }
+    if another(bytes.get(reader.at..).unwrap_or(&[]), &head) {
+        // What no camera says that it is may be a page.
+        if !is_a_set {
+            return Err(Fault::new(&TWO));
+        }
+        head.has_another = true;
+    }
     Ok(head)
+}
+
+/// True where a picture begins in the bytes that is not smaller than the first: no preview and no map of depths.
+fn another(bytes: &[u8], first: &Head) -> bool {
+    let starts =
+        bytes.windows(3).enumerate().filter(|(_, three)| *three == b"\xFF\xD8\xFF").map(|(at, _)| at);
+    let pixels = |head: &Head| u64::from(head.width) * u64::from(head.height);
+    starts.take(MAX_BEHIND).any(|start| {
+        let mut reader = Markers { bytes, at: start + 2 };
+        while let Ok(marker) = reader.next() {
+            match (marker, reader.segment()) {
+                (0xC0..=0xC2, Ok((at, body))) => {
+                    return frame(at, body).is_ok_and(|head| pixels(&head) >= pixels(first));
+                }
+                (0xD8..=0xDA, _) | (_, Err(_)) => return false,
+                _ => {}
+            }
+        }
+        false
+    })
 }
 
 /// Decodes a JPEG to luma, as stored (not turned). `inverted` says how CMYK is written; ignored for others.
@@ -116,8 +164,11 @@ pub fn luma(bytes: &[u8], head: &Head, inverted: bool, limits: &Limits) -> Outco
     match head.components {
         1 => decode(bytes, head, ColorSpace::Luma, limits)
             .and_then(|data| Luma::new(width, height, data).ok_or_else(size)),
-        3 if head.adobe != Some(0) && !head.rgb_ids => decode(bytes, head, ColorSpace::Luma, limits)
-            .and_then(|data| Luma::new(width, height, data).ok_or_else(size)),
+        // Of a progressive picture with more rows of light than of colour alone the decoder loses every other block.
+        3 if head.adobe != Some(0) && !head.rgb_ids && !(head.progressive && head.mcu.1 > head.mcu.0) => {
+            decode(bytes, head, ColorSpace::Luma, limits)
+                .and_then(|data| Luma::new(width, height, data).ok_or_else(size))
+        }
         3 => luma::from_rgb(width, height, &rgb(bytes, head, limits)?).ok_or_else(size),
         _ => {
             // The decoder converts YCCK by Adobe's habit only; asked for raw samples it converts nothing.
@@ -156,14 +207,21 @@ fn rgb(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Vec<u8>> {
 }
 
 fn decode(bytes: &[u8], head: &Head, to: ColorSpace, limits: &Limits) -> Outcome<Vec<u8>> {
-    // Given the end marker, the decoder would go on with zeros where the picture's data end before it, and
-    // say nothing; without it, strict decoding ends with an error. Very narrow pictures are the exception:
-    // their last rows are fewer bits than the decoder reads ahead.
-    let cut = bytes.get(..head.end).unwrap_or(bytes);
-    match decode_exactly(cut, head, to, limits) {
-        Err(_) if head.width < NARROW => decode_exactly(bytes, head, to, limits),
-        decoded => decoded,
+    if !head.progressive && head.scans > 1 && head.mcu.1 > 1 && head.components > 1 {
+        // The decoder would put the rows of its scans in the wrong places, and say nothing.
+        return Err(Fault::new(&CODING).detail("subsampled components in scans of their own"));
     }
+    // Given the end marker, the decoder would go on with zeros where the picture's data end before it, and
+    // say nothing; without it, strict decoding ends with an error. But it reads ahead: a picture of few bits a row
+    // and the last of several scans end with one too. Whether those are whole their own codes must say.
+    let cut = bytes.get(..head.end).unwrap_or(bytes);
+    if !head.progressive && head.scans == 1 {
+        if let Ok(data) = decode_exactly(cut, head, to, limits) {
+            return Ok(data);
+        }
+    }
+    scans::whole(bytes)?;
+    decode_exactly(head.picture(bytes), head, to, limits)
 }
 
 fn decode_exactly(bytes: &[u8], head: &Head, to: ColorSpace, limits: &Limits) -> Outcome<Vec<u8>> {
@@ -322,6 +380,10 @@ fn frame(start: usize, body: &[u8]) -> Outcome<Head> {
     if ids.len() != usize::from(*components) {
         return Err(broken());
     }
+    let mcu = rest
+        .chunks_exact(3)
+        .take(ids.len())
+        .fold((1, 1), |(across, down): (u8, u8), part| (across.max(part[1] >> 4), down.max(part[1] & 15)));
     Ok(Head {
         width: u32::from(u16::from_be_bytes([*w1, *w0])),
         height: u32::from(u16::from_be_bytes([*h1, *h0])),
@@ -334,7 +396,11 @@ fn frame(start: usize, body: &[u8]) -> Outcome<Head> {
         rgb_ids: ids.iter().map(|(_, id)| *id).eq(*b"RGB"),
         adobe_at: None,
         ids,
+        scans: 0,
+        progressive: false,
+        mcu,
         end: 0,
+        has_another: false,
     })
 }
 
@@ -404,8 +470,8 @@ impl<'a> Extras<'a> {
     }
 }
 
-/// A row of blocks of this width has more bits than the decoder reads ahead (8 bytes).
-const NARROW: u32 = 256;
+/// Cameras keep one or two; each preview has one more in its own head.
+const MAX_BEHIND: usize = 64;
 
 /// Progressive files have about ten; each one costs a pass over the whole picture.
 const MAX_SCANS: usize = 64;
@@ -439,3 +505,16 @@ pub const CODING: Code = Code {
     remedy_vi: "Quét lại ra JPEG thông thường (baseline, 8 bit)",
     remedy_en: "scan to ordinary baseline JPEG, 8 bits",
 };
+
+/// A second picture lies behind the end of the first, where nothing shows it.
+pub const TWO: Code = Code {
+    id: "SCAN-023",
+    class: Class::Input,
+    vi: "Tệp JPEG chứa hai ảnh nối nhau, ảnh sau không hiện ra",
+    en: "the JPEG holds two pictures, one behind the other, and only the first is shown",
+    remedy_vi: "Gửi mỗi trang trong một tệp riêng, hoặc ra PDF hay TIFF nhiều trang",
+    remedy_en: "send each page in a file of its own, or all in a PDF or TIFF",
+};
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ pub(super) struct Head {
     pub(super) height: u32,
     pub(super) bits: u8,
     colour: u8,
+    /// Black of one bit is clear (tRNS).
+    clear_black: bool,
     pub(super) dpi: Option<Dpi>,
     pub(super) turns: u8,
     pub(super) mirrored: bool,
@@ -60,6 +62,7 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
                     height: u32::from_be_bytes([h3, h2, h1, h0]),
                     bits,
                     colour,
+                    clear_black: false,
                     dpi: None,
                     turns: 0,
                     mirrored: false,
@@ -78,6 +81,11 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
                     (head.turns, head.mirrored) = (turns, mirrored);
                 }
             }
+            (b"tRNS", Some(head)) if head.bilevel() => {
+                head.clear_black = body.get(1).is_some_and(|b| b & 1 == 0)
+            }
+            // A picture of one frame does not move.
+            (b"acTL", Some(_)) if body.get(..4) != Some(&[0, 0, 0, 1]) => return Err(Fault::new(&ANIMATED)),
             (b"IEND", Some(_)) => break,
             _ => {}
         }
@@ -107,6 +115,7 @@ fn pixels(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<(usize, Vec<u8>
         return Err(size());
     }
     let (channels, data) = match frame.color_type {
+        png::ColorType::Grayscale if head.bilevel() && head.clear_black => (1, vec![0xFF; data.len()]),
         png::ColorType::Grayscale => (1, data),
         png::ColorType::Rgb => (3, data),
         png::ColorType::GrayscaleAlpha => (1, data.chunks_exact(2).map(|p| over_white(p[0], p[1])).collect()),
@@ -159,6 +168,16 @@ pub(super) const BROKEN: Code = Code {
     remedy_en: "scan the page again",
 };
 
+/// A moving picture is not a page, and may be several.
+pub(super) const ANIMATED: Code = Code {
+    id: "SCAN-026",
+    class: Class::Input,
+    vi: "Ảnh PNG động không phải bản quét",
+    en: "an animated PNG is not a scan",
+    remedy_vi: "Gửi từng trang dưới dạng ảnh tĩnh JPEG, PNG hoặc WebP",
+    remedy_en: "send each page as a still JPEG, PNG or WebP",
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +215,36 @@ mod tests {
     fn resolution_comes_from_the_physical_chunk() {
         let bytes = write(png::ColorType::Grayscale, png::BitDepth::Eight, 1, &[7]);
         assert!((head(&bytes).unwrap().dpi.unwrap().x - 300.0).abs() < 0.1);
+    }
+
+    fn with_chunk(bytes: &[u8], kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        let mut checksum = crc32fast::Hasher::new();
+        checksum.update(kind);
+        checksum.update(body);
+        // Behind the signature (8) and the header (25).
+        let mut out = bytes[..33].to_vec();
+        out.extend_from_slice(&(body.len() as u32).to_be_bytes());
+        out.extend_from_slice(kind);
+        out.extend_from_slice(body);
+        out.extend_from_slice(&checksum.finalize().to_be_bytes());
+        out.extend_from_slice(&bytes[33..]);
+        out
+    }
+
+    #[test]
+    fn a_clear_colour_of_one_bit_is_white() {
+        let bytes = write(png::ColorType::Grayscale, png::BitDepth::One, 3, &[0b1010_0000]);
+        // Black is clear: nothing is left to see.
+        assert_eq!(grey(&with_chunk(&bytes, b"tRNS", &[0, 0])), [255, 255, 255]);
+        assert_eq!(grey(&with_chunk(&bytes, b"tRNS", &[0, 1])), [255, 0, 255]);
+    }
+
+    #[test]
+    fn a_png_of_several_frames_is_refused_by_name() {
+        let bytes = write(png::ColorType::Grayscale, png::BitDepth::Eight, 1, &[7]);
+        let of = |frames: u8| head(&with_chunk(&bytes, b"acTL", &[0, 0, 0, frames, 0, 0, 0, 0]));
+        assert_eq!(of(2).unwrap_err().code.id, ANIMATED.id);
+        of(1).unwrap();
     }
 
     #[test]

@@ -126,6 +126,11 @@ impl Source {
         self.signed
     }
 
+    /// A photograph of several, of which only the first is a page.
+    pub fn has_another(&self) -> bool {
+        matches!(&self.inner, Inner::Jpeg(head) if head.has_another)
+    }
+
     /// All pages in order; a page that is refused holds its fault.
     pub fn pages(&self) -> &[Outcome<PageInfo>] {
         &self.pages
@@ -167,7 +172,7 @@ impl Source {
         let info = self.info(page)?;
         let coding = guarded(|| match &self.inner {
             Inner::Jpeg(head) => Ok(Coding::Jpeg {
-                bytes: self.bytes.to_vec(),
+                bytes: head.picture(&self.bytes).to_vec(),
                 components: head.components,
                 inverted: head.components == 4 && head.adobe.is_some(),
                 icc: head.icc.clone(),

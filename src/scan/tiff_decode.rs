@@ -3,7 +3,7 @@
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::Coding;
 use crate::scan::luma::{self, Luma, over_white};
-use crate::scan::tiff_pages::Head;
+use crate::scan::tiff_pages::{CODING, Head};
 use crate::scan::{Limits, ccitt, jpeg};
 use std::borrow::Cow;
 use std::io::{Cursor, Read, Result, Seek, SeekFrom};
@@ -97,14 +97,15 @@ fn fax(bytes: &[u8], head: &Head) -> Outcome<Vec<u8>> {
 /// Everything but fax, through the crate; grey where one sample a pixel, else RGB over white.
 fn samples(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
     let fault = |e: tiff::TiffError| {
+        let code = if matches!(e, tiff::TiffError::UnsupportedError(_)) { &CODING } else { &PIXELS };
         let words: String = e.to_string().chars().filter(|c| !c.is_control()).take(120).collect();
-        Fault::new(&PIXELS).detail(words)
+        Fault::new(code).detail(words)
     };
     let mut allowed = tiff::decoder::Limits::default();
     allowed.decoding_buffer_size = (limits.pixels as usize).saturating_mul(8);
     allowed.intermediate_buffer_size = (limits.pixels as usize).saturating_mul(8);
     allowed.ifd_value_size = 8 << 20;
-    let mut decoder = Decoder::new(OnePage::new(bytes, head.offset)).map_err(fault)?.with_limits(allowed);
+    let mut decoder = Decoder::new(OnePage::new(bytes, head)).map_err(fault)?.with_limits(allowed);
     if decoder.dimensions().map_err(fault)? != (head.width, head.height) {
         return Err(size());
     }
@@ -114,7 +115,7 @@ fn samples(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
     let data = match result {
         DecodingResult::U8(data) => data,
         DecodingResult::U16(data) => data.into_iter().map(|s| (s >> 8) as u8).collect(),
-        _ => return Err(Fault::new(&PIXELS).detail("samples are not whole numbers")),
+        _ => return Err(Fault::new(&CODING).detail("samples are not whole numbers")),
     };
     let (width, height) = (head.width as usize, head.height as usize);
     let pixels = width.saturating_mul(height);
@@ -122,10 +123,13 @@ fn samples(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
         if head.planar { interleaved(&data, pixels, head.samples as usize).ok_or_else(size)? } else { data };
     use tiff::ColorType as C;
     let coding = match colour {
+        C::Gray(bits @ (1 | 2 | 4 | 8)) if head.photometric == PALETTE => {
+            palette(&mut decoder, &data, width, height, bits)?
+        }
         C::Gray(1) => {
             // The crate gives 1 for white, whatever the file said.
             let mut packed = data;
-            packed.iter_mut().for_each(|b| *b = if head.reversed { !b.reverse_bits() } else { !*b });
+            packed.iter_mut().for_each(|b| *b = !*b);
             if packed.len() < width.div_ceil(8).saturating_mul(height) {
                 return Err(size());
             }
@@ -136,16 +140,21 @@ fn samples(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
         C::GrayA(8 | 16) => Coding::Grey(data.chunks_exact(2).map(|p| over_white(p[0], p[1])).collect()),
         C::Multiband { num_samples: 2, .. } => Coding::Grey(data.chunks_exact(2).map(|p| p[0]).collect()),
         C::RGB(8 | 16) => Coding::Rgb(data),
-        C::RGBA(8 | 16) => Coding::Rgb(
-            data.chunks_exact(4).flat_map(|p| [0, 1, 2].map(|i| over_white(p[i], p[3]))).collect(),
-        ),
+        C::RGBA(8 | 16) => {
+            let shown = |colour: u8, alpha: u8| match head.extra {
+                Some(1) => colour.saturating_add(255 - alpha),
+                Some(_) => over_white(colour, alpha),
+                // A fourth sample of which nothing is said.
+                None => colour,
+            };
+            Coding::Rgb(data.chunks_exact(4).flat_map(|p| [0, 1, 2].map(|i| shown(p[i], p[3]))).collect())
+        }
         C::CMYK(8 | 16) => {
             let ink = |c: u8, k: u8| (u32::from(255 - c) * u32::from(255 - k) / 255) as u8;
             Coding::Rgb(data.chunks_exact(4).flat_map(|p| [0, 1, 2].map(|i| ink(p[i], p[3]))).collect())
         }
         C::YCbCr(8) => Coding::Rgb(data.chunks_exact(3).flat_map(|p| rgb_of([p[0], p[1], p[2]])).collect()),
-        C::Palette(bits @ (1 | 2 | 4 | 8)) => palette(&mut decoder, &data, width, height, bits)?,
-        other => return Err(Fault::new(&PIXELS).detail(format!("colour {other:?}"))),
+        other => return Err(Fault::new(&CODING).detail(format!("colour {other:?}"))),
     };
     let fits = match &coding {
         Coding::Grey(data) => data.len() == pixels,
@@ -167,30 +176,53 @@ fn interleaved(data: &[u8], pixels: usize, samples: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The file as if its chain began at one page, so that a bad page before it cannot spoil it.
+/// The file as if its chain began at one page, so that a bad page before it cannot spoil it; as if its bits ran from
+/// the most significant one, which is all that the crate knows; and a palette's indices as if they were grey, for it
+/// takes no palette.
 struct OnePage<'a> {
-    bytes: Cursor<&'a [u8]>,
-    head: [u8; 8],
+    bytes: Cursor<Cow<'a, [u8]>>,
+    changes: Vec<(u64, u8)>,
 }
 
 impl<'a> OnePage<'a> {
-    fn new(bytes: &'a [u8], offset: u32) -> Self {
-        let mut head = [0u8; 8];
-        head[..4].copy_from_slice(bytes.get(..4).unwrap_or(b"II*\0"));
-        let big_endian = head[0] == b'M';
-        head[4..].copy_from_slice(&if big_endian { offset.to_be_bytes() } else { offset.to_le_bytes() });
-        OnePage { bytes: Cursor::new(bytes), head }
+    fn new(bytes: &'a [u8], head: &Head) -> Self {
+        let offset =
+            if bytes.first() == Some(&b'M') { head.offset.to_be_bytes() } else { head.offset.to_le_bytes() };
+        let mut changes: Vec<(u64, u8)> = (4..).zip(offset).collect();
+        if head.photometric == PALETTE {
+            changes.extend(head.photometric_at.map(|at| (at as u64, BLACK_IS_ZERO)));
+        }
+        // Bytes of a JPEG are never turned (TIFF Technical Note 2).
+        let turned = head.reversed && head.compression != 7;
+        let bytes = if turned { with_parts_reversed(bytes, head).into() } else { bytes.into() };
+        OnePage { bytes: Cursor::new(bytes), changes }
     }
+}
+
+/// The file with the bits of each byte of its strips or tiles turned round, once where they share bytes.
+fn with_parts_reversed(bytes: &[u8], head: &Head) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let mut parts: Vec<_> = head.strips.iter().chain(&head.tiles).collect();
+    parts.sort_unstable();
+    let mut done = 0;
+    for &&(offset, length) in &parts {
+        let (from, to) = (done.max(offset as usize), offset as usize + length as usize);
+        if let Some(part) = bytes.get_mut(from..to) {
+            part.iter_mut().for_each(|b| *b = b.reverse_bits());
+            done = to;
+        }
+    }
+    bytes
 }
 
 impl Read for OnePage<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let at = self.bytes.position();
+        let from = self.bytes.position();
         let count = self.bytes.read(buffer)?;
-        for (i, byte) in buffer[..count].iter_mut().enumerate().take(8) {
-            match self.head.get((at as usize).saturating_add(i)) {
-                Some(&patched) => *byte = patched,
-                None => break,
+        for &(at, value) in &self.changes {
+            let place = at.checked_sub(from).and_then(|i| usize::try_from(i).ok());
+            if let Some(byte) = place.and_then(|i| buffer[..count].get_mut(i)) {
+                *byte = value;
             }
         }
         Ok(count)
@@ -202,6 +234,10 @@ impl Seek for OnePage<'_> {
         self.bytes.seek(to)
     }
 }
+
+/// Photometric interpretations (tag 262).
+const BLACK_IS_ZERO: u8 = 1;
+const PALETTE: u32 = 3;
 
 /// Colour map (tag 320): all reds, then all greens, then all blues, 16 bits each.
 fn palette<R: Read + Seek>(
@@ -218,7 +254,9 @@ fn palette<R: Read + Seek>(
     if map.len() < 3 * colours {
         return Err(Fault::new(&PIXELS).detail("colour map is too short"));
     }
-    let of = |i: u8| [0, 1, 2].map(|c| (map[c * colours + usize::from(i)] >> 8) as u8);
+    // Some writers put 8 bits into it.
+    let shift = if map.iter().all(|&v| v < 256) { 0 } else { 8 };
+    let of = |i: u8| [0, 1, 2].map(|c| (map[c * colours + usize::from(i)] >> shift) as u8);
     let rgb = unpacked(data, width, height, bits).into_iter().flat_map(of).collect();
     Ok(Coding::Rgb(rgb))
 }
@@ -270,3 +308,6 @@ pub(super) const PIXELS: Code = Code {
     remedy_vi: "Quét lại trang này",
     remedy_en: "scan the page again",
 };
+
+#[cfg(test)]
+mod tests;

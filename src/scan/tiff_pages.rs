@@ -19,6 +19,10 @@ pub(super) struct Head {
     pub(super) samples: u32,
     pub(super) compression: u32,
     pub(super) photometric: u32,
+    /// Where the byte that says it lies.
+    pub(super) photometric_at: Option<usize>,
+    /// What the first sample beyond the colours is (tag 338): 1 opacity that the colours hold already, 2 opacity.
+    pub(super) extra: Option<u32>,
     /// Bits of each byte run from the least significant one.
     pub(super) reversed: bool,
     /// T4Options or T6Options.
@@ -26,6 +30,8 @@ pub(super) struct Head {
     pub(super) rows_per_strip: u32,
     /// Offset and length of each strip; empty where the page is tiled.
     pub(super) strips: Vec<(u32, u32)>,
+    /// The same of each tile.
+    pub(super) tiles: Vec<(u32, u32)>,
     pub(super) has_jpeg_tables: bool,
     /// Each sample lies in a plane of its own (tag 284).
     pub(super) planar: bool,
@@ -48,7 +54,8 @@ impl Head {
 }
 
 /// All pages in the order of the chain. A page that cannot be taken is its own fault; a chain that cannot be
-/// followed is the file's. Reduced-size copies (thumbnails, tag 254 bit 0) are not pages.
+/// followed is the file's. Reduced-size copies (thumbnails, tag 254 bit 0) are not pages, if they are smaller than
+/// the page before them: some writers mark pages so.
 pub(super) fn pages(bytes: &[u8], limits: &Limits) -> Outcome<Vec<Outcome<Head>>> {
     if matches!(bytes.get(..4), Some(b"II+\0" | b"MM\0+")) {
         return Err(Fault::new(&CODING).detail("BigTIFF"));
@@ -58,6 +65,8 @@ pub(super) fn pages(bytes: &[u8], limits: &Limits) -> Outcome<Vec<Outcome<Head>>
     let mut pages = Vec::new();
     let mut offset = first;
     let mut index = 0usize;
+    // Pixels of the page before.
+    let mut before = 0u64;
     while offset != 0 {
         if !seen.insert(offset) {
             return Err(Fault::new(&LOOP).detail(format!("after {index} pages")));
@@ -65,7 +74,9 @@ pub(super) fn pages(bytes: &[u8], limits: &Limits) -> Outcome<Vec<Outcome<Head>>
         let directory = tiff
             .directory(offset)
             .ok_or_else(|| Fault::new(&BROKEN).detail(format!("directory {} lies outside", index + 1)))?;
-        if directory.number(254).unwrap_or(0) & 1 == 0 || index == 0 {
+        let pixels = [256, 257].map(|tag| u64::from(directory.number(tag).unwrap_or(0))).iter().product();
+        if directory.number(254).unwrap_or(0) & 1 == 0 || index == 0 || pixels >= before {
+            before = pixels;
             pages.push(head(bytes, &directory, offset, limits));
             limits.count(pages.len())?;
         }
@@ -111,6 +122,9 @@ fn head(bytes: &[u8], directory: &Directory<'_>, offset: u32, limits: &Limits) -
     if outside {
         return Err(Fault::new(&BROKEN).detail("pixel data lies beyond the end of the file"));
     }
+    // Strips may share bytes; a page never has more encoded bytes than its file.
+    let encoded = parts.iter().map(|&(_, l)| u64::from(l)).sum::<u64>().min(bytes.len() as u64);
+    let (strips, tiles) = if tiled { (Vec::new(), parts) } else { (parts, Vec::new()) };
     let head = Head {
         offset,
         width: need(256)?,
@@ -119,18 +133,19 @@ fn head(bytes: &[u8], directory: &Directory<'_>, offset: u32, limits: &Limits) -
         samples: directory.number(277).unwrap_or(1),
         compression,
         photometric: directory.number(262).unwrap_or(0),
+        photometric_at: directory.lowest_byte(262),
+        extra: directory.number(338),
         reversed: directory.number(266) == Some(2),
         fax_options: directory.number(if compression == 4 { 293 } else { 292 }).unwrap_or(0),
         rows_per_strip: directory.number(278).unwrap_or(u32::MAX).min(height),
-        strips: if tiled { Vec::new() } else { parts.clone() },
+        strips,
+        tiles,
         has_jpeg_tables: directory.number(347).is_some(),
         planar: directory.number(284) == Some(2) && directory.number(277).unwrap_or(1) > 1,
         dpi: directory.dpi(),
         turns,
         mirrored,
     };
-    // Strips may share bytes; a page never has more encoded bytes than its file.
-    let encoded = parts.iter().map(|&(_, l)| u64::from(l)).sum::<u64>().min(bytes.len() as u64);
     let pixel_bits = u64::from(head.bits).saturating_mul(u64::from(head.samples));
     limits.page(head.width, head.height, pixel_bits, encoded)?;
     supported(&head)?;
@@ -148,11 +163,11 @@ fn supported(head: &Head) -> Outcome<()> {
         6 => return refuse("old-style JPEG".into()),
         other => return refuse(format!("compression {other}")),
     }
-    if head.reversed && !matches!(head.compression, 1..=4) && head.bits < 8 {
-        return refuse("reversed bits in packed data".into());
-    }
     if !matches!((head.bits, head.samples), (1 | 2 | 4 | 8 | 16, 1) | (8 | 16, 2..=4)) {
         return refuse(format!("{} samples of {} bits", head.samples, head.bits));
+    }
+    if head.photometric == 3 && (head.samples, head.bits) != (1, head.bits.min(8)) {
+        return refuse(format!("{} samples of {} bits in a palette", head.samples, head.bits));
     }
     Ok(())
 }
@@ -210,6 +225,23 @@ mod tests {
     fn a_chain_that_returns_to_its_start_is_refused() {
         assert_eq!(pages(&tiff(8), &Limits::default()).unwrap_err().code.id, LOOP.id);
         assert_eq!(pages(&tiff(0), &Limits::default()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn only_a_copy_that_is_smaller_than_its_page_is_left_out() {
+        let first = tiff(110);
+        let with_second = |width: u32| {
+            let mut bytes = first.clone();
+            bytes.resize(110, 0);
+            let mut second = tiff(0)[8..].to_vec();
+            second[10..14].copy_from_slice(&width.to_le_bytes());
+            second[0] = 9;
+            bytes.extend_from_slice(&second[..2]);
+            bytes.extend_from_slice(&[254, 0, 4, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
+            bytes.extend_from_slice(&second[2..]);
+            pages(&bytes, &Limits::default()).unwrap().len()
+        };
+        assert_eq!((with_second(8), with_second(4)), (2, 1));
     }
 
     #[test]

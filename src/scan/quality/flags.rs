@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 /// | `page.cut_edge` | letters that touch the edge where most do |
 /// | `page.streak` | lines that the feeder drew |
 /// | `page.repeated` | number of the page that it seems to show again |
+/// | `page.first_of_several` | 1: the photograph has others behind it, as large, which are not taken |
 /// | `page.foreign` | 0: kept as it is and not analysed |
 /// | `file.signed` | 1: carries a signature and is never written anew |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,16 @@ impl Flag {
     /// The flag of a page that is kept as it is and not analysed.
     pub fn foreign(why: Foreign) -> Self {
         Flag::new("page.foreign", format!("Không phân tích: {}", why.vi()), why.en(), 0.0)
+    }
+
+    /// The flag of a photograph whose file holds more than one.
+    pub fn first_of_several() -> Self {
+        Flag::new(
+            "page.first_of_several",
+            "Tệp chụp chứa nhiều ảnh, chỉ lấy ảnh đầu: nếu ảnh sau là trang khác, gửi riêng trang đó",
+            "the file holds several photographs and only the first is taken: send another page by itself",
+            1.0,
+        )
     }
 
     /// The flag of a file that must not be written anew.

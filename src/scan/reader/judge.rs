@@ -6,7 +6,7 @@ use crate::page::{Coding, Dpi, DpiSource, PageImage};
 use crate::pdf::samples::{self, Samples};
 use crate::pdf::{archive, wallet};
 use crate::scan::barcode::{self, PageCodes, Policy};
-use crate::scan::{Profile, Quality, Source, quality};
+use crate::scan::{Flag, Profile, Quality, Source, quality};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -38,11 +38,15 @@ pub(super) fn judge(
     let luma = source.luma(page)?;
     let dpi = source.upright_dpi(page)?;
     let known = (dpi.source != DpiSource::Assumed).then_some(dpi.x.min(dpi.y));
+    let mut quality = quality::judge(&luma, dpi, profile);
+    if source.has_another() {
+        quality.flags.push(Flag::first_of_several());
+    }
     Ok(Judged {
         width: u32::try_from(luma.width).unwrap_or(u32::MAX),
         height: u32::try_from(luma.height).unwrap_or(u32::MAX),
         dpi,
-        quality: quality::judge(&luma, dpi, profile),
+        quality,
         codes: codes.map(|policy| barcode::read_page(&luma, known, policy)),
     })
 }
