@@ -42,7 +42,7 @@ pub(super) fn judge(
         width: u32::try_from(luma.width).unwrap_or(u32::MAX),
         height: u32::try_from(luma.height).unwrap_or(u32::MAX),
         dpi,
-        quality: quality::judge(&luma, dpi, profile),
+        quality: quality::judge_shown(&luma, dpi, source.tilt_deg(page)?, profile),
         codes: codes.map(|policy| barcode::read_page(&luma, known, policy)),
     })
 }
@@ -59,7 +59,8 @@ pub(super) fn image(source: &Source, page: usize, form: Form) -> Outcome<PageIma
         Form::Drawn => {
             let drawn = samples::decode(&image)?.upright(image.turns, image.mirrored).in_rgb();
             let Samples { bytes, width, height, .. } = drawn;
-            Ok(PageImage { width, height, turns: 0, mirrored: false, coding: Coding::Rgb(bytes), ..image })
+            let coding = Coding::Rgb(bytes);
+            Ok(PageImage { width, height, turns: 0, mirrored: false, coding, ..image })
         }
     }
 }
