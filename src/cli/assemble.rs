@@ -75,12 +75,19 @@ fn run_with(args: &Args, reader: &Reader) -> Outcome<u8> {
         dossier_code: args.dossier.clone(),
     };
     // Pages are made one at a time, as the archive asks for them.
-    let mut count = 0;
-    let pages = args.images.iter().flat_map(|path| pages(path, args, reader)).inspect(|_| count += 1);
-    let (digests, notes) = write_whole(&args.output, |sink| match args.profile {
+    let (mut count, mut texts) = (0, Vec::new());
+    let pages = args.images.iter().flat_map(|path| pages(path, args, reader)).map(|page| {
+        count += 1;
+        page.map(|(page, has_text)| {
+            texts.extend(has_text.then_some(Note::TextLeft { page: count }));
+            page
+        })
+    });
+    let (digests, mut notes) = write_whole(&args.output, |sink| match args.profile {
         Profile::Master => archive::write_each(pages, &meta, sink),
         Profile::Wallet => wallet::write_each(pages, &meta, sink),
     })?;
+    notes.extend(texts);
     report(args, count, &digests, &notes);
     Ok(0)
 }
@@ -107,12 +114,12 @@ fn report(args: &Args, pages: usize, digests: &Digests, notes: &[Note]) {
     }
 }
 
-/// The pages of one input file, each made when it is asked for.
+/// The pages of one input file, each made when it is asked for, and whether it had text to search.
 fn pages<'a>(
     path: &'a Path,
     args: &'a Args,
     reader: &Reader,
-) -> Box<dyn Iterator<Item = Outcome<ArchivePage>> + 'a> {
+) -> Box<dyn Iterator<Item = Outcome<(ArchivePage, bool)>> + 'a> {
     let place = move |fault: Fault| fault.at(path.display());
     match open(path, reader) {
         Err(fault) => Box::new(std::iter::once(Err(place(fault)))),
@@ -137,7 +144,7 @@ fn open(path: &Path, reader: &Reader) -> Outcome<Sheaf> {
     Ok(sheaf)
 }
 
-fn page(sheaf: &Sheaf, number: usize, args: &Args) -> Outcome<ArchivePage> {
+fn page(sheaf: &Sheaf, number: usize, args: &Args) -> Outcome<(ArchivePage, bool)> {
     let image = match args.profile {
         Profile::Master => sheaf.page_image(number)?,
         Profile::Wallet => sheaf.wallet_image(number)?,
@@ -149,7 +156,8 @@ fn page(sheaf: &Sheaf, number: usize, args: &Args) -> Outcome<ArchivePage> {
     } else {
         0.0
     };
-    Ok(ArchivePage { image, skew_deg })
+    let info = number.checked_sub(1).and_then(|i| sheaf.pages().get(i)?.as_ref().ok());
+    Ok((ArchivePage { image, skew_deg }, info.is_some_and(|info| info.has_text)))
 }
 
 /// Writes beside the target and renames, so that the target is either the old file or the whole new one.
