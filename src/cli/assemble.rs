@@ -249,6 +249,39 @@ mod tests {
     }
 
     #[test]
+    fn a_page_with_text_to_search_is_known_by_it() {
+        use lopdf::{Document, Object, Stream, dictionary};
+        let text = |orders: &str| {
+            let mut file = Document::with_version("1.7");
+            let tree = file.new_object_id();
+            let image = dictionary! {
+                "Subtype" => "Image", "Width" => 20, "Height" => 40, "BitsPerComponent" => 8,
+                "ColorSpace" => "DeviceGray"
+            };
+            let image = file.add_object(Stream::new(image, vec![9; 800]));
+            let orders = format!("q 144 0 0 288 0 0 cm /Im0 Do Q {orders}");
+            let orders = file.add_object(Stream::new(dictionary! {}, orders.into_bytes()));
+            let page = file.add_object(dictionary! {
+                "Type" => "Page", "Parent" => tree, "Contents" => orders,
+                "MediaBox" => vec![0.into(), 0.into(), 144.into(), 288.into()],
+                "Resources" => dictionary! { "XObject" => dictionary! { "Im0" => image } }
+            });
+            let kids: Vec<Object> = vec![page.into()];
+            let pages = dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => 1 };
+            file.objects.insert(tree, Object::Dictionary(pages));
+            let root = file.add_object(dictionary! { "Type" => "Catalog", "Pages" => tree });
+            file.trailer.set("Root", root);
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("1.pdf");
+            file.save(&path).unwrap();
+            let args = args(vec![path.clone()], dir.path().join("o.pdf"));
+            pages(&path, &args, &Reader::here()).map(|page| page.unwrap().1).collect::<Vec<_>>()
+        };
+        assert_eq!(text("BT 3 Tr (layer) Tj ET"), [true]);
+        assert_eq!(text(""), [false]);
+    }
+
+    #[test]
     fn an_output_folder_that_is_not_there_is_a_fault_of_the_setup() {
         let dir = tempfile::tempdir().unwrap();
         let page = dir.path().join("1.jpg");
