@@ -267,15 +267,15 @@ mod tests {
                 "Resources" => dictionary! { "XObject" => dictionary! { "Im0" => image } }
             });
             let kids: Vec<Object> = vec![page.into()];
-            let pages = dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => 1 };
-            file.objects.insert(tree, Object::Dictionary(pages));
+            let nodes = dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => 1 };
+            file.objects.insert(tree, Object::Dictionary(nodes));
             let root = file.add_object(dictionary! { "Type" => "Catalog", "Pages" => tree });
             file.trailer.set("Root", root);
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("1.pdf");
             file.save(&path).unwrap();
-            let args = args(vec![path.clone()], dir.path().join("o.pdf"));
-            pages(&path, &args, &Reader::here()).map(|page| page.unwrap().1).collect::<Vec<_>>()
+            let asked = args(vec![path.clone()], dir.path().join("o.pdf"));
+            pages(&path, &asked, &Reader::here()).map(|page| page.unwrap().1).collect::<Vec<_>>()
         };
         assert_eq!(text("BT 3 Tr (layer) Tj ET"), [true]);
         assert_eq!(text(""), [false]);
