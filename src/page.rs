@@ -38,6 +38,9 @@ pub struct PageImage {
     pub turns: u8,
     /// True where the stored pixels are mirrored left to right before turning (EXIF 2, 4, 5, 7).
     pub mirrored: bool,
+    /// Degrees clockwise by which they are shown turned beyond that: the matrix of a PDF page, where a scan was
+    /// straightened.
+    pub tilt_deg: f32,
     /// The pixels.
     pub coding: Coding,
     /// What was done to them, if they are not those of the file.

@@ -24,6 +24,8 @@ pub const CODES: &[&Code] = &[
     &read::TOO_MANY_PAGES,
     &read::CONTENT,
     &read::PIXELS,
+    &read::LOST,
+    &read::COUNT,
     &font::NO_GLYPH,
     &font::CUT,
     &samples::PACKING,

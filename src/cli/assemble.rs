@@ -76,12 +76,19 @@ fn run_with(args: &Args, reader: &Reader) -> Outcome<u8> {
         dossier_code: args.dossier.clone(),
     };
     // Pages are made one at a time, as the archive asks for them.
-    let mut count = 0;
-    let pages = args.images.iter().flat_map(|path| pages(path, args, reader)).inspect(|_| count += 1);
-    let (digests, notes) = write_whole(&args.output, |sink| match args.profile {
+    let (mut count, mut texts) = (0, Vec::new());
+    let pages = args.images.iter().flat_map(|path| pages(path, args, reader)).map(|page| {
+        count += 1;
+        page.map(|(page, has_text)| {
+            texts.extend(has_text.then_some(Note::TextLeft { page: count }));
+            page
+        })
+    });
+    let (digests, mut notes) = write_whole(&args.output, |sink| match args.profile {
         Profile::Master => archive::write_each(pages, &meta, sink),
         Profile::Wallet => wallet::write_each(pages, &meta, sink),
     })?;
+    notes.extend(texts);
     report(args, count, &digests, &notes);
     Ok(0)
 }
@@ -108,12 +115,12 @@ fn report(args: &Args, pages: usize, digests: &Digests, notes: &[Note]) {
     }
 }
 
-/// The pages of one input file, each made when it is asked for.
+/// The pages of one input file, each made when it is asked for, and whether it had text to search.
 fn pages<'a>(
     path: &'a Path,
     args: &'a Args,
     reader: &Reader,
-) -> Box<dyn Iterator<Item = Outcome<ArchivePage>> + 'a> {
+) -> Box<dyn Iterator<Item = Outcome<(ArchivePage, bool)>> + 'a> {
     let place = move |fault: Fault| fault.at(path.display());
     match open(path, reader) {
         Err(fault) => Box::new(std::iter::once(Err(place(fault)))),
@@ -138,7 +145,7 @@ fn open(path: &Path, reader: &Reader) -> Outcome<Sheaf> {
     Ok(sheaf)
 }
 
-fn page(sheaf: &Sheaf, number: usize, args: &Args) -> Outcome<ArchivePage> {
+fn page(sheaf: &Sheaf, number: usize, args: &Args) -> Outcome<(ArchivePage, bool)> {
     let image = match args.profile {
         Profile::Master => sheaf.page_image(number)?,
         Profile::Wallet => sheaf.wallet_image(number)?,
@@ -150,7 +157,8 @@ fn page(sheaf: &Sheaf, number: usize, args: &Args) -> Outcome<ArchivePage> {
     } else {
         0.0
     };
-    Ok(ArchivePage { image, skew_deg })
+    let info = number.checked_sub(1).and_then(|i| sheaf.pages().get(i)?.as_ref().ok());
+    Ok((ArchivePage { image, skew_deg }, info.is_some_and(|info| info.has_text)))
 }
 
 /// An input file that cannot be read.
@@ -220,6 +228,39 @@ mod tests {
             assert_eq!(fault.code, &target::ONTO_INPUT);
             assert_eq!(std::fs::read(&page).unwrap(), before);
         }
+    }
+
+    #[test]
+    fn a_page_with_text_to_search_is_known_by_it() {
+        use lopdf::{Document, Object, Stream, dictionary};
+        let text = |orders: &str| {
+            let mut file = Document::with_version("1.7");
+            let tree = file.new_object_id();
+            let image = dictionary! {
+                "Subtype" => "Image", "Width" => 20, "Height" => 40, "BitsPerComponent" => 8,
+                "ColorSpace" => "DeviceGray"
+            };
+            let image = file.add_object(Stream::new(image, vec![9; 800]));
+            let orders = format!("q 144 0 0 288 0 0 cm /Im0 Do Q {orders}");
+            let orders = file.add_object(Stream::new(dictionary! {}, orders.into_bytes()));
+            let page = file.add_object(dictionary! {
+                "Type" => "Page", "Parent" => tree, "Contents" => orders,
+                "MediaBox" => vec![0.into(), 0.into(), 144.into(), 288.into()],
+                "Resources" => dictionary! { "XObject" => dictionary! { "Im0" => image } }
+            });
+            let kids: Vec<Object> = vec![page.into()];
+            let nodes = dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => 1 };
+            file.objects.insert(tree, Object::Dictionary(nodes));
+            let root = file.add_object(dictionary! { "Type" => "Catalog", "Pages" => tree });
+            file.trailer.set("Root", root);
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("1.pdf");
+            file.save(&path).unwrap();
+            let asked = args(vec![path.clone()], dir.path().join("o.pdf"));
+            pages(&path, &asked, &Reader::here()).map(|page| page.unwrap().1).collect::<Vec<_>>()
+        };
+        assert_eq!(text("BT 3 Tr (layer) Tj ET"), [true]);
+        assert_eq!(text(""), [false]);
     }
 
     #[test]

@@ -56,16 +56,16 @@ enum Line {
 struct PageLine {
     file: String,
     page: usize,
-    /// Pixels of the upright page.
-    width: u32,
-    height: u32,
-    dpi: Dpi,
+    /// Pixels of the upright page; nothing of a page that is kept as it is.
+    width: Option<u32>,
+    height: Option<u32>,
+    dpi: Option<Dpi>,
     /// How the file codes the pixels.
     coding: source::Coded,
     skew_deg: Option<f32>,
     skew_confidence: Option<f32>,
     /// Degrees clockwise by which this page, turned already as its file says, must still be turned to be read.
-    orientation: u16,
+    orientation: Option<u16>,
     orientation_confidence: Option<f32>,
     blank: Option<crate::scan::blank::Blank>,
     sharpness: Option<f32>,
@@ -213,13 +213,13 @@ fn page(opened: &Opened, index: usize, rules: &Rules) -> Outcome<PageLine> {
     Ok(PageLine {
         file: String::new(),
         page: info.number,
-        width: judged.as_ref().map_or(info.width, |j| j.width),
-        height: judged.as_ref().map_or(info.height, |j| j.height),
-        dpi: source::upright(info.dpi, info.turns),
+        width: judged.as_ref().map(|j| j.width),
+        height: judged.as_ref().map(|j| j.height),
+        dpi: judged.as_ref().map(|j| j.dpi),
         coding: info.coding,
         skew_deg: quality.map(|q| q.skew_deg),
         skew_confidence: quality.map(|q| q.skew_confidence),
-        orientation: quality.map_or(0, |q| u16::from(q.orientation.turns % 4) * 90),
+        orientation: quality.map(|q| u16::from(q.orientation.turns % 4) * 90),
         orientation_confidence: quality.map(|q| q.orientation.confidence),
         blank: quality.map(|q| q.blank),
         sharpness: quality.map(|q| q.sharpness),
@@ -244,18 +244,20 @@ fn table_row(line: &Line) -> String {
             format!("{place:<40}  ✗ {error}")
         }
         Line::Page(page) => {
-            let source = match page.dpi.source {
-                DpiSource::Assumed => "?",
-                DpiSource::Header | DpiSource::Placement => "",
+            let source = match page.dpi.map(|dpi| dpi.source) {
+                Some(DpiSource::Assumed) => "?",
+                _ => "",
             };
+            let figure = |n: Option<f32>| n.map_or("-".to_owned(), |n| format!("{n:.0}"));
+            let pixels = |n: Option<u32>| n.map_or("-".to_owned(), |n| n.to_string());
             let skew = page.skew_deg.map_or("-".to_owned(), |s| format!("{s:+.2}°"));
             let notes: Vec<String> = page.flags.iter().map(|f| format!("{} / {}", f.vi, f.en)).collect();
             format!(
-                "{:<40}  {:>6} x {:<6}     {:>4.0}{source:<2} {skew:>12}    {}",
+                "{:<40}  {:>6} x {:<6}     {:>4}{source:<2} {skew:>12}    {}",
                 format!("{}:{}", page.file, page.page),
-                page.width,
-                page.height,
-                page.dpi.x.min(page.dpi.y),
+                pixels(page.width),
+                pixels(page.height),
+                figure(page.dpi.map(|dpi| dpi.x.min(dpi.y))),
                 if notes.is_empty() { "tốt / good".to_owned() } else { notes.join("; ") }
             )
         }

@@ -15,7 +15,8 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// `skew` degrees clockwise are taken away by turning about the middle of the page; the page keeps its size.
+    /// `skew` degrees clockwise, of those that the page is shown turned, are taken away by turning about the middle of
+    /// the page; the page keeps its size.
     ///
     /// # Errors
     /// [`RESOLUTION`], [`PAGE_SIZE`].
@@ -40,7 +41,7 @@ impl Placement {
             2 => (-x, -y),
             _ => (-y, x),
         };
-        let (sin, cos) = f64::from(skew).to_radians().sin_cos();
+        let (sin, cos) = f64::from(skew - image.tilt_deg).to_radians().sin_cos();
         let straighten = |(x, y): (f64, f64)| (x * cos - y * sin, x * sin + y * cos);
         let ((a, b), (c, d)) = (straighten(turn(u)), straighten(turn(v)));
         let (e, f) = (width / 2.0 - (a + c) / 2.0, height / 2.0 - (b + d) / 2.0);
@@ -83,6 +84,7 @@ mod tests {
             dpi,
             turns: 0,
             mirrored: false,
+            tilt_deg: 0.0,
             coding: Coding::Grey(vec![]),
             recoded: None,
         }
@@ -123,5 +125,14 @@ mod tests {
         assert!(m[1] > 0.0);
         let middle = ((m[0] + m[2]) / 2.0 + m[4], (m[1] + m[3]) / 2.0 + m[5]);
         assert!((middle.0 - 100.0).abs() < 0.001 && (middle.1 - 50.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn a_page_that_was_straightened_stays_so() {
+        let crooked = image(200, 100, 72.0);
+        let straightened = PageImage { tilt_deg: -2.0, ..crooked.clone() };
+        let placed = |image, skew| Placement::of(image, skew).unwrap();
+        assert_eq!(placed(&straightened, 0.0), placed(&crooked, 2.0));
+        assert_eq!(placed(&straightened, -2.0), placed(&crooked, 0.0));
     }
 }

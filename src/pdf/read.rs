@@ -3,18 +3,23 @@
 
 mod content;
 mod image;
+mod judge;
 mod skim;
+mod surveys;
+mod tree;
+
+pub use tree::{COUNT, LOST};
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
-use crate::page::{Dpi, DpiSource};
-use content::Survey;
-use image::{describe, filters, is_image_filter, undo};
-use lopdf::{Dictionary, Document, Object, ObjectId};
+use crate::page::Dpi;
+use image::{filters, is_image_filter, undo};
+use judge::{Shown, overlap};
+use lopdf::{Document, Object, ObjectId, Stream};
 use memchr::memmem::find;
 use skim::Skimmed;
-use std::collections::HashSet;
-use std::sync::Arc;
+use surveys::Surveys;
+use tree::{Leaf, leaves, rectangle};
 
 /// What a PDF may ask for while it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,22 +34,9 @@ pub struct Bounds {
 pub struct Pdf {
     file: Skimmed,
     leaves: Vec<Leaf>,
+    surveys: Surveys,
     signed: bool,
     bounds: Bounds,
-}
-
-/// One page of the tree with what it inherits (ISO 32000-1, 7.7.3.4).
-struct Leaf {
-    id: ObjectId,
-    inherited: Inherited,
-}
-
-#[derive(Clone, Default)]
-struct Inherited {
-    resources: Option<Arc<Object>>,
-    media_box: Option<[f32; 4]>,
-    crop_box: Option<[f32; 4]>,
-    rotate: i64,
 }
 
 /// One page: how large it is on paper, and what is on it.
@@ -81,6 +73,12 @@ pub enum Foreign {
     SeveralImages,
     /// One image that leaves much of the page free, or of which the page shows a part.
     PartOfPage,
+    /// The image is seen through transparency, or lies in a layer that may be off.
+    Veiled,
+    /// Stamps, notes or filled fields lie on the page.
+    Annotations,
+    /// The image is sheared, or turned by more than any scan is straightened.
+    Distorted,
     /// JBIG2 of a kind that is kept and not decoded here.
     Jbig2,
     /// JPEG 2000 of a kind that is kept and not decoded here.
@@ -100,6 +98,9 @@ impl Foreign {
             Foreign::Drawing => "trang có hình vẽ véc-tơ, không phải bản quét",
             Foreign::SeveralImages => "trang gồm nhiều ảnh",
             Foreign::PartOfPage => "ảnh không phủ kín trang",
+            Foreign::Veiled => "ảnh có độ trong suốt hoặc thuộc lớp ẩn hiện được",
+            Foreign::Annotations => "trên trang có con dấu, ghi chú hoặc ô đã điền được chèn thêm",
+            Foreign::Distorted => "ảnh bị kéo xiên hoặc xoay lệch nhiều trên trang",
             Foreign::Jbig2 => "ảnh mã hoá JBIG2, giữ nguyên và không phân tích",
             Foreign::Jpeg2000 => "ảnh mã hoá JPEG 2000, giữ nguyên và không phân tích",
             Foreign::Coding => "kiểu mã hoá ảnh không được phân tích, giữ nguyên",
@@ -115,6 +116,9 @@ impl Foreign {
             Foreign::Drawing => "the page has vector drawing and is no scan",
             Foreign::SeveralImages => "the page is made of several images",
             Foreign::PartOfPage => "the image does not cover the page",
+            Foreign::Veiled => "the image is transparent or lies in a layer that may be off",
+            Foreign::Annotations => "stamps, notes or filled fields lie on the page",
+            Foreign::Distorted => "the image is sheared or turned far on the page",
             Foreign::Jbig2 => "a JBIG2 image, kept and not analysed",
             Foreign::Jpeg2000 => "a JPEG 2000 image, kept and not analysed",
             Foreign::Coding => "an image coding that is kept and not analysed",
@@ -138,6 +142,8 @@ pub struct Image {
     pub colour: Colour,
     /// How the samples are coded once all byte-level filters are undone.
     pub filter: Filter,
+    /// `/ColorTransform` of a JPEG, where it is not the one that a JPEG of so many components has anyway.
+    pub transform: Option<u8>,
     /// `/Decode` turns every sample round.
     pub inverted: bool,
     /// Pixels over the inches that the page gives the image.
@@ -146,6 +152,8 @@ pub struct Image {
     pub turns: u8,
     /// Mirrored left to right before turning.
     pub mirrored: bool,
+    /// Degrees clockwise by which the page shows it turned beyond that.
+    pub tilt_deg: f32,
     /// Encoded bytes.
     pub encoded: u64,
 }
@@ -222,7 +230,7 @@ impl Pdf {
             return Err(no_pages());
         }
         let signed = file.byte_range || document.objects.values().any(|o| signs(o, 0));
-        Ok(Pdf { file, leaves, signed, bounds: bounds.clone() })
+        Ok(Pdf { file, leaves, surveys: Surveys::default(), signed, bounds: bounds.clone() })
     }
 
     /// Number of pages.
@@ -238,41 +246,25 @@ impl Pdf {
     /// Looks at one page, counted from 1.
     ///
     /// # Errors
-    /// [`NO_PAGES`] where there is no such page, [`BROKEN`] where it is not a page, [`CONTENT`] where its
-    /// drawing orders inflate beyond the bounds.
+    /// [`NO_PAGES`] where there is no such page, [`LOST`] where the file has none in its place, [`COUNT`] in the place
+    /// after the last where the file says that it has another number of them, [`CONTENT`] where its drawing orders
+    /// inflate beyond the bounds.
     pub fn page(&self, number: usize) -> Outcome<Page> {
         let leaf = number
             .checked_sub(1)
             .and_then(|i| self.leaves.get(i))
             .ok_or_else(|| Fault::new(&NO_PAGES).detail(format!("page {number}")))?;
-        let dict =
-            self.file.document.get_dictionary(leaf.id).map_err(|e| Fault::new(&BROKEN).detail(reason(&e)))?;
-        let media = leaf.inherited.media_box.unwrap_or([0.0, 0.0, 612.0, 792.0]);
-        let area = leaf.inherited.crop_box.and_then(|crop| overlap(crop, media)).unwrap_or(media);
-        let unit =
-            number_of(&self.file.document, dict.get(b"UserUnit").ok()).filter(|u| *u > 0.0).unwrap_or(1.0);
-        let rotate = leaf.inherited.rotate.rem_euclid(360) / 90;
+        let document = &self.file.document;
+        let page = leaf.page(document)?;
+        let inherited = &leaf.inherited;
+        let media = inherited.media_box.unwrap_or([0.0, 0.0, 612.0, 792.0]);
+        let area = inherited.crop_box.and_then(|crop| overlap(crop, media)).unwrap_or(media);
+        let unit = number_of(document, page.get(b"UserUnit").ok()).filter(|u| *u > 0.0).unwrap_or(1.0);
+        let turns = (inherited.rotate.rem_euclid(360.0) / 90.0).round() as u8 % 4;
         let (wide, high) = ((area[2] - area[0]) * unit, (area[3] - area[1]) * unit);
-        let size = if rotate % 2 == 1 { (high, wide) } else { (wide, high) };
-        let content = match self.file.document.get_page_content_with_limit(leaf.id, self.bounds.stream_bytes)
-        {
-            Ok(content) => content,
-            Err(lopdf::Error::Decompress(_)) => {
-                return Err(
-                    Fault::new(&CONTENT).detail(format!("more than {} bytes", self.bounds.stream_bytes))
-                );
-            }
-            Err(_) => {
-                return Ok(Page { size, body: Body::Foreign(Foreign::Unreadable), has_text: false });
-            }
-        };
-        let survey = content::survey(
-            &self.file.document,
-            leaf.inherited.resources.as_deref(),
-            &content,
-            self.bounds.stream_bytes,
-        );
-        let body = match self.judge(&survey, area, unit, rotate as u8) {
+        let size = if turns % 2 == 1 { (high, wide) } else { (wide, high) };
+        let survey = self.surveys.of(document, page, &inherited.resources, self.bounds.stream_bytes)?;
+        let body = match self.judge(&survey, page, &Shown { area, unit, turns }) {
             Ok(image) => Body::Image(Box::new(image)),
             Err(foreign) => Body::Foreign(foreign),
         };
@@ -336,108 +328,15 @@ impl Pdf {
             false => (profile.content.len() <= 4 << 20).then(|| profile.content.clone()),
         }
     }
+}
 
-    /// The one image of a page, or why it is not one.
-    fn judge(&self, survey: &Survey, area: [f32; 4], unit: f32, rotate: u8) -> Result<Image, Foreign> {
-        if survey.unreadable {
-            return Err(Foreign::Unreadable);
-        }
-        let (id, m, fill_is_black) = match survey.images.as_slice() {
-            [] if survey.text => return Err(Foreign::Text),
-            [] if survey.drawing => return Err(Foreign::Drawing),
-            [] => return Err(Foreign::Empty),
-            [one] => (one.id, one.matrix, one.fill_is_black),
-            _ => return Err(Foreign::SeveralImages),
-        };
-        let covered = covers(m, area);
-        // What was drawn before an opaque image over the whole page is not seen; what comes after is.
-        if survey.text_after || (survey.text && !covered) {
-            return Err(Foreign::Text);
-        }
-        if survey.drawing_after || (survey.drawing && !covered) {
-            return Err(Foreign::Drawing);
-        }
-        if !covered {
-            return Err(Foreign::PartOfPage);
-        }
-        let stream =
-            self.file.document.get_object(id).and_then(Object::as_stream).map_err(|_| Foreign::Unreadable)?;
-        let mut image = describe(&self.file.document, stream, id, fill_is_black, self.bounds.stream_bytes)?;
-        let (wide, high) = (m[0].hypot(m[1]) * unit / 72.0, m[2].hypot(m[3]) * unit / 72.0);
-        image.dpi =
-            Dpi { x: image.width as f32 / wide, y: image.height as f32 / high, source: DpiSource::Placement };
-        // The direction of the stored rows on the page, y up; a negative determinant is a mirror.
-        image.mirrored = m[0] * m[3] - m[1] * m[2] < 0.0;
-        let (x, y) = if image.mirrored { (-m[0], -m[1]) } else { (m[0], m[1]) };
-        let against = (y.atan2(x) / std::f32::consts::FRAC_PI_2).round() as i32;
-        image.turns = (i32::from(rotate) - against).rem_euclid(4) as u8;
-        Ok(image)
+/// A stream with all its filters undone.
+fn inflated(document: &Document, stream: &Stream, limit: usize) -> Result<Vec<u8>, lopdf::Error> {
+    let names = filters(document, stream).map_err(|_| lopdf::Error::Unimplemented("filters"))?;
+    if names.is_empty() {
+        return stream.decompressed_content_with_limit(limit);
     }
-}
-
-/// True where the unit square under `m` covers at least 80% of the page and the page shows 80% of it.
-fn covers(m: [f32; 6], area: [f32; 4]) -> bool {
-    let xs = [m[4], m[4] + m[0], m[4] + m[2], m[4] + m[0] + m[2]];
-    let ys = [m[5], m[5] + m[1], m[5] + m[3], m[5] + m[1] + m[3]];
-    let min = |v: [f32; 4]| v.into_iter().fold(f32::INFINITY, f32::min);
-    let max = |v: [f32; 4]| v.into_iter().fold(f32::NEG_INFINITY, f32::max);
-    let placed = [min(xs), min(ys), max(xs), max(ys)];
-    let size = |r: [f32; 4]| (r[2] - r[0]) * (r[3] - r[1]);
-    let Some(shown) = overlap(placed, area) else { return false };
-    size(shown) >= 0.8 * size(area) && size(shown) >= 0.8 * size(placed)
-}
-
-fn overlap(a: [f32; 4], b: [f32; 4]) -> Option<[f32; 4]> {
-    let r = [a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])];
-    (r[2] > r[0] && r[3] > r[1]).then_some(r)
-}
-
-/// The leaves of the page tree in order. Each node is visited once, so loops and shared kids end.
-fn leaves(document: &Document, bounds: &Bounds) -> Outcome<Vec<Leaf>> {
-    let root = document
-        .catalog()
-        .and_then(|c| c.get(b"Pages"))
-        .and_then(Object::as_reference)
-        .map_err(|e| Fault::new(&NO_PAGES).detail(reason(&e)))?;
-    let mut seen = HashSet::new();
-    let mut stack = vec![(root, Inherited::default())];
-    let mut leaves = Vec::new();
-    while let Some((id, inherited)) = stack.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        let Ok(node) = document.get_dictionary(id) else { continue };
-        let inherited = inherit(document, node, inherited);
-        match node.get_deref(b"Kids", document).and_then(Object::as_array) {
-            Ok(kids) => {
-                let kids = kids.iter().rev().filter_map(|k| k.as_reference().ok());
-                stack.extend(kids.filter(|k| !seen.contains(k)).map(|k| (k, inherited.clone())));
-            }
-            Err(_) => leaves.push(Leaf { id, inherited }),
-        }
-        if leaves.len() > bounds.pages {
-            return Err(Fault::new(&TOO_MANY_PAGES).detail(format!("more than {} pages", bounds.pages)));
-        }
-    }
-    Ok(leaves)
-}
-
-fn inherit(document: &Document, node: &Dictionary, from: Inherited) -> Inherited {
-    Inherited {
-        resources: node.get(b"Resources").ok().map(|o| Arc::new(o.clone())).or(from.resources),
-        media_box: rectangle(document, node.get(b"MediaBox").ok()).or(from.media_box),
-        crop_box: rectangle(document, node.get(b"CropBox").ok()).or(from.crop_box),
-        rotate: node.get_deref(b"Rotate", document).and_then(Object::as_i64).unwrap_or(from.rotate),
-    }
-}
-
-fn rectangle(document: &Document, object: Option<&Object>) -> Option<[f32; 4]> {
-    let (_, object) = document.dereference(object?).ok()?;
-    let values: Vec<f32> =
-        object.as_array().ok()?.iter().take(4).filter_map(|o| number_of(document, Some(o))).collect();
-    let [a, b, c, d] = values[..] else { return None };
-    let r = [a.min(c), b.min(d), a.max(c), b.max(d)];
-    (r.iter().all(|v| v.is_finite()) && r[2] - r[0] >= 1.0 && r[3] - r[1] >= 1.0).then_some(r)
+    undo(document, stream, stream.content.clone(), &names).decompressed_content_with_limit(limit)
 }
 
 fn number_of(document: &Document, object: Option<&Object>) -> Option<f32> {
@@ -542,7 +441,8 @@ pub const PIXELS: Code = Code {
 };
 
 /// The codes of this file (PDF-001 to PDF-019).
-pub const CODES: &[&Code] = &[&BROKEN, &CUT, &ENCRYPTED, &NO_PAGES, &TOO_MANY_PAGES, &CONTENT, &PIXELS];
+pub const CODES: &[&Code] =
+    &[&BROKEN, &CUT, &ENCRYPTED, &NO_PAGES, &TOO_MANY_PAGES, &CONTENT, &PIXELS, &LOST, &COUNT];
 
 #[cfg(test)]
 mod tests;

@@ -181,7 +181,16 @@ mod tests {
     fn page(width: u32, height: u32, coding: Coding) -> ArchivePage {
         let dpi = Dpi { x: 300.0, y: 300.0, source: DpiSource::Header };
         ArchivePage {
-            image: PageImage { width, height, dpi, turns: 1, mirrored: false, coding, recoded: None },
+            image: PageImage {
+                width,
+                height,
+                dpi,
+                turns: 1,
+                mirrored: false,
+                tilt_deg: 0.0,
+                coding,
+                recoded: None,
+            },
             skew_deg: 0.0,
         }
     }

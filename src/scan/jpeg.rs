@@ -34,7 +34,7 @@ pub struct Head {
     /// The ICC profile of the APP2 markers, put together.
     pub icc: Option<Vec<u8>>,
     /// True where components are coded one for one with the ids `R`, `G`, `B`.
-    rgb_ids: bool,
+    pub(super) rgb_ids: bool,
     /// Where the APP14 transform byte lies.
     adobe_at: Option<usize>,
     /// Where the component ids of SOF and of all SOS markers lie.

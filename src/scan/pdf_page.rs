@@ -32,6 +32,14 @@ pub(super) fn luma(pdf: &Pdf, image: &Image, limits: &Limits) -> Outcome<Luma> {
     .ok_or_else(size)
 }
 
+/// True where the PDF shows a JPEG in other colours than the file alone means: an archive of the bytes would not.
+pub(super) fn is_transformed(pdf: &Pdf, image: &Image) -> Outcome<bool> {
+    let Some(transform) = image.transform else { return Ok(false) };
+    let head = jpeg::head(&pdf.image_bytes(image)?)?;
+    // What the marker of the file says outweighs the PDF (ISO 32000-1, table 13).
+    Ok(head.adobe.is_none() && (transform == 0) != (head.rgb_ids || head.components == 4))
+}
+
 /// The stream passed through where the archive can carry it, else its samples.
 pub(super) fn coding(pdf: &Pdf, image: &Image, limits: &Limits) -> Outcome<Coding> {
     match image.filter {

@@ -55,7 +55,7 @@ impl Default for Profile {
 /// What was measured on one page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Degrees that the content is turned, clockwise positive; on a page that lies on its side, from the nearest
+    /// Degrees that the content is shown turned, clockwise positive; on a page that lies on its side, from the nearest
     /// quarter turn.
     pub skew_deg: f32,
     /// 0 to 1; below 0.3 the page has too few lines to tell.
@@ -82,6 +82,11 @@ pub struct Quality {
 
 /// Measures an upright page and compares it with a profile. `dpi` is that of the upright plane.
 pub fn judge(luma: &Luma, dpi: Dpi, profile: &Profile) -> Quality {
+    judge_shown(luma, dpi, 0.0, profile)
+}
+
+/// As [`judge`], of a page that is shown turned clockwise by `tilt` degrees: so its skew is told.
+pub fn judge_shown(luma: &Luma, dpi: Dpi, tilt: f32, profile: &Profile) -> Quality {
     let scale = dpi.x.min(dpi.y).max(1.0);
     let pyramid = Pyramid::of(luma, scale);
     let (middle, middle_dpi) = pyramid.middle(luma, scale);
@@ -104,7 +109,7 @@ pub fn judge(luma: &Luma, dpi: Dpi, profile: &Profile) -> Quality {
     let straight = if skew.confidence >= profile.skew_confidence { skew.degrees } else { 0.0 };
     let fingerprint = if blank.is_blank { None } else { Fingerprint::of(small, &ink, straight) };
     let mut quality = Quality {
-        skew_deg: round(skew.degrees, 100.0),
+        skew_deg: round(skew.degrees + tilt, 100.0),
         skew_confidence: round(skew.confidence, 100.0),
         orientation: Orientation { confidence: round(orientation.confidence, 100.0), ..orientation },
         blank: Blank { score: round(blank.score, 1000.0), ..blank },

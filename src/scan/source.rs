@@ -41,6 +41,9 @@ pub struct PageInfo {
     pub turns: u8,
     /// Mirrored left to right before turning.
     pub mirrored: bool,
+    /// Degrees clockwise by which the page shows them turned beyond that (PDF only).
+    #[serde(default)]
+    pub tilt_deg: f32,
     /// Black and white only.
     pub bilevel: bool,
     /// How the pixels are coded in the file.
@@ -163,6 +166,14 @@ impl Source {
         Ok(upright(info.dpi, info.turns))
     }
 
+    /// Degrees clockwise by which the page is shown turned against the plane that [`Source::luma`] gives.
+    ///
+    /// # Errors
+    /// As [`Source::luma`].
+    pub fn tilt_deg(&self, page: usize) -> Outcome<f32> {
+        self.info(page).map(|info| info.tilt_deg)
+    }
+
     /// The page as the archive writes it: its own coded bytes where a PDF can carry them, else its pixels.
     /// Not turned; the image says how to show it.
     ///
@@ -190,6 +201,7 @@ impl Source {
             dpi: info.dpi,
             turns: info.turns,
             mirrored: info.mirrored,
+            tilt_deg: info.tilt_deg,
             coding,
             recoded: None,
         })
@@ -290,22 +302,20 @@ fn open_pdf(original: &Original, limits: &Limits) -> Outcome<Opened> {
 }
 
 fn pdf_info(pdf: &Pdf, number: usize, limits: &Limits) -> Outcome<(PageInfo, Option<read::Image>)> {
-    let page = pdf.page(number)?;
-    let unknown = Dpi { x: 0.0, y: 0.0, source: DpiSource::Assumed };
+    let mut page = pdf.page(number)?;
+    if let Body::Image(image) = &page.body
+        && pdf_page::is_transformed(pdf, image)?
+    {
+        page.body = Body::Foreign(Foreign::Coding);
+    }
     Ok(match page.body {
         Body::Foreign(why) => {
             let info = PageInfo {
-                number,
-                width: 0,
-                height: 0,
-                dpi: unknown,
-                turns: 0,
-                mirrored: false,
-                bilevel: false,
-                coding: Coded::Foreign,
+                dpi: Dpi { x: 0.0, y: 0.0, source: DpiSource::Assumed },
                 foreign: Some(why),
                 has_text: page.has_text,
                 size_pt: Some(page.size),
+                ..plain(number, 0, 0, None, Coded::Foreign)
             };
             (info, None)
         }
@@ -322,6 +332,7 @@ fn pdf_info(pdf: &Pdf, number: usize, limits: &Limits) -> Outcome<(PageInfo, Opt
             let info = PageInfo {
                 turns: image.turns,
                 mirrored: image.mirrored,
+                tilt_deg: image.tilt_deg,
                 bilevel: image.bits == 1 && image.colour.samples() == 1,
                 has_text: page.has_text,
                 size_pt: Some(page.size),
@@ -340,6 +351,7 @@ fn plain(number: usize, width: u32, height: u32, dpi: Option<Dpi>, coding: Coded
         dpi: believed(dpi, width, height),
         turns: 0,
         mirrored: false,
+        tilt_deg: 0.0,
         bilevel: false,
         coding,
         foreign: None,

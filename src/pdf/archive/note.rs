@@ -29,6 +29,11 @@ pub enum Note {
         /// Bytes of its image.
         bytes: usize,
     },
+    /// The page of the file had text that a reader can search, which the archive does not have.
+    TextLeft {
+        /// Page, from 1.
+        page: usize,
+    },
     /// The page was straightened by its matrix.
     Straightened {
         /// Page, from 1.
@@ -63,6 +68,12 @@ impl fmt::Display for Note {
                 write!(
                     f,
                     "trang {page}: bản cho ví vẫn lớn, {bytes} byte / page {page}: wallet copy still large"
+                )
+            }
+            Note::TextLeft { page } => {
+                write!(
+                    f,
+                    "trang {page}: không giữ lớp chữ tìm kiếm / page {page}: its searchable text is not kept"
                 )
             }
             Note::Straightened { page, degrees } => {

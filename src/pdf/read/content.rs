@@ -1,16 +1,27 @@
 //! What a page's drawing orders put on it: the images and where, and whether anything else is seen
 //! (ISO 32000-1, 7.8.2). Orders are counted and nesting is bounded; nothing is drawn.
 
+mod path;
+mod state;
+mod token;
+
+use super::rectangle;
 use lopdf::{Dictionary, Document, Object, ObjectId};
+use path::Path;
+pub(super) use path::{Quad, holds, on_page, rectangle as corners};
+use state::{Paint, State};
+use std::borrow::Cow;
+use token::{Token, Tokens};
 
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
+    /// The first two.
     pub(super) images: Vec<Placed>,
     /// Text that is seen, anywhere; and after the last image.
     pub(super) text: bool,
     pub(super) text_after: bool,
-    /// Lines and areas other than white ones, anywhere; and after the last image.
+    /// Lines and areas, anywhere, other than white ones on the white page; and after the last image, white or not.
     pub(super) drawing: bool,
     pub(super) drawing_after: bool,
     /// Text of any kind, unseen included.
@@ -18,12 +29,33 @@ pub(super) struct Survey {
     pub(super) unreadable: bool,
 }
 
-/// An image under its matrix.
-#[derive(Debug, Clone, Copy)]
+/// An image under its matrix, and what stands between it and the eye.
+#[derive(Debug, Clone)]
 pub(super) struct Placed {
     pub(super) id: ObjectId,
     pub(super) matrix: [f32; 6],
     pub(super) fill_is_black: bool,
+    /// The clipping paths; nothing for one that is no quadrilateral.
+    pub(super) clips: Vec<Option<Quad>>,
+    /// Transparency, a blend mode or another transfer curve.
+    pub(super) is_altered: bool,
+    /// It belongs to a layer that may be off.
+    pub(super) is_optional: bool,
+}
+
+/// What the orders of a file's pages may still cost.
+#[derive(Debug, Clone)]
+pub(super) struct Budget {
+    /// Orders and operands.
+    pub(super) tokens: usize,
+    /// Inflated bytes.
+    pub(super) bytes: usize,
+}
+
+impl Budget {
+    pub(super) fn is_spent(&self) -> bool {
+        self.tokens == 0 || self.bytes == 0
+    }
 }
 
 /// Orders of one page, forms included.
@@ -32,8 +64,10 @@ const MAX_TOKENS: usize = 4_000_000;
 const MAX_DEPTH: u8 = 6;
 /// `q` without `Q`.
 const MAX_SAVED: usize = 512;
-/// Images looked at; a page of more is made of several anyway.
-const MAX_IMAGES: usize = 16;
+/// Clipping paths within clipping paths.
+const MAX_CLIPS: usize = 16;
+/// A page of more images is made of several whatever they are.
+const MAX_IMAGES: usize = 2;
 
 /// Follows the orders of a page.
 pub(super) fn survey(
@@ -41,10 +75,14 @@ pub(super) fn survey(
     resources: Option<&Object>,
     content: &[u8],
     limit: usize,
+    budget: &mut Budget,
 ) -> Survey {
-    let mut walk = Walk { document, limit, left: MAX_TOKENS, found: Survey::default() };
+    let left = MAX_TOKENS.min(budget.tokens);
+    let mut walk = Walk { document, limit, left, budget, clips: Vec::new(), found: Survey::default() };
     let resources = resources.and_then(|o| document.dereference(o).ok()).and_then(|(_, o)| o.as_dict().ok());
-    walk.run(content, resources, State::new(), 0);
+    walk.run(content, resources, State::default(), 0);
+    let used = left - walk.left;
+    walk.budget.tokens = walk.budget.tokens.saturating_sub(used);
     walk.found
 }
 
@@ -52,43 +90,27 @@ struct Walk<'a> {
     document: &'a Document,
     limit: usize,
     left: usize,
+    budget: &'a mut Budget,
+    /// The clipping paths in force; a state knows how many of them are its own.
+    clips: Vec<Option<Quad>>,
     found: Survey,
-}
-
-/// The part of the graphics state that matters here.
-#[derive(Clone, Copy)]
-struct State {
-    matrix: [f32; 6],
-    fill: Paint,
-    stroke: Paint,
-    unseen_text: bool,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Paint {
-    Black,
-    White,
-    Other,
-}
-
-impl State {
-    fn new() -> Self {
-        State {
-            matrix: [1.0, 0.0, 0.0, 1.0, 0.0, 0.0],
-            fill: Paint::Black,
-            stroke: Paint::Black,
-            unseen_text: false,
-        }
-    }
 }
 
 impl<'a> Walk<'a> {
     fn run(&mut self, content: &[u8], resources: Option<&'a Dictionary>, start: State, depth: u8) {
-        let mut tokens = Tokens { bytes: content, at: 0 };
+        let document = self.document;
+        let entry = |kind: &[u8], name: &[u8]| {
+            let kind = resources?.get_deref(kind, document).ok()?.as_dict().ok()?;
+            kind.get(&unescaped(name)).ok()
+        };
+        let mut tokens = Tokens::new(content);
         let mut state = start;
         let mut saved: Vec<State> = Vec::new();
         let mut numbers: Vec<f32> = Vec::new();
-        let mut name: Vec<u8> = Vec::new();
+        let (mut first, mut name): (&[u8], &[u8]) = (b"", b"");
+        let mut path = Path::default();
+        // How deep marked content is, and from where on it belongs to a layer.
+        let (mut marked, mut layer) = (0usize, None);
         while let Some(token) = tokens.next() {
             self.left = self.left.saturating_sub(1);
             if self.left == 0 {
@@ -103,7 +125,8 @@ impl<'a> Walk<'a> {
                     continue;
                 }
                 Token::Name(text) => {
-                    name = text.to_vec();
+                    first = if first.is_empty() { text } else { first };
+                    name = text;
                     continue;
                 }
                 Token::Other => continue,
@@ -115,75 +138,120 @@ impl<'a> Walk<'a> {
                     self.found.unreadable = true;
                     return;
                 }
-                b"Q" => state = saved.pop().unwrap_or(state),
+                b"Q" => {
+                    state = saved.pop().unwrap_or(state);
+                    self.clips.truncate(state.clips);
+                }
                 b"cm" => {
                     if let Some(m) = last_six(&numbers) {
                         state.matrix = multiply(m, state.matrix);
                     }
                 }
-                b"g" | b"rg" | b"k" => state.fill = paint(order, &numbers),
-                b"G" | b"RG" | b"K" => state.stroke = paint(order, &numbers),
-                b"cs" | b"sc" | b"scn" => state.fill = general(order, &numbers),
-                b"CS" | b"SC" | b"SCN" => state.stroke = general(order, &numbers),
-                b"Tr" => state.unseen_text = matches!(numbers.last(), Some(v) if *v == 3.0 || *v == 7.0),
+                b"g" | b"rg" | b"k" | b"G" | b"RG" | b"K" | b"cs" | b"CS" | b"sc" | b"scn" | b"SC"
+                | b"SCN" => state.colour(document, order, &numbers, name, entry(b"ColorSpace", name)),
+                b"gs" => state.parameters(document, entry(b"ExtGState", name)),
+                b"BMC" | b"BDC" => {
+                    marked += 1;
+                    if order == b"BDC" && unescaped(first).as_ref() == b"OC" {
+                        layer = layer.or(Some(marked));
+                    }
+                }
+                b"EMC" => {
+                    layer = layer.filter(|from| *from < marked);
+                    marked = marked.saturating_sub(1);
+                }
+                b"Tr" => state.text_mode(&numbers),
                 b"Tj" | b"TJ" | b"'" | b"\"" => {
                     self.found.has_text = true;
                     if !state.unseen_text {
                         self.found.text = true;
                         self.found.text_after = true;
                     }
+                    if state.text_cuts {
+                        self.clip(None, &mut state);
+                    }
                 }
-                b"f" | b"F" | b"f*" if state.fill != Paint::White => self.draws(),
-                b"S" | b"s" if state.stroke != Paint::White => self.draws(),
-                b"B" | b"B*" | b"b" | b"b*" if state.fill != Paint::White || state.stroke != Paint::White => {
-                    self.draws();
-                }
-                b"sh" => self.draws(),
+                b"sh" => self.draws(Paint::Other),
                 b"BI" => {
                     tokens.skip_inline_image();
-                    self.draws();
+                    self.draws(Paint::Other);
                 }
-                b"Do" => self.object(&name, resources, state, depth),
-                _ => {}
+                b"Do" => {
+                    if let Some(Object::Reference(id)) = entry(b"XObject", name) {
+                        let mut inner = state;
+                        inner.is_optional |= layer.is_some();
+                        self.object(*id, resources, inner, depth);
+                    }
+                }
+                b"f" | b"F" | b"f*" | b"S" | b"s" | b"B" | b"B*" | b"b" | b"b*" | b"n" => {
+                    match order {
+                        b"n" => {}
+                        b"f" | b"F" | b"f*" => self.draws(state.fill.paint),
+                        b"S" | b"s" => self.draws(state.stroke.paint),
+                        _ if state.fill.paint == state.stroke.paint => self.draws(state.fill.paint),
+                        _ => self.draws(Paint::Other),
+                    }
+                    if path.cuts {
+                        self.clip(path.quad(), &mut state);
+                    }
+                    path = Path::default();
+                }
+                _ => path.order(order, &numbers, state.matrix),
             }
             numbers.clear();
+            (first, name) = (b"", b"");
         }
     }
 
-    fn draws(&mut self) {
-        self.found.drawing = true;
-        self.found.drawing_after = true;
+    /// White on the white page is not seen; over an image it hides it.
+    fn draws(&mut self, paint: Paint) {
+        if paint != Paint::White || !self.found.images.is_empty() {
+            self.found.drawing = true;
+            self.found.drawing_after = true;
+        }
+    }
+
+    fn clip(&mut self, path: Option<Quad>, state: &mut State) {
+        if self.clips.last() == Some(&path) {
+            return;
+        }
+        match self.clips.last_mut() {
+            // Too many to be followed are one that is not known.
+            Some(last) if state.clips >= MAX_CLIPS => *last = None,
+            _ => self.clips.push(path),
+        }
+        state.clips = self.clips.len();
     }
 
     /// `Do`: an image is noted, a form is followed.
-    fn object(&mut self, name: &[u8], resources: Option<&'a Dictionary>, state: State, depth: u8) {
+    fn object(&mut self, id: ObjectId, resources: Option<&'a Dictionary>, mut state: State, depth: u8) {
         let document = self.document;
-        let entry = resources
-            .and_then(|r| r.get_deref(b"XObject", document).ok())
-            .and_then(|o| o.as_dict().ok())
-            .and_then(|d| d.get(name).ok());
-        let Some(Object::Reference(id)) = entry else { return };
-        let Ok(stream) = document.get_object(*id).and_then(Object::as_stream) else { return };
+        let Ok(stream) = document.get_object(id).and_then(Object::as_stream) else { return };
+        state.is_optional |= stream.dict.has(b"OC");
         match stream.dict.get_deref(b"Subtype", document).and_then(Object::as_name) {
-            Ok(b"Image") if self.found.images.len() < MAX_IMAGES => {
-                self.found.images.push(Placed {
-                    id: *id,
-                    matrix: state.matrix,
-                    fill_is_black: state.fill == Paint::Black,
-                });
+            Ok(b"Image") => {
+                if self.found.images.len() < MAX_IMAGES {
+                    self.found.images.push(Placed {
+                        id,
+                        matrix: state.matrix,
+                        fill_is_black: state.fill.paint == Paint::Black,
+                        clips: self.clips.clone(),
+                        is_altered: state.is_altered(),
+                        is_optional: state.is_optional,
+                    });
+                }
                 self.found.text_after = false;
                 self.found.drawing_after = false;
             }
             Ok(b"Form") if depth < MAX_DEPTH => {
-                let body = match stream.dict.has(b"Filter") {
-                    true => stream.decompressed_content_with_limit(self.limit).ok(),
-                    false => (stream.content.len() <= self.limit).then(|| stream.content.clone()),
-                };
-                let Some(body) = body else {
+                let body = super::inflated(document, stream, self.limit.min(self.budget.bytes));
+                let Ok(body) = body else {
+                    self.budget.bytes = self.budget.bytes.saturating_sub(self.limit);
                     self.found.unreadable = true;
                     return;
                 };
-                let mut inner = state;
+                self.budget.bytes = self.budget.bytes.saturating_sub(body.len());
+                let mut inner = state.in_form();
                 if let Ok(matrix) = stream.dict.get_deref(b"Matrix", document).and_then(Object::as_array) {
                     let values: Vec<f32> =
                         matrix.iter().take(6).filter_map(|o| super::number_of(document, Some(o))).collect();
@@ -191,15 +259,38 @@ impl<'a> Walk<'a> {
                         inner.matrix = multiply(m, state.matrix);
                     }
                 }
+                let frame = rectangle(document, stream.dict.get(b"BBox").ok());
+                let frame = frame.map(|r| corners(r).map(|p| on_page(p, inner.matrix)));
+                self.clip(frame, &mut inner);
                 let own = stream.dict.get_deref(b"Resources", document).and_then(Object::as_dict).ok();
                 // Each form costs a token more than its orders, so empty ones cannot multiply for free.
                 self.left = self.left.saturating_sub(64 + body.len() / 64);
                 self.run(&body, own.or(resources), inner, depth + 1);
+                self.clips.truncate(state.clips);
             }
-            Ok(b"Image" | b"Form") => self.found.unreadable = true,
+            Ok(b"Form") => self.found.unreadable = true,
             _ => {}
         }
     }
+}
+
+/// A name with its `#` codes resolved (ISO 32000-1, 7.3.5).
+fn unescaped(name: &[u8]) -> Cow<'_, [u8]> {
+    if !name.contains(&b'#') {
+        return Cow::Borrowed(name);
+    }
+    let mut out = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let [byte, after @ ..] = rest {
+        let hex = |b: &u8| char::from(*b).to_digit(16);
+        let code = match after {
+            [a, b, ..] if *byte == b'#' => hex(a).zip(hex(b)),
+            _ => None,
+        };
+        out.push(code.map_or(*byte, |(a, b)| (16 * a + b) as u8));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    Cow::Owned(out)
 }
 
 fn last_six(numbers: &[f32]) -> Option<[f32; 6]> {
@@ -218,130 +309,13 @@ fn multiply(m: [f32; 6], n: [f32; 6]) -> [f32; 6] {
     ]
 }
 
-fn paint(order: &[u8], numbers: &[f32]) -> Paint {
-    let all = |value: f32| numbers.iter().all(|n| *n == value);
-    match (order, numbers) {
-        (b"k" | b"K", [c, m, y, k]) => match (c + m + y == 0.0, *k == 0.0, *k == 1.0) {
-            (true, true, _) => Paint::White,
-            (_, _, true) => Paint::Black,
-            _ => Paint::Other,
-        },
-        _ if all(0.0) => Paint::Black,
-        _ if all(1.0) => Paint::White,
-        _ => Paint::Other,
-    }
-}
-
-/// A colour in a space that is not followed: one or three numbers are taken for grey and RGB.
-fn general(order: &[u8], numbers: &[f32]) -> Paint {
-    match (order, numbers.len()) {
-        (b"cs" | b"CS", _) => Paint::Black,
-        (_, 1 | 3) => paint(b"g", numbers),
-        (_, 4) => paint(b"k", numbers),
-        _ => Paint::Other,
-    }
-}
-
-enum Token<'b> {
-    Number(f32),
-    Name(&'b [u8]),
-    Order(&'b [u8]),
-    /// Strings, brackets.
-    Other,
-}
-
-struct Tokens<'b> {
-    bytes: &'b [u8],
-    at: usize,
-}
-
-impl<'b> Tokens<'b> {
-    fn next(&mut self) -> Option<Token<'b>> {
-        loop {
-            match *self.bytes.get(self.at)? {
-                b'%' => {
-                    while !matches!(self.bytes.get(self.at), None | Some(b'\n' | b'\r')) {
-                        self.at += 1;
-                    }
-                }
-                b if is_space(b) => self.at += 1,
-                _ => break,
-            }
-        }
-        let start = self.at;
-        self.at += 1;
-        match self.bytes[start] {
-            b'(' => self.skip_string(),
-            b'<' if self.bytes.get(self.at) != Some(&b'<') => {
-                while !matches!(self.bytes.get(self.at), None | Some(b'>')) {
-                    self.at += 1;
-                }
-                self.at += 1;
-            }
-            b'/' => return Some(Token::Name(self.word(start + 1))),
-            b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b')' => {}
-            _ => {
-                let word = self.word(start);
-                return Some(match std::str::from_utf8(word).ok().and_then(|w| w.parse::<f32>().ok()) {
-                    Some(value) if !word[0].is_ascii_alphabetic() => Token::Number(value),
-                    _ => Token::Order(word),
-                });
-            }
-        }
-        Some(Token::Other)
-    }
-
-    fn word(&mut self, start: usize) -> &'b [u8] {
-        self.at = start;
-        while self.bytes.get(self.at).is_some_and(|&b| !is_space(b) && !is_delimiter(b)) {
-            self.at += 1;
-        }
-        &self.bytes[start..self.at]
-    }
-
-    fn skip_string(&mut self) {
-        let mut open = 1usize;
-        while let Some(&b) = self.bytes.get(self.at) {
-            self.at += 1;
-            match b {
-                b'\\' => self.at += 1,
-                b'(' => open += 1,
-                b')' => open -= 1,
-                _ => {}
-            }
-            if open == 0 {
-                return;
-            }
-        }
-    }
-
-    /// From behind `BI` to behind `EI` between white space.
-    fn skip_inline_image(&mut self) {
-        while let Some(window) = self.bytes.get(self.at..self.at + 4) {
-            if is_space(window[0]) && &window[1..3] == b"EI" && is_space(window[3]) {
-                self.at += 3;
-                return;
-            }
-            self.at += 1;
-        }
-        self.at = self.bytes.len();
-    }
-}
-
-fn is_space(b: u8) -> bool {
-    matches!(b, 0 | b'\t' | b'\n' | 0x0C | b'\r' | b' ')
-}
-
-fn is_delimiter(b: u8) -> bool {
-    matches!(b, b'(' | b')' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'/' | b'%')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn seen(content: &str) -> Survey {
-        survey(&Document::new(), None, content.as_bytes(), 1 << 20)
+        let mut budget = Budget { tokens: 1 << 20, bytes: 1 << 20 };
+        survey(&Document::new(), None, content.as_bytes(), 1 << 20, &mut budget)
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub(super) fn describe(
         // Opacity inside the file is not followed.
         b"JPXDecode" if mask || whole(b"SMaskInData").unwrap_or(0) != 0 => return Err(Foreign::Jpeg2000),
         b"JPXDecode" => Filter::Jpx,
-        b"DCTDecode" | b"DCT" => Filter::Jpeg,
-        b"CCITTFaxDecode" | b"CCF" => fax(document, stream, names.len() - 1, side(b"Width")?)?,
+        b"DCTDecode" => Filter::Jpeg,
+        b"CCITTFaxDecode" => fax(document, stream, names.len() - 1, side(b"Width")?)?,
         b"" | b"FlateDecode" | b"LZWDecode" | b"ASCII85Decode" | b"ASCIIHexDecode" | b"RunLengthDecode" => {
             Filter::Samples
         }
@@ -73,6 +73,12 @@ pub(super) fn describe(
     if !fits {
         return Err(Foreign::Coding);
     }
+    let transform = matches!(filter, Filter::Jpeg)
+        .then(|| params(document, stream, names.len() - 1)?.get_deref(b"ColorTransform", document).ok())
+        .flatten()
+        .and_then(|o| o.as_i64().ok())
+        .map(|transform| u8::from(transform != 0))
+        .filter(|transform| *transform != u8::from(colour.samples() == 3) && colour.samples() > 1);
     Ok(Image {
         id,
         width: side(b"Width")?,
@@ -80,10 +86,12 @@ pub(super) fn describe(
         bits,
         colour,
         filter,
+        transform,
         inverted,
         dpi: Dpi { x: 0.0, y: 0.0, source: DpiSource::Placement },
         turns: 0,
         mirrored: false,
+        tilt_deg: 0.0,
         encoded: encoded(stream),
     })
 }
@@ -204,24 +212,39 @@ fn params<'a>(document: &'a Document, stream: &'a Stream, index: usize) -> Optio
     }
 }
 
-/// Filter names in decoding order, references followed.
+/// Filter names in decoding order, references followed and abbreviations written out.
 pub(super) fn filters(document: &Document, stream: &Stream) -> Result<Vec<Vec<u8>>, Foreign> {
     match stream.dict.get_deref(b"Filter", document) {
         Err(_) => Ok(Vec::new()),
-        Ok(Object::Name(name)) => Ok(vec![name.clone()]),
+        Ok(Object::Name(name)) => Ok(vec![in_full(name)]),
         Ok(Object::Array(names)) if names.len() <= 8 => names
             .iter()
             .map(|o| {
                 let (_, o) = document.dereference(o).map_err(|_| Foreign::Coding)?;
-                o.as_name().map(<[u8]>::to_vec).map_err(|_| Foreign::Coding)
+                o.as_name().map(in_full).map_err(|_| Foreign::Coding)
             })
             .collect(),
         Ok(_) => Err(Foreign::Coding),
     }
 }
 
+/// The abbreviations of inline images (ISO 32000-1, 8.9.7): writers use them elsewhere, and viewers let them.
+fn in_full(name: &[u8]) -> Vec<u8> {
+    let full: &[u8] = match name {
+        b"AHx" => b"ASCIIHexDecode",
+        b"A85" => b"ASCII85Decode",
+        b"LZW" => b"LZWDecode",
+        b"Fl" => b"FlateDecode",
+        b"RL" => b"RunLengthDecode",
+        b"CCF" => b"CCITTFaxDecode",
+        b"DCT" => b"DCTDecode",
+        full => full,
+    };
+    full.to_vec()
+}
+
 pub(super) fn is_image_filter(name: &[u8]) -> bool {
-    matches!(name, b"DCTDecode" | b"DCT" | b"CCITTFaxDecode" | b"CCF" | b"JBIG2Decode" | b"JPXDecode")
+    matches!(name, b"DCTDecode" | b"CCITTFaxDecode" | b"JBIG2Decode" | b"JPXDecode")
 }
 
 /// The stream with its byte-level filters alone and their parameters resolved.

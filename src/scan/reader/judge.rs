@@ -38,7 +38,7 @@ pub(super) fn judge(
     let luma = source.luma(page)?;
     let dpi = source.upright_dpi(page)?;
     let known = (dpi.source != DpiSource::Assumed).then_some(dpi.x.min(dpi.y));
-    let mut quality = quality::judge(&luma, dpi, profile);
+    let mut quality = quality::judge_shown(&luma, dpi, source.tilt_deg(page)?, profile);
     if source.has_another() {
         quality.flags.push(Flag::first_of_several());
     }
@@ -63,7 +63,8 @@ pub(super) fn image(source: &Source, page: usize, form: Form) -> Outcome<PageIma
         Form::Drawn => {
             let drawn = samples::decode(&image)?.upright(image.turns, image.mirrored).in_rgb();
             let Samples { bytes, width, height, .. } = drawn;
-            Ok(PageImage { width, height, turns: 0, mirrored: false, coding: Coding::Rgb(bytes), ..image })
+            let coding = Coding::Rgb(bytes);
+            Ok(PageImage { width, height, turns: 0, mirrored: false, coding, ..image })
         }
     }
 }

@@ -96,6 +96,7 @@ pub(super) struct ImageHead {
     dpi: Dpi,
     turns: u8,
     mirrored: bool,
+    tilt_deg: f32,
     coding: CodingHead,
     recoded: Option<Recoded>,
 }
@@ -157,8 +158,8 @@ impl ImageHead {
             Coding::Grey(bytes) => (CodingHead::Grey, bytes),
             Coding::Rgb(bytes) => (CodingHead::Rgb, bytes),
         };
-        let PageImage { width, height, dpi, turns, mirrored, recoded, .. } = image;
-        (ImageHead { width, height, dpi, turns, mirrored, coding, recoded }, payload)
+        let PageImage { width, height, dpi, turns, mirrored, tilt_deg, recoded, .. } = image;
+        (ImageHead { width, height, dpi, turns, mirrored, tilt_deg, coding, recoded }, payload)
     }
 
     /// The page again; nothing where head and bytes do not fit. `whole` gives the original.
@@ -167,7 +168,7 @@ impl ImageHead {
         mut payload: Vec<u8>,
         whole: impl FnOnce() -> Outcome<Vec<u8>>,
     ) -> Option<Outcome<PageImage>> {
-        let ImageHead { width, height, dpi, turns, mirrored, coding, recoded } = self;
+        let ImageHead { width, height, dpi, turns, mirrored, tilt_deg, coding, recoded } = self;
         let rows = |bits: u64| (u64::from(width) * bits).div_ceil(8) * u64::from(height);
         let fits = |bits: u64| payload.len() as u64 == rows(bits);
         let coding = match coding {
@@ -197,6 +198,6 @@ impl ImageHead {
             CodingHead::Rgb if fits(24) => Coding::Rgb(payload),
             CodingHead::Bilevel | CodingHead::Grey | CodingHead::Rgb => return None,
         };
-        Some(Ok(PageImage { width, height, dpi, turns, mirrored, coding, recoded }))
+        Some(Ok(PageImage { width, height, dpi, turns, mirrored, tilt_deg, coding, recoded }))
     }
 }

@@ -383,6 +383,34 @@ fn a_jbig2_image_of_a_pdf_is_looked_at_and_passes_through() {
 }
 
 #[test]
+fn a_jpeg_that_a_pdf_shows_in_other_colours_is_kept_as_it_is() {
+    let plain = jpeg_file(24, 16);
+    let foreign = |jpeg: &[u8], transform: &str| {
+        let dict = format!(
+            "/Width 24 /Height 16 /BitsPerComponent 8 /ColorSpace /DeviceRGB /Filter /DCTDecode \
+             /DecodeParms << {transform} >>"
+        );
+        let source = open(image_pdf(&dict, jpeg, None), &Limits::default()).unwrap();
+        source.pages()[0].as_ref().unwrap().foreign
+    };
+    assert_eq!(foreign(&plain, ""), None);
+    assert_eq!(foreign(&plain, "/ColorTransform 1"), None);
+    assert_eq!(foreign(&plain, "/ColorTransform 0"), Some(Foreign::Coding));
+    // The marker in the file outweighs the PDF.
+    let adobe = with_segment(&plain, 0xEE, b"Adobe\0\x64\0\0\0\0\x01");
+    assert_eq!(foreign(&adobe, "/ColorTransform 0"), None);
+    // Components called R, G and B say the same.
+    let mut named = plain;
+    let frame = named.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+    let scan = named.windows(2).position(|w| w == [0xFF, 0xDA]).unwrap();
+    for (i, id) in b"RGB".iter().enumerate() {
+        named[frame + 10 + 3 * i] = *id;
+        named[scan + 5 + 2 * i] = *id;
+    }
+    assert_eq!(foreign(&named, "/ColorTransform 0"), None);
+}
+
+#[test]
 fn a_jpeg_2000_image_of_a_pdf_is_looked_at_and_passes_through() {
     let file = jp2_page::tests::file();
     for space in ["", "/ColorSpace /DeviceGray"] {
