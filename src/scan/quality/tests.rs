@@ -52,6 +52,7 @@ fn every_fault_of_a_page_has_its_flag() {
     assert_eq!(codes(&page(30, 235), 190.0, header), ["page.dpi_low"]);
     assert_eq!(codes(&page(30, 235), 196.0, header), [""; 0]);
     assert_eq!(codes(&page(30, 235), 200.0, DpiSource::Assumed), ["page.dpi_assumed"]);
+    assert_eq!(codes(&page(30, 235), 200.0, DpiSource::Doubted), ["page.dpi_assumed"]);
     assert_eq!(codes(&page(10, 90), 200.0, header)[0], "page.dark");
     assert_eq!(codes(&page(165, 235), 200.0, header), ["page.contrast_low"]);
     assert_eq!(codes(&page(235, 235), 200.0, header), ["page.blank"]);
