@@ -189,6 +189,8 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
             searched = Searched::WholeImage;
         }
         if policy.thorough || small {
+            // What the regions were too many for is looked at now.
+            effort.capped &= searched == Searched::Localised;
             whole(&Patch::whole(luma), &formats, policy.thorough, &mut effort, &mut codes);
         } else {
             // One code fills the picture: what is that large in it is read better at a smaller size.
@@ -343,8 +345,8 @@ fn localised(
         low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
         let mut failed = 0;
         for region in low {
+            // Most are words of bold print, and a page of them is no page whose search was cut short.
             if failed == policy.max_regions + policy.max_regions / 3 {
-                effort.cap();
                 break;
             }
             let mark = effort.mark();
