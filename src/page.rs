@@ -21,8 +21,17 @@ pub enum DpiSource {
     Header,
     /// Pixels over the physical size that a PDF page gives the image.
     Placement,
-    /// The header is absent or absurd; assumed from pixels over A4.
+    /// The file does not say; assumed from pixels over A4.
     Assumed,
+    /// What the file says cannot be true; assumed from pixels over A4.
+    Doubted,
+}
+
+impl DpiSource {
+    /// The figure is not that of the file.
+    pub fn is_assumed(self) -> bool {
+        matches!(self, DpiSource::Assumed | DpiSource::Doubted)
+    }
 }
 
 /// One page, encoded in a way that a PDF can carry.

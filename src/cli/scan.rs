@@ -5,7 +5,7 @@ mod order;
 use crate::digest::Digests;
 use crate::fault::{Class, Code, Fault, Outcome, Report};
 use crate::original::Original;
-use crate::page::{Dpi, DpiSource};
+use crate::page::Dpi;
 use crate::sandbox::{self, Pool};
 use crate::scan::barcode::{Barcode, Format, Policy, Searched};
 use crate::scan::quality::{Fingerprint, Flag, Profile};
@@ -31,7 +31,7 @@ pub struct Args {
     /// One JSON object a page and line.
     #[arg(long)]
     json: bool,
-    /// Search every page for codes to its last pixel, not only where one seems to be: a third of a second more a page.
+    /// Search every page for codes to its last pixel, not only where one seems to be: a third of a second more a page and code found so.
     #[arg(long)]
     thorough: bool,
     /// Pages judged at once; by default as many as there are cores.
@@ -244,10 +244,7 @@ fn table_row(line: &Line) -> String {
             format!("{place:<40}  ✗ {error}")
         }
         Line::Page(page) => {
-            let source = match page.dpi.map(|dpi| dpi.source) {
-                Some(DpiSource::Assumed) => "?",
-                _ => "",
-            };
+            let source = if page.dpi.is_some_and(|dpi| dpi.source.is_assumed()) { "?" } else { "" };
             let figure = |n: Option<f32>| n.map_or("-".to_owned(), |n| format!("{n:.0}"));
             let pixels = |n: Option<u32>| n.map_or("-".to_owned(), |n| n.to_string());
             let skew = page.skew_deg.map_or("-".to_owned(), |s| format!("{s:+.2}°"));

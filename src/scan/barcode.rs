@@ -118,14 +118,15 @@ pub struct Policy {
     pub formats: Vec<Format>,
     /// Pictures below this many pixels are searched whole.
     pub whole_below_px: usize,
-    /// Also search a large page whole when its regions gave no code: for cover sheets and sides of cards, where a
-    /// code is expected. Costs about a hundred milliseconds.
+    /// Also search a large page whole, whatever its regions gave: for cover sheets and sides of cards, where a code
+    /// is expected. Costs a third of a second, and as much again for every code that only this finds.
     pub thorough: bool,
     /// Stages that run.
     pub stages: Vec<Stage>,
-    /// At most this many regions of a page are handed to decoders, the most promising first.
+    /// At most this many regions of a page are handed to decoders in vain, the most promising first. Those that
+    /// hold a code do not count, so that a page full of codes is read whole and a hard page stays cheap.
     pub max_regions: usize,
-    /// At most this many pixels are handed to decoders for one page, all attempts together.
+    /// At most this many pixels are handed to decoders in vain for one page, all attempts together.
     pub max_effort_px: usize,
 }
 
@@ -156,6 +157,9 @@ pub struct PageCodes {
     pub codes: Vec<Barcode>,
     /// How the page was searched.
     pub searched: Searched,
+    /// The search ended before all that looked like a code had been tried: there may be more than these.
+    #[serde(default)]
+    pub capped: bool,
 }
 
 /// Finds every code on a page. `dpi` sets the size of what is looked for (cells of 2 mm); without it the page is
@@ -166,27 +170,28 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
     let mut searched = Searched::Localised;
     let mut codes = Vec::new();
     if pixels == 0 || luma.data.len() != pixels || pixels > MOST_PIXELS {
-        return PageCodes { codes, searched };
+        return PageCodes { codes, searched, capped: pixels > MOST_PIXELS };
     }
-    let mut effort = Effort { left: policy.max_effort_px };
+    let mut effort = Effort { left: policy.max_effort_px, capped: false };
     let mut seen = Seen::default();
     for map in locate::survey(luma, dpi) {
         let of_map = localised(luma, &map, policy, small, &mut effort, &mut codes);
         seen = Seen { filled: seen.filled || of_map.filled, crowded: seen.crowded || of_map.crowded };
     }
-    let asked = policy.thorough || (!(small && is_noise(luma)) && (small || seen.filled));
-    let asked = asked && (small || codes.is_empty());
-    if asked && policy.stages.contains(&Stage::Whole) {
+    let unasked = if small { !is_noise(luma) } else { seen.filled && codes.is_empty() };
+    if (policy.thorough || unasked) && policy.stages.contains(&Stage::Whole) {
         let without_qr = seen.crowded && !policy.thorough;
         let formats: Vec<Format> = Format::ALL
             .into_iter()
             .filter(|f| policy.formats.contains(f) && !(without_qr && *f == Format::QRCode))
             .collect();
-        if !without_qr {
+        if !without_qr && pixels <= read::MOST_PIXELS {
             searched = Searched::WholeImage;
         }
         if policy.thorough || small {
-            whole(&Patch::whole(luma), &formats, &mut codes);
+            // What the regions were too many for is looked at now.
+            effort.capped &= searched == Searched::Localised;
+            whole(&Patch::whole(luma), &formats, policy.thorough, &mut effort, &mut codes);
         } else {
             // One code fills the picture: what is that large in it is read better at a smaller size.
             let large = luma.data.len() > FILLED_PX;
@@ -194,7 +199,7 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
             while patch.data.len() > FILLED_PX {
                 patch = patch.halved();
             }
-            whole(&patch, &formats, &mut codes);
+            whole(&patch, &formats, false, &mut effort, &mut codes);
         }
     }
     let top_left = |code: &Barcode| {
@@ -202,12 +207,14 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
         (y as i64, x as i64)
     };
     codes.sort_by_key(top_left);
-    PageCodes { codes, searched }
+    PageCodes { codes, searched, capped: effort.capped }
 }
 
 /// What a page may still cost.
 pub(crate) struct Effort {
     left: usize,
+    /// Something was left out because of this or another bound.
+    capped: bool,
 }
 
 impl Effort {
@@ -218,8 +225,26 @@ impl Effort {
                 self.left = left;
                 true
             }
-            None => false,
+            None => {
+                self.capped = true;
+                false
+            }
         }
+    }
+
+    /// What is left, to come back to where the next attempt succeeds.
+    pub(crate) fn mark(&self) -> usize {
+        self.left
+    }
+
+    /// Gives back what was spent since a mark: it found a code.
+    pub(crate) fn refund(&mut self, mark: usize) {
+        self.left = mark;
+    }
+
+    /// Notes that a bound left something out.
+    pub(crate) fn cap(&mut self) {
+        self.capped = true;
     }
 }
 
@@ -252,7 +277,7 @@ fn localised(
     if policy.wants(Format::QRCode, Stage::Finders) {
         let step = if small { 2 } else { map.cell * 5 / 8 };
         patterns = pattern::patterns(luma, map.threshold, step);
-        read_triples(luma, &patterns, codes);
+        read_triples(luma, &patterns, effort, codes);
     }
     let known = |codes: &[Barcode], region: &locate::Region| {
         let centre = [(region.x0 + region.x1) as f32 / 2.0, (region.y0 + region.y1) as f32 / 2.0];
@@ -262,15 +287,25 @@ fn localised(
         let likely = |r: &&locate::Region| {
             !r.is_low() && (r.kind == locate::Kind::Matrix || linear::crosses_bars(luma, r))
         };
-        for region in map.regions.iter().filter(likely).take(policy.max_regions) {
+        let mut failed = 0;
+        for region in map.regions.iter().filter(likely) {
             if known(codes, region) {
                 continue;
             }
+            if failed == policy.max_regions {
+                effort.cap();
+                break;
+            }
+            let (mark, had) = (effort.mark(), codes.len());
             let pixels = region.pixels(luma);
             // What is too large for every decoder is not even copied.
             let in_vain = pixels > matrix::MOST_PIXELS
                 && (region.kind == locate::Kind::Matrix || pixels > linear::MOST_PIXELS);
-            if !effort.spend(pixels) || in_vain {
+            if in_vain {
+                effort.cap();
+            }
+            if in_vain || !effort.spend(pixels) {
+                failed += 1;
                 continue;
             }
             let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
@@ -285,7 +320,7 @@ fn localised(
                 let before = codes.len();
                 if policy.wants(Format::QRCode, Stage::Finders) && region.may_hold_qr() {
                     let more = pattern::patterns_in(&cut, &soft);
-                    read_triples(luma, &more, codes);
+                    read_triples(luma, &more, effort, codes);
                     patterns.extend(more);
                 }
                 if codes.len() == before {
@@ -295,7 +330,12 @@ fn localised(
                 }
             }
             for code in found {
-                add(codes, code);
+                add(codes, code, effort);
+            }
+            if codes.len() > had {
+                effort.refund(mark);
+            } else {
+                failed += 1;
             }
         }
     }
@@ -303,60 +343,90 @@ fn localised(
         let mut low: Vec<&locate::Region> =
             map.regions.iter().filter(|r| r.is_low() && r.dark >= LEAST_DARK && !known(codes, r)).collect();
         low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
-        for region in low.into_iter().take(policy.max_regions + policy.max_regions / 3) {
-            if let Some(code) = matrix::read_small(luma, region, effort) {
-                add(codes, code);
+        let mut failed = 0;
+        for region in low {
+            // Most are words of bold print, and a page of them is no page whose search was cut short.
+            if failed == policy.max_regions + policy.max_regions / 3 {
+                break;
+            }
+            let mark = effort.mark();
+            match matrix::read_small(luma, region, effort) {
+                Some(code) => {
+                    effort.refund(mark);
+                    add(codes, code, effort);
+                }
+                None => failed += 1,
             }
         }
     }
     Seen {
         filled: map.regions.iter().any(|r| (r.x1 - r.x0) * (r.y1 - r.y0) * 2 > luma.width * luma.height),
-        crowded: patterns.len() >= pattern::MOST_PATTERNS,
+        crowded: patterns.len() >= CROWDED,
     }
 }
 
 /// Reads the QR codes that some finder patterns propose.
-fn read_triples(luma: &Luma, patterns: &[pattern::Pattern], codes: &mut Vec<Barcode>) {
+fn read_triples(luma: &Luma, patterns: &[pattern::Pattern], effort: &mut Effort, codes: &mut Vec<Barcode>) {
+    let (mut failed, mut strange) = (0, 0);
     for triple in finder::triples(patterns) {
-        if codes.iter().all(|code| !inside(&code.corners, triple.centre()))
-            && let Some(code) = finder::read(luma, &triple)
-        {
-            add(codes, code);
+        if codes.iter().any(|code| triple.places().into_iter().any(|at| inside(&code.corners, at))) {
+            continue;
+        }
+        if failed == MOST_FAILED || strange == MOST_STRANGE.max(2 * patterns.len()) {
+            effort.cap();
+            return;
+        }
+        match finder::read(luma, &triple) {
+            finder::Reading::Code(code) => {
+                add(codes, *code, effort);
+            }
+            finder::Reading::Illegible => failed += 1,
+            finder::Reading::Strange => strange += 1,
         }
     }
 }
 
 /// Every decoder on the whole picture; what is found is painted over and the picture is read again, so that equal
-/// codes are all found.
-fn whole(picture: &Patch, formats: &[Format], codes: &mut Vec<Barcode>) {
+/// codes are all found. A thorough search tries the costly ways, too, after those that found something.
+fn whole(picture: &Patch, formats: &[Format], thorough: bool, effort: &mut Effort, codes: &mut Vec<Barcode>) {
+    if picture.data.len() > read::MOST_PIXELS {
+        effort.cap();
+        return;
+    }
     let mut patch = picture.clone();
     for code in codes.iter() {
         patch.whiten(&code.corners);
     }
     let mut formats = formats.to_vec();
     for _ in 0..MOST_IN_WHOLE {
-        let Some(code) = read::whole(&patch, &formats, !codes.is_empty()) else { break };
+        let quick = !thorough && !codes.is_empty();
+        let Some(code) = read::whole(&patch, &formats, quick) else { return };
         patch.whiten(&code.corners);
         let format = code.format;
-        if !add(codes, Barcode { found_by: Stage::Whole, ..code }) {
+        if !add(codes, Barcode { found_by: Stage::Whole, ..code }, effort) {
             // The paint did not cover it; it must not stand before the others for ever.
             formats.retain(|f| *f != format);
         }
     }
+    effort.cap();
 }
 
 /// Adds a code unless the same one is already known at that place; tells whether it did.
-fn add(codes: &mut Vec<Barcode>, code: Barcode) -> bool {
+fn add(codes: &mut Vec<Barcode>, code: Barcode, effort: &mut Effort) -> bool {
     let middle = centre(&code.corners);
     let known = |old: &Barcode| {
         old.format == code.format
             && (inside(&old.corners, middle) || inside(&code.corners, centre(&old.corners)))
     };
-    let is_new = codes.len() < MOST_CODES && !codes.iter().any(known);
-    if is_new {
-        codes.push(code);
+    if codes.iter().any(known) {
+        return false;
     }
-    is_new
+    if codes.len() == MOST_CODES {
+        effort.cap();
+        return false;
+    }
+    codes.push(code);
+    true
 }
 
 fn centre(corners: &[[f32; 2]; 4]) -> [f32; 2] {
@@ -382,10 +452,16 @@ const MOST_PIXELS: usize = 200_000_000;
 const NOISE_PX: usize = 500_000;
 /// Pixels to which a picture is made smaller that one code seems to fill.
 const FILLED_PX: usize = 500_000;
-/// More codes than this on one page are noise or malice.
-const MOST_CODES: usize = 64;
+/// More codes than this on one page are malice.
+const MOST_CODES: usize = 512;
 /// Codes looked for in a picture that is searched whole.
 const MOST_IN_WHOLE: usize = 16;
+/// Finder patterns from which on a picture is not given whole to the decoder of QR codes, which would lose itself.
+const CROWDED: usize = 48;
+/// Threes of finder patterns that may look like a code and not be read.
+const MOST_FAILED: usize = 16;
+/// Threes that may turn out to be of different codes, at least; among many patterns twice as many as those.
+const MOST_STRANGE: usize = 16;
 
 #[cfg(test)]
 mod sample;

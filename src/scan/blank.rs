@@ -52,6 +52,9 @@ pub(super) fn judge(seen: &Seen<'_>) -> Blank {
             length_mm += mark.long() as f32 / ink.per_mm;
         }
     }
+    if length_mm == 0.0 {
+        length_mm = light_on_dark(seen);
+    }
     let is_blank = length_mm == 0.0;
     let score = if is_blank {
         1.0 - (specks as f32 / ink.strength.len() as f32 * 50.0).min(0.5)
@@ -105,6 +108,36 @@ fn pictures(ink: &Ink) -> Vec<bool> {
         })
         .collect()
 }
+
+/// How far light shapes reach on a page that is dark nearly everywhere, in millimetres; one light rectangle is paper
+/// that lies on a dark lid.
+fn light_on_dark(seen: &Seen<'_>) -> f32 {
+    let (ink, middle) = (seen.ink, seen.middle);
+    if ink.paper >= DARK_PAGE {
+        return 0.0;
+    }
+    let per_mm = ink.per_mm * middle.width as f32 / ink.width.max(1) as f32;
+    let reach = (12.0 * per_mm) as usize;
+    let (mut count, mut left, mut right, mut top, mut bottom) = (0usize, usize::MAX, 0, usize::MAX, 0);
+    for y in reach..middle.height.saturating_sub(reach) {
+        for (x, _) in middle.row(y).iter().enumerate().filter(|(_, light)| **light >= LIGHT) {
+            if x >= reach && x + reach < middle.width {
+                count += 1;
+                (left, right, top, bottom) = (left.min(x), right.max(x), top.min(y), bottom.max(y));
+            }
+        }
+    }
+    if (count as f32) < 100.0 * per_mm * per_mm {
+        return 0.0;
+    }
+    let (wide, tall) = ((right - left + 1) as f32, (bottom - top + 1) as f32);
+    if count as f32 > 0.85 * wide * tall { 0.0 } else { wide.max(tall) / per_mm }
+}
+
+/// Light of a page that is dark where others are paper.
+const DARK_PAGE: u8 = 64;
+/// Light of what is seen on it.
+const LIGHT: u8 = 128;
 
 /// Smaller than any letter (1.4 mm), or too pale for pen or print.
 fn is_speck(ink: &Ink, mark: &Mark) -> bool {
@@ -235,6 +268,17 @@ mod tests {
         put(&mut page, 300, 0, 1, 585, 150);
         put(&mut page, 0, 0, 30, 585, 5);
         assert!(is_blank(&page));
+    }
+
+    #[test]
+    fn light_shapes_on_a_black_page_are_not_blank_and_a_light_sheet_on_a_black_lid_is() {
+        let black = || Luma::new(413, 585, vec![0; 413 * 585]).unwrap();
+        let mut page = black();
+        put(&mut page, 80, 380, 250, 100, 255);
+        assert!(is_blank(&page));
+        put(&mut page, 130, 180, 90, 120, 255);
+        assert!(!is_blank(&page));
+        assert!(is_blank(&black()));
     }
 
     #[test]

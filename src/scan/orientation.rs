@@ -26,14 +26,30 @@ const WHOLE_LEAD: f32 = 0.6;
 /// Ratio of foot to head, either way round, for a confidence of 1; its root gives 0.5.
 const WHOLE_RATIO: f32 = 1.5625;
 
-/// Judges by the edges of text and the lines that they lie on.
-pub(super) fn judge(edges: &Edges, lines: &Lines) -> Orientation {
-    let down = lines.are_down();
+/// Judges by the edges of text and the lines that they lie on. Small print has few pixels from foot to head, and on
+/// them its many marks above weigh as its dots below: what would have to be turned is looked at once more in the edges
+/// of the finest plane, and both must agree.
+pub(super) fn judge(edges: &Edges, lines: &Lines, closer: impl FnOnce() -> Option<Edges>) -> Orientation {
     let lead = (lines.across.confidence - lines.down.confidence).abs();
     if edges.lower.len() < MIN_EDGES || lines.skew().confidence < MIN_LINES {
         return Orientation::default();
     }
-    let degrees = lines.skew().degrees;
+    let (turns, side) = side(edges, lines);
+    let direction = (lead / WHOLE_LEAD).min(1.0);
+    let mut confidence = direction.min(side);
+    if turns != 0
+        && confidence >= 0.5
+        && let Some(closer) = closer()
+    {
+        let (again, _) = self::side(&closer, lines);
+        confidence = if again == turns { confidence } else { 0.0 };
+    }
+    Orientation { turns: if confidence < 0.5 { 0 } else { turns }, confidence }
+}
+
+/// Quarter turns by the foot and the head of the lines, and how sure.
+fn side(edges: &Edges, lines: &Lines) -> (u8, f32) {
+    let (down, degrees) = (lines.are_down(), lines.skew().degrees);
     // Lines that run down have their feet to the left, had the page been turned clockwise.
     let (head, foot) = if down { (&edges.right, &edges.left) } else { (&edges.upper, &edges.lower) };
     let foot = edges.sharpness(down, foot, degrees).max(1.0);
@@ -44,10 +60,7 @@ pub(super) fn judge(edges: &Edges, lines: &Lines) -> Orientation {
         (false, false) => 2,
         (true, true) => 3,
     };
-    let direction = (lead / WHOLE_LEAD).min(1.0);
-    let side = ((foot / head).ln().abs() / WHOLE_RATIO.ln()).min(1.0);
-    let confidence = direction.min(side);
-    Orientation { turns: if confidence < 0.5 { 0 } else { turns }, confidence }
+    (turns, ((foot / head).ln().abs() / WHOLE_RATIO.ln()).min(1.0))
 }
 
 #[cfg(test)]
@@ -82,7 +95,7 @@ mod tests {
 
     fn judged(page: &Luma) -> Orientation {
         let edges = Edges::of(&Ink::of(page, 50.0));
-        judge(&edges, &edges.lines())
+        judge(&edges, &edges.lines(), || None)
     }
 
     #[test]
@@ -92,6 +105,18 @@ mod tests {
             assert_eq!(seen.turns, (4 - turned) % 4, "{turned}: {seen:?}");
             assert!(seen.confidence >= 0.5, "{turned}: {seen:?}");
         }
+    }
+
+    #[test]
+    fn a_page_is_upside_down_only_where_the_finer_plane_says_so_too() {
+        let edges = |page: &Luma| Edges::of(&Ink::of(page, 50.0));
+        let (upright, turned) = (edges(&page(3, 2)), edges(&page(3, 2).upright(2, false)));
+        let lines = turned.lines();
+        let seen = |closer: &Luma| judge(&turned, &lines, || Some(edges(closer)));
+        assert_eq!(seen(&page(3, 2).upright(2, false)).turns, 2);
+        let denied = seen(&page(3, 2));
+        assert!(denied.turns == 0 && denied.confidence < 0.5, "{denied:?}");
+        assert_eq!(judge(&upright, &lines, || panic!("nothing to turn")).turns, 0);
     }
 
     #[test]

@@ -104,12 +104,13 @@ pub fn judge_shown(luma: &Luma, dpi: Dpi, tilt: f32, profile: &Profile) -> Quali
     let edges = skew::Edges::of(&ink);
     let lines = edges.lines();
     let skew = lines.skew();
-    let orientation = orientation::judge(&edges, &lines);
+    let closer = || (luma.width > small.width).then(|| closely(luma, scale));
+    let orientation = orientation::judge(&edges, &lines, closer);
     let tone = Tone::of(luma, scale, &ink);
     let straight = if skew.confidence >= profile.skew_confidence { skew.degrees } else { 0.0 };
     let fingerprint = if blank.is_blank { None } else { Fingerprint::of(small, &ink, straight) };
     let mut quality = Quality {
-        skew_deg: round(skew.degrees + tilt, 100.0),
+        skew_deg: round(on_paper(skew.degrees, lines.are_down(), dpi) + tilt, 100.0),
         skew_confidence: round(skew.confidence, 100.0),
         orientation: Orientation { confidence: round(orientation.confidence, 100.0), ..orientation },
         blank: Blank { score: round(blank.score, 1000.0), ..blank },
@@ -121,6 +122,23 @@ pub fn judge_shown(luma: &Luma, dpi: Dpi, tilt: f32, profile: &Profile) -> Quali
     };
     quality.flags = flags::all(&quality, &flags::Seen { ink: &ink, tone, streaks: &streaks, dpi }, profile);
     quality
+}
+
+/// Degrees on paper of lines measured in pixels, which are not square in a fax.
+fn on_paper(degrees: f32, down: bool, dpi: Dpi) -> f32 {
+    let ratio = if down { dpi.y / dpi.x } else { dpi.x / dpi.y };
+    if !(0.1..=10.0).contains(&ratio) {
+        return degrees;
+    }
+    (degrees.to_radians().tan() * ratio).atan().to_degrees()
+}
+
+/// The edges of a page at 160 dpi or more, where it has as many.
+fn closely(page: &Luma, dpi: f32) -> skew::Edges {
+    if dpi >= 320.0 || page.data.len() > 16 << 20 {
+        return closely(&page.half(), dpi / 2.0);
+    }
+    skew::Edges::of(&Ink::of(page, dpi))
 }
 
 fn round(value: f32, steps: f32) -> f32 {

@@ -1,5 +1,5 @@
-//! How far the lines of a page are turned, by the sharpness of its projection profiles (±8°), whether they run
-//! across the page or down it.
+//! How far the lines of a page are turned, by the sharpness of its projection profiles (±8°, and ±16° where nothing
+//! is clear there), whether they run across the page or down it.
 
 use crate::scan::ink::{Ink, Mark, Run};
 
@@ -33,7 +33,18 @@ impl Lines {
     }
 }
 
+const UNKNOWN: Skew = Skew { degrees: 0.0, confidence: 0.0 };
 const RANGE: f32 = 8.0;
+/// So far it is looked where nothing is clear within [`RANGE`].
+const FAR: f32 = 16.0;
+/// Confidence that needs no second look: nearly all text has more.
+const CLEAR: f32 = 0.8;
+/// Confidence from which on lines beyond [`RANGE`] are believed.
+const CLEARLY_FAR: f32 = 0.8;
+/// Degrees from a peak at which its flank has ended.
+const ASIDE: f32 = 2.5;
+/// Share of a peak that another may have: of chance it has 0.9 and more.
+const NEXT: f32 = 0.85;
 const COARSE: f32 = 0.5;
 const FINE: f32 = 0.05;
 const MIN_POINTS: usize = 250;
@@ -92,7 +103,10 @@ impl Edges {
     /// The lines of both directions.
     pub(super) fn lines(&self) -> Lines {
         let (across, down) = (self.seen(false, &self.lower), self.seen(true, &self.left));
-        let (rough, rough_down) = (roughly(&across), roughly(&down));
+        let (mut rough, mut rough_down) = (roughly(&across), roughly(&down));
+        if rough.confidence.max(rough_down.confidence) < CLEAR {
+            (rough, rough_down) = (farther(&across, rough), farther(&down, rough_down));
+        }
         // Only those lines are measured finely that the page will be judged by.
         if rough_down.confidence > rough.confidence {
             Lines { across: rough, down: finely(&down, rough_down) }
@@ -168,6 +182,12 @@ impl Table {
         Table { counts, bins, fineness, block, length: seen.length }
     }
 
+    /// The level at every half degree, with its angle.
+    fn levels(&self, from: f32, to: f32) -> Vec<(f32, f32)> {
+        let steps = ((to - from) / COARSE) as i32;
+        (0..=steps).map(|i| from + i as f32 * COARSE).map(|angle| (self.level(angle), angle)).collect()
+    }
+
     /// Sum of squared steps between neighbouring bins of the profile along one angle.
     fn level(&self, degrees: f32) -> f32 {
         let slope = degrees.to_radians().tan();
@@ -202,19 +222,37 @@ impl Table {
 /// The turn to half a degree.
 fn roughly(seen: &Seen<'_>) -> Skew {
     if seen.points.len() < MIN_POINTS {
-        return Skew { degrees: 0.0, confidence: 0.0 };
+        return UNKNOWN;
     }
-    let table = Table::of(seen, 8, 1);
-    let steps = (2.0 * RANGE / COARSE) as i32;
-    let coarse: Vec<(f32, f32)> =
-        (0..=steps).map(|i| -RANGE + i as f32 * COARSE).map(|angle| (table.level(angle), angle)).collect();
-    let best = highest(coarse.iter().copied());
-    let mut levels: Vec<f32> = coarse.iter().map(|(level, _)| *level).collect();
+    peak(&Table::of(seen, 8, 1).levels(-RANGE, RANGE), RANGE)
+}
+
+/// The same where nothing is clear within the range: lines that are turned further are clear there, and without them
+/// the highest of chance is hardly higher than the next.
+fn farther(seen: &Seen<'_>, rough: Skew) -> Skew {
+    if seen.points.len() < MIN_POINTS {
+        return rough;
+    }
+    let levels = Table::of(seen, 8, 1).levels(-FAR, FAR);
+    let far = peak(&levels, FAR);
+    if far.degrees.abs() >= RANGE {
+        return if far.confidence >= CLEARLY_FAR { far } else { UNKNOWN };
+    }
+    let best = highest(levels.iter().copied()).0;
+    let aside = levels.into_iter().filter(|(_, angle)| (angle - far.degrees).abs() > ASIDE);
+    let is_chance = highest(aside).0 > NEXT * best;
+    if is_chance { UNKNOWN } else { rough }
+}
+
+/// The highest of some levels, and by how much it is higher than most.
+fn peak(seen: &[(f32, f32)], range: f32) -> Skew {
+    let best = highest(seen.iter().copied());
+    let mut levels: Vec<f32> = seen.iter().map(|(level, _)| *level).collect();
     levels.sort_by(f32::total_cmp);
     let middle = levels[levels.len() / 2];
     let confidence = if best.0 > 0.0 { (1.0 - middle / best.0).clamp(0.0, 1.0) } else { 0.0 };
     // A best angle at the end of the range is the flank of something further out.
-    Skew { degrees: best.1, confidence: if best.1.abs() < RANGE { confidence } else { 0.0 } }
+    Skew { degrees: best.1, confidence: if best.1.abs() < range { confidence } else { 0.0 } }
 }
 
 /// The turn to a twentieth of a degree, near one that is roughly known.
@@ -260,6 +298,31 @@ mod tests {
         page
     }
 
+    /// The same without the regular steps that could be lines of another turn.
+    fn words(degrees: f32) -> Luma {
+        let (width, height) = (413usize, 585usize);
+        let slope = degrees.to_radians().tan();
+        let mut page = Luma::new(width, height, vec![235; width * height]).unwrap();
+        let mut state = 0x9E37_79B9_7F4A_7C15u64;
+        for line in 0..24 {
+            let mut x = 40usize;
+            while x < 366 {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                let (wide, tall) = (1 + state as usize % 3, 3 + (state >> 20) as usize % 4);
+                for x in x..x + wide {
+                    let y = 90.0 + line as f32 * 16.0 + (x as f32 - 206.0) * slope;
+                    for up in 0..tall {
+                        page.data[(y.round() as usize - up) * width + x] = 60;
+                    }
+                }
+                x += wide + if state >> 40 & 7 == 0 { 4 } else { 1 };
+            }
+        }
+        page
+    }
+
     fn measure(page: &Luma) -> Lines {
         Edges::of(&Ink::of(page, 50.0)).lines()
     }
@@ -270,6 +333,14 @@ mod tests {
             let skew = measure(&text(degrees)).skew();
             assert!((skew.degrees - degrees).abs() <= 0.15, "{degrees}: {skew:?}");
             assert!(skew.confidence > 0.3, "{degrees}: {skew:?}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_turned_further_are_found_there() {
+        for degrees in [8.0f32, 9.3, -10.0, 12.5, -14.0] {
+            let skew = measure(&words(degrees)).skew();
+            assert!((skew.degrees - degrees).abs() <= 0.2 && skew.confidence > 0.6, "{degrees}: {skew:?}");
         }
     }
 

@@ -361,23 +361,22 @@ fn plain(number: usize, width: u32, height: u32, dpi: Option<Dpi>, coding: Coded
 }
 
 /// A resolution that can be true, or one assumed: the long side over the long side of A4 (297 mm).
-/// Not believed: none, below 50, above 2,400, and the 72 and 96 that cameras and screens write without
-/// meaning it, where the page would be larger than A2; nor a header by which it would be smaller than a card.
+/// Not believed: below 50, above 2,400, and the 72 and 96 that cameras and screens write without meaning it, where
+/// the page would be larger than A2; nor a header by which it would be smaller than a card, unless it is one that
+/// scanners work at and a portrait or a stamp would have that size.
 fn believed(dpi: Option<Dpi>, width: u32, height: u32) -> Dpi {
     let long = width.max(height) as f32;
-    match dpi {
-        Some(d)
-            if (LEAST_DPI..=MOST_DPI).contains(&d.x)
-                && (LEAST_DPI..=MOST_DPI).contains(&d.y)
-                && !(d.source == DpiSource::Header
-                    && (d.x <= 96.0 && long / d.x > A2_INCHES || long / d.x < LEAST_INCHES)) =>
-        {
-            d
-        }
-        _ => {
-            let assumed = long / A4_INCHES;
-            Dpi { x: assumed, y: assumed, source: DpiSource::Assumed }
-        }
+    let assumed = |source| Dpi { x: long / A4_INCHES, y: long / A4_INCHES, source };
+    let Some(told) = dpi.filter(|d| d.x > 0.0 && d.y > 0.0) else { return assumed(DpiSource::Assumed) };
+    let possible = |dpi: f32| (LEAST_DPI..=MOST_DPI).contains(&dpi);
+    let inches = long / told.x;
+    let is_small =
+        inches < LEAST_INCHES && !(SCANNED_DPI.contains(&told.x) && inches >= LEAST_SCANNED_INCHES);
+    let is_a_habit = told.x <= 96.0 && inches > A2_INCHES || is_small;
+    if possible(told.x) && possible(told.y) && !(told.source == DpiSource::Header && is_a_habit) {
+        told
+    } else {
+        assumed(DpiSource::Doubted)
     }
 }
 
@@ -389,6 +388,10 @@ const MOST_DPI: f32 = 2400.0;
 const A4_INCHES: f32 = 297.0 / 25.4;
 /// 70 mm: shorter than the long side of an identity card (85.6 mm), with room for a tight crop.
 const LEAST_INCHES: f32 = 70.0 / 25.4;
+/// What a picture smaller than a card is scanned at; more is the figure of the glass and not of the picture.
+const SCANNED_DPI: std::ops::RangeInclusive<f32> = 150.0..=600.0;
+/// 20 mm: half the long side of the smallest portrait.
+const LEAST_SCANNED_INCHES: f32 = 20.0 / 25.4;
 /// 594 mm.
 const A2_INCHES: f32 = 594.0 / 25.4;
 

@@ -21,26 +21,40 @@ pub struct Triple {
 }
 
 impl Triple {
-    /// The middle of the code.
-    pub fn centre(&self) -> [f32; 2] {
-        [(self.top_right[0] + self.bottom_left[0]) / 2.0, (self.top_right[1] + self.bottom_left[1]) / 2.0]
+    /// Its three patterns, and the middle of the code.
+    pub fn places(&self) -> [[f32; 2]; 4] {
+        let across = |axis: usize| (self.top_right[axis] + self.bottom_left[axis]) / 2.0;
+        [self.top_left, self.top_right, self.bottom_left, [across(0), across(1)]]
     }
 }
 
-/// Proposes codes from the patterns of a page, the best fitting first.
+/// What came of a triple.
+#[derive(Debug)]
+pub enum Reading {
+    /// A code.
+    Code(Box<Barcode>),
+    /// The patterns have the lines between them that a code has, and no text could be read.
+    Illegible,
+    /// The patterns are not of one code.
+    Strange,
+}
+
+/// Proposes codes from the patterns of a page, the best fitting first. A pattern is put together with those nearest
+/// to it: the others of its code are, on a page so full that it has further ones.
 pub fn triples(patterns: &[Pattern]) -> Vec<Triple> {
     let mut found = Vec::new();
-    for (i, corner) in patterns.iter().enumerate() {
-        for (j, one) in patterns.iter().enumerate() {
-            for other in patterns.iter().skip(j + 1).filter(|p| !std::ptr::eq(*p, corner)) {
-                if i != j {
-                    found.extend(triple(corner, one, other));
-                }
-            }
+    let mut near: Vec<(f32, &Pattern)> = Vec::new();
+    for corner in patterns {
+        let gap = |other: &Pattern| length(sub(other.at, corner.at));
+        near.clear();
+        near.extend(patterns.iter().filter(|p| !std::ptr::eq(*p, corner)).map(|p| (gap(p), p)));
+        near.sort_by(|a, b| a.0.total_cmp(&b.0));
+        near.truncate(MOST_NEAR);
+        for (i, (_, one)) in near.iter().enumerate() {
+            found.extend(near[i + 1..].iter().filter_map(|(_, other)| triple(corner, one, other)));
         }
     }
     found.sort_by(|a: &Triple, b| a.misfit.total_cmp(&b.misfit));
-    found.truncate(MOST_TRIPLES);
     found
 }
 
@@ -77,7 +91,7 @@ fn triple(corner: &Pattern, one: &Pattern, other: &Pattern) -> Option<Triple> {
 }
 
 /// Reads the code that a triple proposes.
-pub fn read(luma: &Luma, triple: &Triple) -> Option<Barcode> {
+pub fn read(luma: &Luma, triple: &Triple) -> Reading {
     let span = (length(sub(triple.top_right, triple.top_left))
         + length(sub(triple.bottom_left, triple.top_left)))
         / 2.0;
@@ -86,19 +100,18 @@ pub fn read(luma: &Luma, triple: &Triple) -> Option<Barcode> {
         .filter(|version| (1..=40).contains(version))
         .map(|version| 17 + 4 * version as usize)
         .map(|size| (timing(luma, &Warp::of(triple, size)), size))
-        .filter(|(score, _)| *score > 0.25)
+        .filter(|(score, _)| *score > LEAST_TIMING)
         .collect();
-    sizes.sort_by(|a, b| b.0.total_cmp(&a.0));
-    for &(_, size) in sizes.iter().take(2) {
-        let warp = Warp::of(triple, size);
-        let refined = warp.refined(luma);
-        for warp in [warp, refined] {
-            if let Some(code) = read_grid(luma, &warp) {
-                return Some(code);
-            }
-        }
+    if sizes.is_empty() {
+        return Reading::Strange;
     }
-    None
+    sizes.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let warps = sizes.iter().take(2).flat_map(|&(_, size)| {
+        let warp = Warp::of(triple, size);
+        [false, true].map(|refine| if refine { warp.refined(luma) } else { warp })
+    });
+    let code = warps.into_iter().find_map(|warp| read_grid(luma, &warp));
+    code.map_or(Reading::Illegible, |code| Reading::Code(Box::new(code)))
 }
 
 fn read_grid(luma: &Luma, warp: &Warp) -> Option<Barcode> {
@@ -235,7 +248,8 @@ fn timing(luma: &Luma, warp: &Warp) -> f32 {
         signed / spread
     };
     // Version 1 has no more than five alternating modules a line; its score is rough but its codes are few.
-    line(true).min(line(false))
+    let across = line(true);
+    if across <= LEAST_TIMING { across } else { across.min(line(false)) }
 }
 
 /// Takes back what blur has mixed in from the four neighbours.
@@ -294,5 +308,7 @@ fn length(v: [f32; 2]) -> f32 {
     v[0].hypot(v[1])
 }
 
-/// Triples that are sampled.
-const MOST_TRIPLES: usize = 16;
+/// Patterns with which one is put together.
+const MOST_NEAR: usize = 47;
+/// How well the timing rows of a code alternate at least.
+const LEAST_TIMING: f32 = 0.25;

@@ -145,36 +145,64 @@ fn correlation(a: &[u8], b: &[u8]) -> f32 {
     (about(ab, sa, sb) / ((about(aa, sa, sa) + 1.0) * (about(bb, sb, sb) + 1.0)).sqrt()) as f32
 }
 
-/// Reads bands of rows from top to bottom.
+/// Reads bands of rows from top to bottom; where they hold codes and the region is taller than a code, also those
+/// between them that no code reaches.
 fn sweep(patch: &Patch, band: usize, formats: &[Format], effort: &mut Effort, hits: &mut Vec<Hit>) {
-    let bands = (patch.height / 10).clamp(3, MOST_BANDS);
-    for index in 0..bands {
-        let y = patch.height * (2 * index + 1) / (2 * bands);
-        let (y0, y1) = (y.saturating_sub(band / 2), (y + band / 2 + 1).min(patch.height));
-        // Text and tables wash out where bars do not.
-        let wide = profile(patch, y.saturating_sub(10), (y + 11).min(patch.height));
-        if !has_bars(&wide, 32.0) || !effort.spend(patch.width * 30) {
-            continue;
+    let every = (patch.height / 10).max(3);
+    for bands in [every.min(FEW_BANDS), every] {
+        // As many side by side as anywhere: nothing more is to be expected in these rows.
+        let abreast =
+            |y: usize, hits: &[Hit]| hits.iter().filter(|hit| (hit.y0..hit.y1).contains(&y)).count();
+        let most = hits.iter().map(|hit| abreast(hit.y0, hits)).max().unwrap_or(0);
+        let is_closer = bands > FEW_BANDS;
+        if is_closer && most == 0 {
+            return;
         }
-        let profile = profile(patch, y0, y1);
-        for sharpen in [0.0, 0.6] {
-            let mut row = bits(&profile, sharpen);
-            let mut any = false;
-            for _ in 0..MOST_SIDE_BY_SIDE {
-                let Some((format, text, from, to, backwards)) = decode_row(&row, formats) else { break };
-                any = true;
-                clear(&mut row, from, to);
-                let native =
-                    |x: usize| ((x as f32 - QUIET as f32) / SCALE as f32).clamp(0.0, patch.width as f32);
-                let (x0, x1) = (native(from), native(to));
-                // A band may lie half beside the bars: its strongest row does not.
-                let core = (y0..y1).max_by_key(|y| steps(patch, x0 as usize, x1 as usize, *y)).unwrap_or(y);
-                let (y0, y1) = extent(patch, x0 as usize, x1 as usize, core);
-                note(hits, Hit { format, text, rows: 1, x0, x1, y0, y1, backwards });
+        for index in 0..bands {
+            let y = patch.height * (2 * index + 1) / (2 * bands);
+            if !is_closer || abreast(y, hits) < most {
+                read_band(patch, y, band, formats, effort, hits);
             }
-            if any {
-                break;
-            }
+        }
+        if bands == every {
+            return;
+        }
+    }
+}
+
+fn read_band(
+    patch: &Patch,
+    y: usize,
+    band: usize,
+    formats: &[Format],
+    effort: &mut Effort,
+    hits: &mut Vec<Hit>,
+) {
+    let (y0, y1) = (y.saturating_sub(band / 2), (y + band / 2 + 1).min(patch.height));
+    // Text and tables wash out where bars do not.
+    let wide = profile(patch, y.saturating_sub(10), (y + 11).min(patch.height));
+    let mark = effort.mark();
+    if !has_bars(&wide, 32.0) || !effort.spend(patch.width * 30) {
+        return;
+    }
+    let profile = profile(patch, y0, y1);
+    for sharpen in [0.0, 0.6] {
+        let mut row = bits(&profile, sharpen);
+        let mut any = false;
+        for _ in 0..MOST_SIDE_BY_SIDE {
+            let Some((format, text, from, to, backwards)) = decode_row(&row, formats) else { break };
+            any = true;
+            clear(&mut row, from, to);
+            let native = |x: usize| ((x as f32 - QUIET as f32) / SCALE as f32).clamp(0.0, patch.width as f32);
+            let (x0, x1) = (native(from), native(to));
+            // A band may lie half beside the bars: its strongest row does not.
+            let core = (y0..y1).max_by_key(|y| steps(patch, x0 as usize, x1 as usize, *y)).unwrap_or(y);
+            let (y0, y1) = extent(patch, x0 as usize, x1 as usize, core);
+            note(hits, Hit { format, text, rows: 1, x0, x1, y0, y1, backwards });
+        }
+        if any {
+            effort.refund(mark);
+            return;
         }
     }
 }
@@ -333,9 +361,9 @@ const SCALE: usize = 3;
 const QUIET: usize = 40;
 /// Pixels on each side that set the threshold.
 const REACH: isize = 14;
-/// Bands of rows that one region is read in.
-const MOST_BANDS: usize = 12;
-/// Codes side by side in one region.
-const MOST_SIDE_BY_SIDE: usize = 3;
+/// Bands of rows that a region is read in before any code is known in it.
+const FEW_BANDS: usize = 12;
+/// Codes side by side in one region: A4 across holds eight of the smallest.
+const MOST_SIDE_BY_SIDE: usize = 8;
 /// Larger regions are photographs.
 pub(crate) const MOST_PIXELS: usize = 6_000_000;

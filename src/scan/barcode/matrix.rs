@@ -44,11 +44,14 @@ pub(crate) fn read(
         return found;
     }
     while found.len() < MOST_CODES {
-        let Some(code) = read_one(&cut, &soft, region, finders, policy, effort) else { break };
+        let mark = effort.mark();
+        let Some(code) = read_one(&cut, &soft, region, finders, policy, effort) else { return found };
+        effort.refund(mark);
         cut.whiten(&code.corners);
         soft.whiten(&code.corners);
         found.push(code);
     }
+    effort.cap();
     found
 }
 
@@ -214,7 +217,7 @@ fn lines(patch: &Patch, rows: bool, step: usize, mut take: impl FnMut(&[usize]))
 }
 
 /// Codes of dots that one region may hold.
-const MOST_CODES: usize = 6;
+const MOST_CODES: usize = 24;
 /// Larger regions are photographs.
 pub(crate) const MOST_PIXELS: usize = 3_000_000;
 /// Larger regions are not enlarged.

@@ -206,7 +206,7 @@ fn cross(luma: &Luma, threshold: u8, x: f32, y: f32, unit: f32, across: bool) ->
     fits.then_some((middle, seventh))
 }
 
-/// Patterns that are combined; halftone prints make hundreds that mean nothing.
-pub(crate) const MOST_PATTERNS: usize = 48;
+/// Patterns that are combined; halftone prints make hundreds that mean nothing. Those of 130 codes.
+const MOST_PATTERNS: usize = 400;
 /// Proposals that may fail before the search of a page ends.
 const MOST_REJECTED: usize = 20_000;

@@ -275,4 +275,4 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
 /// Larger pictures are not enlarged.
 const MOST_DOUBLED: usize = 150_000;
 /// Larger pictures never reach the library.
-const MOST_PIXELS: usize = 40_000_000;
+pub(crate) const MOST_PIXELS: usize = 40_000_000;

@@ -319,3 +319,65 @@ fn a_data_matrix_is_read_by_its_corner_at_small_angles() {
     }
     assert!(missed.len() <= 2, "{missed:?}");
 }
+
+/// A page of codes in columns and rows, each saying which it is.
+fn full(format: Format, across: usize, down: usize, module: f32) -> Luma {
+    let mut sheet = Sheet::new(1654, 2339, (across * down) as u64);
+    for at in 0..across * down {
+        let along = |of: usize, at: usize, length: f32| length * (at as f32 + 0.5) / of as f32;
+        let centre = [along(across, at % across, 1654.0), along(down, at / across, 2339.0)];
+        let place = Place { centre, module, degrees: 0.0 };
+        match format {
+            Format::DataMatrix => sheet.modules(&matrix(), place),
+            _ => sheet.code(format, &format!("HS-{at:05}"), EcLevel::M, place),
+        };
+    }
+    sheet.scanned()
+}
+
+#[test]
+fn a_page_full_of_codes_is_read_whole() {
+    for (format, across, down, module) in [
+        (Format::QRCode, 5, 7, 6.0),
+        (Format::QRCode, 8, 10, 3.0),
+        (Format::Code128, 3, 12, 2.4),
+        (Format::Code128, 3, 22, 2.4),
+        (Format::DataMatrix, 6, 8, 4.0),
+    ] {
+        let page = read_page(&full(format, across, down, module), Some(200.0), &Policy::default());
+        assert_eq!(page.codes.len(), across * down, "{format} {across} x {down}");
+        assert!(!page.capped, "{format} {across} x {down}");
+    }
+}
+
+#[test]
+fn a_thorough_search_does_not_end_with_the_first_code() {
+    let mut sheet = Sheet::a4(200, 33);
+    // Light modules on dark, as phones show them.
+    let code = qrcode::QrCode::with_error_correction_level(CARD, EcLevel::L).unwrap();
+    let (width, colours) = (code.width(), code.to_colors());
+    let module = |x: usize, y: usize| {
+        let inside = (4..width + 4).contains(&x) && (4..width + 4).contains(&y);
+        !inside || colours[(y - 4) * width + x - 4] == qrcode::Color::Light
+    };
+    let rows: Vec<Vec<bool>> =
+        (0..width + 8).map(|y| (0..width + 8).map(|x| module(x, y)).collect()).collect();
+    sheet.modules(&rows, Place { centre: [1100.0, 500.0], module: 4.0, degrees: 0.0 });
+    let bars = Place { centre: [600.0, 1700.0], module: 2.6, degrees: 0.0 };
+    sheet.code(Format::Code128, "HOSO-SEP", EcLevel::M, bars);
+    let luma = sheet.scanned();
+    let found = |thorough: bool| read_page(&luma, Some(200.0), &Policy { thorough, ..Policy::default() });
+    assert_eq!(texts(&found(false)), [(Format::Code128, "HOSO-SEP")]);
+    let page = found(true);
+    assert_eq!(texts(&page), [(Format::QRCode, CARD), (Format::Code128, "HOSO-SEP")]);
+    assert_eq!(page.searched, Searched::WholeImage);
+}
+
+#[test]
+fn a_search_that_ends_early_says_so() {
+    let luma = full(Format::Code128, 3, 4, 2.4);
+    let page = read_page(&luma, Some(200.0), &Policy { max_effort_px: 1_000, ..Policy::default() });
+    assert!(page.codes.is_empty() && page.capped);
+    let plain = read_page(&Sheet::a4(200, 21).scanned(), Some(200.0), &Policy::default());
+    assert!(plain.codes.is_empty() && !plain.capped);
+}

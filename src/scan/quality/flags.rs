@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// |---|---|
 /// | `page.blank` | score, 0.5 to 1: nothing on it that a person would have put there |
 /// | `page.dpi_low` | dots per inch, below the profile |
-/// | `page.dpi_assumed` | dots per inch, assumed from A4: the file does not say |
+/// | `page.dpi_assumed` | dots per inch, assumed from A4: the file does not say, or what cannot be true |
 /// | `page.dark` | light of the paper, 0 to 255 |
 /// | `page.bright` | light of the ink, 0 to 255: washed out |
 /// | `page.blur` | sharpness, 0 to 1 |
@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 /// | `page.streak` | lines that the feeder drew |
 /// | `page.repeated` | number of the page that it seems to show again |
 /// | `page.first_of_several` | 1: the photograph has others behind it, as large, which are not taken |
+/// | `page.codes_capped` | barcodes read: the search ended early, there may be more |
 /// | `page.foreign` | 0: kept as it is and not analysed |
 /// | `file.signed` | 1: carries a signature and is never written anew |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +68,20 @@ impl Flag {
             "Tệp đã ký số, phải giữ nguyên",
             "the file is signed and stays as it is",
             1.0,
+        )
+    }
+
+    /// The flag of a page on which the search for barcodes ended before all that looks like one was tried.
+    pub fn codes_capped(read: usize) -> Self {
+        Flag::new(
+            "page.codes_capped",
+            format!(
+                "Đọc được {read} mã vạch rồi dừng vì trang có quá nhiều chỗ giống mã: có thể còn mã chưa đọc"
+            ),
+            format!(
+                "{read} barcodes read before the search ended: too much looks like one, there may be more"
+            ),
+            read as f32,
         )
     }
 
@@ -130,16 +145,20 @@ fn resolution(dpi: Dpi, profile: &Profile, flags: &mut Vec<Flag>) {
             least,
         ));
     }
-    if dpi.source == DpiSource::Assumed {
-        flags.push(Flag::new(
-            "page.dpi_assumed",
+    let (vi, en) = match dpi.source {
+        DpiSource::Header | DpiSource::Placement => return,
+        DpiSource::Assumed => (
             format!(
                 "Tệp không ghi độ phân giải; tạm tính {least:.0} dpi theo khổ A4: bật ghi DPI ở máy quét"
             ),
             format!("no resolution in the file; {least:.0} dpi assumed from A4: let the scanner write it"),
-            least,
-        ));
-    }
+        ),
+        DpiSource::Doubted => (
+            format!("Độ phân giải ghi trong tệp không hợp lý; tạm tính {least:.0} dpi theo khổ A4"),
+            format!("the resolution in the file cannot be true; {least:.0} dpi assumed from A4"),
+        ),
+    };
+    flags.push(Flag::new("page.dpi_assumed", vi, en, least));
 }
 
 fn tone(quality: &Quality, seen: &Seen<'_>, profile: &Profile, flags: &mut Vec<Flag>) {

@@ -52,9 +52,32 @@ fn every_fault_of_a_page_has_its_flag() {
     assert_eq!(codes(&page(30, 235), 190.0, header), ["page.dpi_low"]);
     assert_eq!(codes(&page(30, 235), 196.0, header), [""; 0]);
     assert_eq!(codes(&page(30, 235), 200.0, DpiSource::Assumed), ["page.dpi_assumed"]);
+    assert_eq!(codes(&page(30, 235), 200.0, DpiSource::Doubted), ["page.dpi_assumed"]);
     assert_eq!(codes(&page(10, 90), 200.0, header)[0], "page.dark");
     assert_eq!(codes(&page(165, 235), 200.0, header), ["page.contrast_low"]);
     assert_eq!(codes(&page(235, 235), 200.0, header), ["page.blank"]);
+}
+
+#[test]
+fn the_lines_of_a_fax_are_turned_as_far_as_its_paper_was() {
+    // 204 x 98 dpi: three degrees on paper are a degree and a half in pixels.
+    let dpi = Dpi { x: 204.0, y: 98.0, source: DpiSource::Header };
+    let (width, height) = (1687usize, 1146usize);
+    let mut page = Luma { width, height, data: vec![235; width * height] };
+    let slope = 3.0f32.to_radians().tan() * dpi.y / dpi.x;
+    for line in 0..28 {
+        for x in (160..1500).filter(|x| (x / 4 * 7 + line * 13) % 11 <= 7) {
+            let foot = (130.0 + line as f32 * 32.0 + (x as f32 - 843.0) * slope).round() as usize;
+            for y in foot - 6 - (x / 4 * 31 + line * 17) % 6..foot {
+                page.data[y * width + x] = 60;
+            }
+        }
+    }
+    let seen = |page: &Luma, dpi| judge(page, dpi, &Profile::default());
+    let quality = seen(&page, dpi);
+    assert!((quality.skew_deg - 3.0).abs() < 0.2, "{quality:?}");
+    let side = seen(&page.upright(1, false), Dpi { x: dpi.y, y: dpi.x, ..dpi });
+    assert!((side.skew_deg - 3.0).abs() < 0.2, "{side:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::message::Form;
 use crate::fault::Outcome;
-use crate::page::{Coding, Dpi, DpiSource, PageImage};
+use crate::page::{Coding, Dpi, PageImage};
 use crate::pdf::samples::{self, Samples};
 use crate::pdf::{archive, wallet};
 use crate::scan::barcode::{self, PageCodes, Policy};
@@ -37,17 +37,20 @@ pub(super) fn judge(
 ) -> Outcome<Judged> {
     let luma = source.luma(page)?;
     let dpi = source.upright_dpi(page)?;
-    let known = (dpi.source != DpiSource::Assumed).then_some(dpi.x.min(dpi.y));
+    let known = (!dpi.source.is_assumed()).then_some(dpi.x.min(dpi.y));
     let mut quality = quality::judge_shown(&luma, dpi, source.tilt_deg(page)?, profile);
     if source.has_another() {
         quality.flags.push(Flag::first_of_several());
     }
+    let codes = codes.map(|policy| barcode::read_page(&luma, known, policy));
+    let capped = codes.iter().filter(|c| c.capped);
+    quality.flags.extend(capped.map(|c| Flag::codes_capped(c.codes.len())));
     Ok(Judged {
         width: u32::try_from(luma.width).unwrap_or(u32::MAX),
         height: u32::try_from(luma.height).unwrap_or(u32::MAX),
         dpi,
         quality,
-        codes: codes.map(|policy| barcode::read_page(&luma, known, policy)),
+        codes,
     })
 }
 

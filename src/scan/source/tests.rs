@@ -121,9 +121,10 @@ fn resolutions_that_cannot_be_true_are_assumed_from_a4() {
         (2, 79, 200.66, DpiSource::Header),
         (0, 1, 141.45, DpiSource::Assumed),
         (1, 0, 141.45, DpiSource::Assumed),
-        (1, 9_999, 141.45, DpiSource::Assumed),
-        (1, 20, 141.45, DpiSource::Assumed),
-        (1, 1_200, 141.45, DpiSource::Assumed),
+        (1, 9_999, 141.45, DpiSource::Doubted),
+        (1, 20, 141.45, DpiSource::Doubted),
+        (1, 72, 72.0, DpiSource::Header),
+        (1, 1_200, 141.45, DpiSource::Doubted),
     ] {
         file[13] = unit;
         file[14..16].copy_from_slice(&density.to_be_bytes());
@@ -132,6 +133,22 @@ fn resolutions_that_cannot_be_true_are_assumed_from_a4() {
         let dpi = opened.pages()[0].as_ref().unwrap().dpi;
         assert_eq!(dpi.source, source, "{unit} {density}");
         assert!((dpi.x - expected).abs() < 0.1, "{unit} {density}: {}", dpi.x);
+    }
+}
+
+#[test]
+fn a_portrait_of_35_by_45_mm_keeps_the_resolution_that_its_scanner_wrote() {
+    let dpi = |width: u32, height: u32, dpi: f32| {
+        believed(Some(Dpi { x: dpi, y: dpi, source: DpiSource::Header }), width, height)
+    };
+    for told in [150.0, 200.0, 300.0, 600.0] {
+        let pixels = |mm: f32| (mm / 25.4 * told).round() as u32;
+        assert_eq!((dpi(pixels(35.0), pixels(45.0), told).x, DpiSource::Header), (told, DpiSource::Header));
+    }
+    // A thumbnail, and the figures that cameras and screens write.
+    for (width, height, told) in [(120, 160, 300.0), (160, 120, 72.0), (200, 150, 96.0), (1240, 1754, 1200.0)]
+    {
+        assert_eq!(dpi(width, height, told).source, DpiSource::Doubted, "{width} x {height} at {told}");
     }
 }
 
