@@ -215,10 +215,11 @@ fn decode(bytes: &[u8], head: &Head, to: ColorSpace, limits: &Limits) -> Outcome
     // say nothing; without it, strict decoding ends with an error. But it reads ahead: a picture of few bits a row
     // and the last of several scans end with one too. Whether those are whole their own codes must say.
     let cut = bytes.get(..head.end).unwrap_or(bytes);
-    if !head.progressive && head.scans == 1 {
-        if let Ok(data) = decode_exactly(cut, head, to, limits) {
-            return Ok(data);
-        }
+    if !head.progressive
+        && head.scans == 1
+        && let Ok(data) = decode_exactly(cut, head, to, limits)
+    {
+        return Ok(data);
     }
     scans::whole(bytes)?;
     decode_exactly(head.picture(bytes), head, to, limits)

@@ -82,7 +82,7 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
                 }
             }
             (b"tRNS", Some(head)) if head.bilevel() => {
-                head.clear_black = body.get(1).is_some_and(|b| b & 1 == 0)
+                head.clear_black = body.get(1).is_some_and(|b| b & 1 == 0);
             }
             // A picture of one frame does not move.
             (b"acTL", Some(_)) if body.get(..4) != Some(&[0, 0, 0, 1]) => return Err(Fault::new(&ANIMATED)),
