@@ -14,10 +14,12 @@ pub(super) struct Surveys(Mutex<Known>);
 struct Known {
     budget: Budget,
     /// By the streams of the orders; the same orders may stand among other resources.
-    done: HashMap<Vec<ObjectId>, Vec<(Resources, Outcome<Arc<Survey>>)>>,
+    done: HashMap<Vec<ObjectId>, Vec<Done>>,
 }
 
 type Resources = Option<Arc<Object>>;
+/// What the orders put on a page that has these resources.
+type Done = (Resources, Outcome<Arc<Survey>>);
 
 impl Default for Surveys {
     fn default() -> Self {
