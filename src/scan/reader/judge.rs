@@ -39,10 +39,11 @@ pub(super) fn judge(
     let dpi = source.upright_dpi(page)?;
     let known = (!dpi.source.is_assumed()).then_some(dpi.x.min(dpi.y));
     let mut quality = quality::judge(&luma, dpi, profile);
+    let expected = codes.is_some_and(|policy| policy.thorough);
     let codes = codes.map(|policy| barcode::read_page(&luma, known, policy));
-    quality
-        .flags
-        .extend(codes.iter().filter(|c| c.capped).map(|c| quality::Flag::codes_capped(c.codes.len())));
+    // A page of bold print without a code has too many likely places, too: that its clerk need not know.
+    let capped = codes.iter().filter(|found| found.capped && (expected || !found.codes.is_empty()));
+    quality.flags.extend(capped.map(|found| quality::Flag::codes_capped(found.codes.len())));
     Ok(Judged {
         width: u32::try_from(luma.width).unwrap_or(u32::MAX),
         height: u32::try_from(luma.height).unwrap_or(u32::MAX),
