@@ -310,6 +310,12 @@ fn localised(
             }
             let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
             cut.stretch();
+            // Codes that touch make one region; what is known of it is no reason to give up on others.
+            let mut holds_known = false;
+            for code in codes.iter().filter(|code| region.holds(centre(&code.corners))) {
+                cut.whiten(&code.corners);
+                holds_known = true;
+            }
             let mut found = Vec::new();
             if region.kind == locate::Kind::Linear {
                 found = linear::read(&cut, &policy.formats, effort);
@@ -332,7 +338,7 @@ fn localised(
             for code in found {
                 add(codes, code, effort);
             }
-            if codes.len() > had {
+            if codes.len() > had || holds_known {
                 effort.refund(mark);
             } else {
                 failed += 1;

@@ -42,9 +42,11 @@ pub(super) fn judge(
     if source.has_another() {
         quality.flags.push(Flag::first_of_several());
     }
+    let expected = codes.is_some_and(|policy| policy.thorough);
     let codes = codes.map(|policy| barcode::read_page(&luma, known, policy));
-    let capped = codes.iter().filter(|c| c.capped);
-    quality.flags.extend(capped.map(|c| Flag::codes_capped(c.codes.len())));
+    // A page of bold print without a code has too many likely places, too: that its clerk need not know.
+    let capped = codes.iter().filter(|found| found.capped && (expected || !found.codes.is_empty()));
+    quality.flags.extend(capped.map(|found| Flag::codes_capped(found.codes.len())));
     Ok(Judged {
         width: u32::try_from(luma.width).unwrap_or(u32::MAX),
         height: u32::try_from(luma.height).unwrap_or(u32::MAX),
