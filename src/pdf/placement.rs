@@ -84,6 +84,7 @@ mod tests {
             turns: 0,
             mirrored: false,
             coding: Coding::Grey(vec![]),
+            profile: None,
             recoded: None,
         }
     }

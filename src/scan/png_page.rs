@@ -2,9 +2,11 @@
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::{Coding, Dpi, DpiSource};
+use crate::pdf::png_stream;
 use crate::scan::luma::{self, Luma, over_white};
 use crate::scan::{Limits, ifd};
 use std::io::Cursor;
+use std::ops::Range;
 
 /// What the chunks of a PNG say.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +15,12 @@ pub(super) struct Head {
     pub(super) height: u32,
     pub(super) bits: u8,
     colour: u8,
+    interlaced: bool,
+    /// It has a chunk that makes colours shine through.
+    transparent: bool,
+    palette: Option<Vec<u8>>,
+    /// Where the chunk of the colour profile lies.
+    icc: Option<Range<usize>>,
     pub(super) dpi: Option<Dpi>,
     pub(super) turns: u8,
     pub(super) mirrored: bool,
@@ -22,6 +30,18 @@ impl Head {
     /// Grey of one bit: a page of black and white.
     pub(super) fn bilevel(&self) -> bool {
         self.bits == 1 && self.colour == 0
+    }
+
+    /// Whether a PDF can carry the image data as they are.
+    fn passes(&self) -> bool {
+        !self.interlaced
+            && !self.transparent
+            && match self.colour {
+                0 => matches!(self.bits, 2 | 4 | 8),
+                2 => self.bits == 8,
+                3 => self.palette.is_some(),
+                _ => false,
+            }
     }
 
     /// Bits of one decoded pixel, for the ratio rule.
@@ -52,7 +72,7 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
             .ok_or_else(|| broken("cut off inside a chunk"))?;
         match (kind, head.as_mut()) {
             (b"IHDR", None) => {
-                let &[w3, w2, w1, w0, h3, h2, h1, h0, bits, colour, ..] = body else {
+                let &[w3, w2, w1, w0, h3, h2, h1, h0, bits, colour, _, _, interlaced, ..] = body else {
                     return Err(broken("header chunk"));
                 };
                 head = Some(Head {
@@ -60,6 +80,10 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
                     height: u32::from_be_bytes([h3, h2, h1, h0]),
                     bits,
                     colour,
+                    interlaced: interlaced != 0,
+                    transparent: false,
+                    palette: None,
+                    icc: None,
                     dpi: None,
                     turns: 0,
                     mirrored: false,
@@ -73,6 +97,9 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
                     head.dpi = Some(Dpi { x, y, source: DpiSource::Header });
                 }
             }
+            (b"tRNS", Some(head)) => head.transparent = true,
+            (b"PLTE", Some(head)) if head.colour == 3 => head.palette = Some(body.to_vec()),
+            (b"iCCP", Some(head)) => head.icc = Some(at + 8..at + 8 + length),
             (b"eXIf", Some(head)) => {
                 if let Some((turns, mirrored, _)) = ifd::exif(body) {
                     (head.turns, head.mirrored) = (turns, mirrored);
@@ -142,7 +169,36 @@ pub(super) fn coding(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Codi
         data.iter_mut().for_each(|b| *b = !*b);
         return Ok(Coding::Bilevel(data));
     }
+    if head.bits == 1
+        && !head.transparent
+        && let Some([a, b, c, d, e, f]) = head.palette.as_deref()
+        && matches!([[a, b, c], [d, e, f]], [[0, 0, 0], [255, 255, 255]] | [[255, 255, 255], [0, 0, 0]])
+    {
+        let rows = data.chunks_exact(3 * (head.width as usize).max(1));
+        let dark = |pixel: &[u8], bit: usize| if pixel[0] == 0 { 0x80 >> bit } else { 0 };
+        let eight = |run: &[u8]| run.chunks_exact(3).enumerate().fold(0, |byte, (i, p)| byte | dark(p, i));
+        return Ok(Coding::Bilevel(rows.flat_map(|row| row.chunks(24).map(eight)).collect()));
+    }
+    if head.passes() {
+        // The pixels were decoded above, to know that they are whole; what is passed on are their own bytes.
+        let palette = head.palette.clone().map(|mut table| {
+            // An index beyond the table is black, and not the last colour.
+            table.resize(3 << head.bits, 0);
+            table
+        });
+        let stream = png_stream::joined(bytes);
+        let components = if head.colour == 2 { 3 } else { 1 };
+        return Ok(Coding::Png { stream, bits: head.bits, components, palette });
+    }
     Ok(if channels == 1 { Coding::Grey(data) } else { Coding::Rgb(data) })
+}
+
+/// The ICC profile of the picture; empty where it cannot be read, which fits no colours.
+pub(super) fn profile(bytes: &[u8], head: &Head) -> Option<Vec<u8>> {
+    let body = bytes.get(head.icc.clone()?)?;
+    // Its name, a zero, the method, and then the profile.
+    let packed = body.iter().position(|b| *b == 0).and_then(|end| body.get(end + 2..)).unwrap_or_default();
+    Some(miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(packed, 4 << 20).unwrap_or_default())
 }
 
 fn reason(error: &png::DecodingError) -> String {

@@ -51,6 +51,15 @@ pub(super) fn coding(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Codi
     raster(bytes, head, limits)
 }
 
+/// The ICC profile of a page (tag 34675); empty where it cannot be read, which fits no colours.
+pub(super) fn profile(bytes: &[u8], head: &Head) -> Option<Vec<u8>> {
+    let mut allowed = tiff::decoder::Limits::default();
+    allowed.ifd_value_size = 8 << 20;
+    let mut decoder = Decoder::new(OnePage::new(bytes, head.offset)).ok()?.with_limits(allowed);
+    let value = decoder.find_tag(tiff::tags::Tag::IccProfile).transpose()?;
+    Some(value.and_then(tiff::decoder::ifd::Value::into_u8_vec).unwrap_or_default())
+}
+
 fn raster(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
     if matches!(head.compression, 2..=4) {
         let mut packed = fax(bytes, head)?;
@@ -144,7 +153,10 @@ fn samples(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
             Coding::Rgb(data.chunks_exact(4).flat_map(|p| [0, 1, 2].map(|i| ink(p[i], p[3]))).collect())
         }
         C::YCbCr(8) => Coding::Rgb(data.chunks_exact(3).flat_map(|p| rgb_of([p[0], p[1], p[2]])).collect()),
-        C::Palette(bits @ (1 | 2 | 4 | 8)) => palette(&mut decoder, &data, width, height, bits)?,
+        C::Palette(bits @ (1 | 2 | 4 | 8)) => match palette(&mut decoder, &data, width, height, bits)? {
+            Coding::Bilevel(packed) => return Ok(Coding::Bilevel(packed)),
+            colours => colours,
+        },
         other => return Err(Fault::new(&PIXELS).detail(format!("colour {other:?}"))),
     };
     let fits = match &coding {
@@ -219,6 +231,12 @@ fn palette<R: Read + Seek>(
         return Err(Fault::new(&PIXELS).detail("colour map is too short"));
     }
     let of = |i: u8| [0, 1, 2].map(|c| (map[c * colours + usize::from(i)] >> 8) as u8);
+    if bits == 1 && [of(0), of(1)] == [[255; 3], [0; 3]] {
+        return Ok(Coding::Bilevel(data.to_vec()));
+    }
+    if bits == 1 && [of(0), of(1)] == [[0; 3], [255; 3]] {
+        return Ok(Coding::Bilevel(data.iter().map(|b| !b).collect()));
+    }
     let rgb = unpacked(data, width, height, bits).into_iter().flat_map(of).collect();
     Ok(Coding::Rgb(rgb))
 }

@@ -15,7 +15,8 @@ fn meta() -> Metadata {
 
 fn page(coding: Coding, width: u32, height: u32, dpi: f32) -> ArchivePage {
     let dpi = Dpi { x: dpi, y: dpi, source: DpiSource::Header };
-    let image = PageImage { width, height, dpi, turns: 0, mirrored: false, coding, recoded: None };
+    let image =
+        PageImage { width, height, dpi, turns: 0, mirrored: false, coding, profile: None, recoded: None };
     ArchivePage { image, skew_deg: 0.0 }
 }
 

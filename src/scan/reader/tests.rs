@@ -48,8 +48,16 @@ fn a_page_comes_back_byte_for_byte_and_a_whole_original_is_not_sent() {
     assert_eq!(back, open(bytes, &Limits::default()).unwrap().page_image(1).unwrap());
 
     let dpi = Dpi { x: 200.0, y: 200.0, source: DpiSource::Header };
-    let image =
-        |coding| PageImage { width: 9, height: 2, dpi, turns: 1, mirrored: true, coding, recoded: None };
+    let image = |coding| PageImage {
+        width: 9,
+        height: 2,
+        dpi,
+        turns: 1,
+        mirrored: true,
+        coding,
+        profile: None,
+        recoded: None,
+    };
     for coding in [
         Coding::Jpeg { bytes: vec![1, 2], components: 3, inverted: false, icc: Some(vec![3; 5]) },
         Coding::Jpeg { bytes: vec![1, 2], components: 4, inverted: true, icc: None },
@@ -71,12 +79,30 @@ fn a_page_comes_back_byte_for_byte_and_a_whole_original_is_not_sent() {
 fn pixels_that_do_not_fill_the_page_are_nonsense() {
     let dpi = Dpi { x: 200.0, y: 200.0, source: DpiSource::Header };
     for coding in [Coding::Bilevel(vec![0; 3]), Coding::Grey(vec![0; 19]), Coding::Rgb(Vec::new())] {
-        let image = PageImage { width: 9, height: 2, dpi, turns: 0, mirrored: false, coding, recoded: None };
+        let image = PageImage {
+            width: 9,
+            height: 2,
+            dpi,
+            turns: 0,
+            mirrored: false,
+            coding,
+            profile: None,
+            recoded: None,
+        };
         let (head, payload) = ImageHead::split(image, false);
         assert_eq!(head.join(payload, || panic!()), None);
     }
     let coding = Coding::Jpeg { bytes: vec![], components: 3, inverted: false, icc: Some(vec![0; 9]) };
-    let image = PageImage { width: 9, height: 2, dpi, turns: 0, mirrored: false, coding, recoded: None };
+    let image = PageImage {
+        width: 9,
+        height: 2,
+        dpi,
+        turns: 0,
+        mirrored: false,
+        coding,
+        profile: None,
+        recoded: None,
+    };
     let (head, _) = ImageHead::split(image, true);
     assert_eq!(head.join(vec![0; 8], || panic!()), None);
 }
