@@ -270,6 +270,17 @@ mod tests {
     }
 
     #[test]
+    fn a_page_too_wide_for_group_4_is_made_small_and_a_heavy_profile_is_left_out_and_told() {
+        let wide = page(33_000, 200, Coding::Bilevel(halftone(33_000, 200)));
+        let small = shrink(&wide.image).unwrap();
+        assert!(matches!(&small.coding, Coding::Jpeg { bytes, .. } if bytes.len() <= PAGE_BYTES));
+        let mut heavy = page(600, 400, Coding::Rgb(noise(600, 400)));
+        heavy.image.profile = Some(vec![0; 20_000]);
+        let notes = assemble(&[heavy], &meta()).unwrap().notes;
+        assert_eq!(notes, [Note::ProfileLeft { page: 1 }]);
+    }
+
+    #[test]
     fn pages_that_nothing_makes_small_are_made_coarser_until_they_fit() {
         let rows = halftone(904, 1200);
         let strip = g4::encode(&rows, 904, 1200).unwrap();

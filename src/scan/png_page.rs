@@ -248,6 +248,54 @@ mod tests {
         assert_eq!(grey(&write(ColorType::GrayscaleAlpha, BitDepth::Eight, 1, &[0, 128])), [127]);
     }
 
+    /// Two pixels of a palette.
+    fn indexed(bits: png::BitDepth, palette: &[u8], data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, 2, 1);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_depth(bits);
+        encoder.set_palette(palette.to_vec());
+        encoder.write_header().unwrap().write_image_data(data).unwrap();
+        out
+    }
+
+    fn coded(bytes: &[u8]) -> Outcome<Coding> {
+        coding(bytes, &head(bytes)?, &Limits::default())
+    }
+
+    #[test]
+    fn a_palette_of_black_and_white_is_bilevel_and_others_pass_through_once_they_were_decoded() {
+        use png::BitDepth::{Eight, One};
+        let bits = |palette: &[u8]| coded(&indexed(One, palette, &[0b0100_0000])).unwrap();
+        assert_eq!(bits(&[255, 255, 255, 0, 0, 0]), Coding::Bilevel(vec![0x40]));
+        assert_eq!(bits(&[0, 0, 0, 255, 255, 255]), Coding::Bilevel(vec![0x80]));
+        let shown = |coding: Coding| {
+            let dpi = Dpi { x: 100.0, y: 100.0, source: DpiSource::Header };
+            let image = crate::page::PageImage {
+                width: 2,
+                height: 1,
+                dpi,
+                turns: 0,
+                mirrored: false,
+                coding,
+                profile: None,
+                recoded: None,
+            };
+            crate::pdf::samples::decode(&image).unwrap().bytes
+        };
+        let red = bits(&[255, 0, 0, 0, 0, 0]);
+        assert!(matches!(&red, Coding::Png { bits: 1, components: 1, palette: Some(_), .. }));
+        assert_eq!(shown(red), [255, 0, 0, 0, 0, 0]);
+        // An index that the table has not is black.
+        assert_eq!(shown(coded(&indexed(Eight, &[1, 2, 3, 9, 9, 9], &[0, 7])).unwrap()), [1, 2, 3, 0, 0, 0]);
+        let rgb = write(png::ColorType::Rgb, Eight, 2, &[1, 2, 3, 4, 5, 6]);
+        assert_eq!(shown(coded(&rgb).unwrap()), [1, 2, 3, 4, 5, 6]);
+        let mut damaged = rgb;
+        let at = damaged.windows(4).position(|kind| kind == b"IDAT").unwrap() + 8;
+        damaged[at] ^= 0xFF;
+        assert_eq!(coded(&damaged).unwrap_err().code.id, BROKEN.id);
+    }
+
     #[test]
     fn resolution_comes_from_the_physical_chunk() {
         let bytes = write(png::ColorType::Grayscale, png::BitDepth::Eight, 1, &[7]);
