@@ -52,6 +52,8 @@ pub struct PageImage {
     pub tilt_deg: f32,
     /// The pixels.
     pub coding: Coding,
+    /// ICC profile of the pixels, where their coding carries none of its own.
+    pub profile: Option<Vec<u8>>,
     /// What was done to them, if they are not those of the file.
     pub recoded: Option<Recoded>,
 }
@@ -62,8 +64,12 @@ pub struct PageImage {
 pub enum Recoded {
     /// A CMYK JPEG without a usable profile was turned to RGB.
     FromCmyk,
+    /// No PDF can carry how the file codes them; they were decoded and coded in another way, which may take more room.
+    Repacked,
     /// They were made fewer for the wallet's copy.
     Shrunk,
+    /// As `Shrunk`, and their colour profile was left out: it weighs more than it is worth there.
+    ShrunkPlain,
 }
 
 /// How the pixels of a page are coded.
@@ -104,6 +110,17 @@ pub enum Coding {
         components: u8,
         /// The ICC profile that stands for the file's own colours, if any.
         icc: Option<Vec<u8>>,
+    },
+    /// The image data of a PNG (ISO/IEC 15948, not interlaced, no opacity); goes into the PDF byte for byte.
+    Png {
+        /// What its IDAT chunks hold, joined.
+        stream: Vec<u8>,
+        /// Bits of a sample or an index.
+        bits: u8,
+        /// 1 grey or index, 3 RGB.
+        components: u8,
+        /// RGB of each index, where samples are that.
+        palette: Option<Vec<u8>>,
     },
     /// Packed rows, most significant bit first, 1 = black, each row padded to a byte.
     Bilevel(Vec<u8>),

@@ -23,7 +23,7 @@ use super::{g4, icc};
 use crate::digest::Blake3;
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::{Coding, PageImage, Recoded};
-use pdf_writer::{Filter, Name, Rect, Ref};
+use pdf_writer::{Filter, Name, Rect, Ref, Str};
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -169,6 +169,12 @@ impl<'s> Writer<'s> {
         let (id, content_id, image_id) = (self.bump(), self.bump(), self.bump());
         let image = in_rgb(&page.image)?;
         self.image(&image, image_id, number)?;
+        self.notes.extend(match image.recoded {
+            Some(Recoded::FromCmyk) => Some(Note::CmykConverted { page: number }),
+            Some(Recoded::Repacked) => Some(Note::Repacked { page: number }),
+            Some(Recoded::ShrunkPlain) => Some(Note::ProfileLeft { page: number }),
+            Some(Recoded::Shrunk) | None => None,
+        });
         let mut content = pdf_writer::Content::new();
         content.save_state().transform(placed.matrix).x_object(Name(b"Im0")).restore_state();
         self.out.object(content_id, |chunk| {
@@ -200,7 +206,8 @@ impl<'s> Writer<'s> {
         let (width, height) = (image.width, image.height);
         match &image.coding {
             Coding::Jpeg { bytes, components, inverted, icc } => {
-                return self.jpeg(image, id, page, bytes, *components, *inverted, icc.as_deref());
+                let profile = icc.as_deref().or(image.profile.as_deref());
+                return self.jpeg(image, id, page, bytes, *components, *inverted, profile);
             }
             Coding::G4 { bytes, black_is_1 } => self.fax(id, bytes, width, height, *black_is_1)?,
             Coding::Jbig2 { bytes, globals, inverted } => {
@@ -219,19 +226,21 @@ impl<'s> Writer<'s> {
                 })?;
             }
             Coding::Jpx { bytes, components, icc } => {
-                let usable = icc.as_deref().filter(|profile| icc::channels(profile) == Some(*components));
-                let profile = usable.map(|profile| self.profile(profile, *components)).transpose()?;
+                let profile = icc.as_deref().or(image.profile.as_deref());
+                let profile = self.fitting(profile, *components, page)?;
                 self.out.object(id, |chunk| {
                     let mut object = chunk.image_xobject(id, bytes);
                     object.filter(Filter::JpxDecode);
                     object.width(width as i32).height(height as i32);
                     // Named here, too, although the file tells them: validators ask the dictionary.
-                    match profile {
-                        Some(stream) => object.color_space().icc_based(stream),
-                        None if *components == 1 => object.color_space().device_gray(),
-                        None => object.color_space().device_rgb(),
-                    }
+                    colours(&mut object, profile, *components, None);
                 })?;
+            }
+            Coding::Png { stream, bits, components, palette } => {
+                let channels = if palette.is_some() { 3 } else { *components };
+                let profile = self.fitting(image.profile.as_deref(), channels, page)?;
+                let palette = palette.as_deref();
+                self.predicted(id, stream, (width, height), (*components, *bits), profile, palette)?;
             }
             Coding::Bilevel(rows) => {
                 expect_length(rows, u64::from(width.div_ceil(8)) * u64::from(height))?;
@@ -242,8 +251,8 @@ impl<'s> Writer<'s> {
                     self.fax(id, &strip, width, height, false)?;
                 }
             }
-            Coding::Grey(samples) => self.flate(id, samples, width, height, 1)?,
-            Coding::Rgb(samples) => self.flate(id, samples, width, height, 3)?,
+            Coding::Grey(samples) => self.flate(image, id, page, samples, 1)?,
+            Coding::Rgb(samples) => self.flate(image, id, page, samples, 3)?,
         }
         Ok(())
     }
@@ -270,28 +279,30 @@ impl<'s> Writer<'s> {
             let why = format!("frame header says {} x {} x {}", frame.width, frame.height, frame.components);
             return Err(Fault::new(&NOT_PIXELS).detail(why));
         }
-        let usable = usable(profile, components);
-        if profile.is_some() && usable.is_none() {
-            self.notes.push(Note::ProfileIgnored { page });
-        }
-        if image.recoded == Some(Recoded::FromCmyk) {
-            self.notes.push(Note::CmykConverted { page });
-        }
         let channels = components;
-        let profile = usable.map(|profile| self.profile(profile, channels)).transpose()?;
+        let profile = self.fitting(profile, channels, page)?;
         self.out.object(id, |chunk| {
             let mut object = chunk.image_xobject(id, bytes);
             object.filter(Filter::DctDecode);
             object.width(image.width as i32).height(image.height as i32).bits_per_component(8);
-            match profile {
-                Some(stream) => object.color_space().icc_based(stream),
-                None if channels == 1 => object.color_space().device_gray(),
-                None => object.color_space().device_rgb(),
+            if frame.is_rgb_by_name {
+                // Without this a PDF takes three components for YCbCr (ISO 32000-1, 7.4.8).
+                object.decode_parms().pair(Name(b"ColorTransform"), 0);
             }
+            colours(&mut object, profile, channels, None);
             if channels == 4 && inverted {
                 object.decode([1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
             }
         })
+    }
+
+    /// A page's profile where it fits its colours; one that does not is noted.
+    fn fitting(&mut self, profile: Option<&[u8]>, channels: u8, page: usize) -> Outcome<Option<Ref>> {
+        let usable = usable(profile, channels);
+        if profile.is_some() && usable.is_none() {
+            self.notes.push(Note::ProfileIgnored { page });
+        }
+        usable.map(|profile| self.profile(profile, channels)).transpose()
     }
 
     fn profile(&mut self, profile: &[u8], channels: u8) -> Outcome<Ref> {
@@ -329,23 +340,42 @@ impl<'s> Writer<'s> {
         })
     }
 
-    fn flate(&mut self, id: Ref, samples: &[u8], width: u32, height: u32, channels: u8) -> Outcome<()> {
+    fn flate(
+        &mut self,
+        image: &PageImage,
+        id: Ref,
+        page: usize,
+        samples: &[u8],
+        channels: u8,
+    ) -> Outcome<()> {
+        let (width, height) = (image.width, image.height);
         expect_length(samples, u64::from(width) * u64::from(height) * u64::from(channels))?;
         let stream = samples::deflate(samples, width, height, channels)?;
+        let profile = self.fitting(image.profile.as_deref(), channels, page)?;
+        self.predicted(id, &stream, (width, height), (channels, 8), profile, None)
+    }
+
+    /// A zlib stream with PNG predictors; `sample` is its components and their bits.
+    fn predicted(
+        &mut self,
+        id: Ref,
+        stream: &[u8],
+        (width, height): (u32, u32),
+        (components, bits): (u8, u8),
+        profile: Option<Ref>,
+        palette: Option<&[u8]>,
+    ) -> Outcome<()> {
         self.out.object(id, |chunk| {
-            let mut object = chunk.image_xobject(id, &stream);
+            let mut object = chunk.image_xobject(id, stream);
             object.filter(Filter::FlateDecode);
             object
                 .decode_parms()
                 .predictor(pdf_writer::types::Predictor::PngOptimum)
-                .colors(i32::from(channels))
-                .bits_per_component(8)
+                .colors(i32::from(components))
+                .bits_per_component(i32::from(bits))
                 .columns(width as i32);
-            object.width(width as i32).height(height as i32).bits_per_component(8);
-            match channels {
-                1 => object.color_space().device_gray(),
-                _ => object.color_space().device_rgb(),
-            }
+            object.width(width as i32).height(height as i32).bits_per_component(i32::from(bits));
+            colours(&mut object, profile, components, palette);
         })
     }
 
@@ -358,6 +388,33 @@ impl<'s> Writer<'s> {
             object.width(width as i32).height(height as i32).bits_per_component(1).decode([1.0, 0.0]);
             object.color_space().device_gray();
         })
+    }
+}
+
+/// What samples mean: entries of a table of RGB, or colours, by a profile or as the device has them.
+fn colours(
+    object: &mut pdf_writer::writers::ImageXObject<'_>,
+    profile: Option<Ref>,
+    components: u8,
+    palette: Option<&[u8]>,
+) {
+    match (palette, profile) {
+        (Some(table), profile) => {
+            let mut space = object.insert(Name(b"ColorSpace")).array();
+            space.item(Name(b"Indexed"));
+            match profile {
+                Some(stream) => {
+                    space.push().array().item(Name(b"ICCBased")).item(stream);
+                }
+                None => {
+                    space.item(Name(b"DeviceRGB"));
+                }
+            }
+            space.item((table.len() / 3) as i32 - 1).item(Str(table));
+        }
+        (None, Some(stream)) => object.color_space().icc_based(stream),
+        (None, None) if components == 1 => object.color_space().device_gray(),
+        (None, None) => object.color_space().device_rgb(),
     }
 }
 

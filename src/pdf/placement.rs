@@ -86,6 +86,7 @@ mod tests {
             mirrored: false,
             tilt_deg: 0.0,
             coding: Coding::Grey(vec![]),
+            profile: None,
             recoded: None,
         }
     }

@@ -1,7 +1,7 @@
 //! Decoded samples on their way into a PDF stream: packed without loss, or CMYK turned to RGB.
 
 use super::archive::NOT_PIXELS;
-use super::g4;
+use super::{g4, jbig2, png_stream};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::{Coding, PageImage};
 use zune_core::bytestream::ZCursor;
@@ -21,6 +21,8 @@ pub struct Frame {
     pub height: u16,
     /// Colour components.
     pub components: u8,
+    /// They are red, green and blue, and nothing but their names says so: no JFIF, no Adobe marker.
+    pub is_rgb_by_name: bool,
 }
 
 /// The first frame header of a JPEG, if its segments can be walked that far.
@@ -29,6 +31,7 @@ pub fn jpeg_frame(bytes: &[u8]) -> Option<Frame> {
         return None;
     }
     let mut at = 2usize;
+    let mut is_told = false;
     loop {
         if *bytes.get(at)? != 0xff {
             return None;
@@ -45,10 +48,17 @@ pub fn jpeg_frame(bytes: &[u8]) -> Option<Frame> {
                     height: u16::from_be_bytes([f[1], f[2]]),
                     width: u16::from_be_bytes([f[3], f[4]]),
                     components: f[5],
+                    // Markers behind the frame header would be told as well; no encoder puts them there.
+                    is_rgb_by_name: !is_told
+                        && f[5] == 3
+                        && [10, 13, 16].map(|id| bytes.get(at + id).copied()) == [b'R', b'G', b'B'].map(Some),
                 });
             }
             0xd8..=0xda => return None,
             _ => {
+                let body = bytes.get(at + 4..).unwrap_or_default();
+                is_told |= marker == 0xe0 && body.starts_with(b"JFIF\0");
+                is_told |= marker == 0xee && body.starts_with(b"Adobe");
                 let length = usize::from(u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?]));
                 at = at.checked_add(2 + length.max(2))?;
             }
@@ -70,20 +80,7 @@ pub fn deflate(samples: &[u8], width: u32, height: u32, channels: u8) -> Outcome
     let mut writer = encoder.write_header().map_err(refused)?;
     writer.write_image_data(samples).map_err(refused)?;
     writer.finish().map_err(refused)?;
-    // The image data chunks of a PNG, joined, are the very stream that PDF means by `/Predictor 15`.
-    let mut stream = Vec::with_capacity(file.len());
-    let mut rest = file.get(8..).unwrap_or_default();
-    while let Some((head, tail)) = rest.split_first_chunk::<8>() {
-        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        let (Some(data), Some(next)) = (tail.get(..length), tail.get(length.saturating_add(4)..)) else {
-            break;
-        };
-        if &head[4..] == b"IDAT" {
-            stream.extend_from_slice(data);
-        }
-        rest = next;
-    }
-    Ok(stream)
+    Ok(png_stream::joined(&file))
 }
 
 /// 8-bit samples of a page: grey or RGB, rows without padding.
@@ -139,7 +136,7 @@ impl Samples {
 /// Decodes a page as it is stored.
 ///
 /// # Errors
-/// [`DECODING`], [`NOT_PIXELS`]; a JBIG2 page is not decoded here.
+/// [`DECODING`], [`NOT_PIXELS`].
 pub fn decode(image: &PageImage) -> Outcome<Samples> {
     let (width, height) = (image.width, image.height);
     let failed = |why: &str| Fault::new(&DECODING).detail(why);
@@ -158,7 +155,15 @@ pub fn decode(image: &PageImage) -> Outcome<Samples> {
             let rows = rows.chunks_exact(across);
             raw(rows.flat_map(|row| (0..width as usize).map(move |x| light(row, x))).collect(), 1)
         }
-        Coding::Jbig2 { .. } => return Err(failed("JBIG2")),
+        Coding::Jbig2 { bytes, globals, inverted } => {
+            let decoded = jbig2::decode(bytes, globals.as_deref(), *inverted, (width, height));
+            raw(decoded.ok().flatten().ok_or_else(|| failed("JBIG2"))?, 1)
+        }
+        Coding::Png { stream, bits, components, palette } => {
+            let decoded = png_stream::decode(image, stream, *bits, *components, palette.as_deref());
+            let channels = if palette.is_some() { 3 } else { *components };
+            raw(decoded.map_err(|_| failed("PNG"))?, channels)
+        }
     };
     let expected = u64::from(width) * u64::from(height) * u64::from(samples.channels);
     let fits = samples.bytes.len() as u64 == expected && (samples.width, samples.height) == (width, height);
@@ -280,7 +285,13 @@ mod tests {
     fn a_frame_header_is_found_behind_other_segments() {
         let mut jpeg = vec![0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xff, 0xc2, 0, 17, 8, 0, 5, 0, 7, 3];
         let frame = jpeg_frame(&jpeg).unwrap();
-        assert_eq!(frame, Frame { process: 2, precision: 8, width: 7, height: 5, components: 3 });
+        let seen =
+            Frame { process: 2, precision: 8, width: 7, height: 5, components: 3, is_rgb_by_name: false };
+        assert_eq!(frame, seen);
+        let named = [&jpeg[..], &[b'R', 0x11, 0, b'G', 0x11, 0, b'B', 0x11, 0]].concat();
+        assert!(jpeg_frame(&named).unwrap().is_rgb_by_name);
+        let told = [&named[..2], b"\xff\xe0\0\x07JFIF\0", &named[2..]].concat();
+        assert!(!jpeg_frame(&told).unwrap().is_rgb_by_name);
         for length in 0..jpeg.len() {
             assert_eq!(jpeg_frame(&jpeg[..length]), None);
         }

@@ -54,10 +54,9 @@ pub fn write_each<P: Borrow<ArchivePage>>(
         let page = page?;
         let page = page.borrow();
         let image = shrink(&page.image).map_err(|fault| fault.at(format!("page {number}")))?;
-        if let Coding::Jpeg { bytes, .. } | Coding::G4 { bytes, .. } = &image.coding
-            && bytes.len() > PAGE_BYTES
-        {
-            notes.push(Note::WalletLarge { page: number, bytes: bytes.len() });
+        let bytes = weight(&image.coding);
+        if bytes > PAGE_BYTES {
+            notes.push(Note::WalletLarge { page: number, bytes });
         }
         Ok(ArchivePage { image, skew_deg: page.skew_deg })
     });
@@ -71,7 +70,7 @@ pub fn write_each<P: Borrow<ArchivePage>>(
 /// # Errors
 /// As [`archive::assemble`].
 pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
-    if image.recoded == Some(Recoded::Shrunk) {
+    if matches!(image.recoded, Some(Recoded::Shrunk | Recoded::ShrunkPlain)) {
         // It came out of a decoder's box and could be made no smaller there.
         return Ok(image.clone());
     }
@@ -87,19 +86,33 @@ pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
             Some(bytes) => {
                 return Ok(PageImage { coding: Coding::G4 { bytes, black_is_1: false }, ..image.clone() });
             }
-            None => return Ok(image.clone()),
+            // Too wide for Group 4: the archive packs it, and a page of much white is small so.
+            None if miniz_oxide::deflate::compress_to_vec_zlib(rows, 6).len() <= PAGE_BYTES => {
+                return Ok(image.clone());
+            }
+            None => samples::decode(image)?,
         },
         // A CMYK JPEG always leaves its profile behind: half a megabyte for one picture.
         Coding::Jpeg { bytes, components: 1 | 3, icc, .. } | Coding::Jpx { bytes, icc, .. }
-            if bytes.len() + icc.as_ref().map_or(0, Vec::len) <= PAGE_BYTES =>
+            if bytes.len() + icc.as_ref().or(image.profile.as_ref()).map_or(0, Vec::len) <= PAGE_BYTES =>
         {
             return Ok(image.clone());
         }
-        // Smaller than anything it could be turned into.
-        Coding::Jbig2 { .. } => return Ok(image.clone()),
-        Coding::Jpeg { .. } | Coding::Jpx { .. } | Coding::Grey(_) | Coding::Rgb(_) => {
-            samples::decode(image)?
+        Coding::Jbig2 { .. } | Coding::Png { .. }
+            if weight(&image.coding) + image.profile.as_ref().map_or(0, Vec::len) <= PAGE_BYTES =>
+        {
+            return Ok(image.clone());
         }
+        Coding::Jpeg { .. }
+        | Coding::Jpx { .. }
+        | Coding::Jbig2 { .. }
+        | Coding::Png { .. }
+        | Coding::Grey(_)
+        | Coding::Rgb(_) => samples::decode(image)?,
+    };
+    let (icc, recoded) = match profile(image) {
+        Ok(icc) => (icc, Recoded::Shrunk),
+        Err(Left) => (None, Recoded::ShrunkPlain),
     };
     let mut best: Option<PageImage> = None;
     let coarser = std::iter::successors(Some(100.0 * COARSER), |dpi| Some(dpi * COARSER));
@@ -107,7 +120,7 @@ pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
     for (dpi, quality) in STEPS.into_iter().chain(coarser) {
         let scaled = scale(&samples, image.dpi, dpi);
         let bytes = samples::encode_jpeg(&scaled, quality)?;
-        let icc = profile(image);
+        let icc = icc.clone();
         let small = bytes.len() + icc.as_ref().map_or(0, Vec::len) <= PAGE_BYTES;
         let coding = Coding::Jpeg { bytes, components: scaled.channels, inverted: false, icc };
         // The page keeps its physical size to the last pixel.
@@ -116,13 +129,13 @@ pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
             y: image.dpi.y * scaled.height as f32 / height as f32,
             source: image.dpi.source,
         };
-        let recoded = Some(Recoded::Shrunk);
         best = Some(PageImage {
             width: scaled.width,
             height: scaled.height,
             dpi,
             coding,
-            recoded,
+            profile: None,
+            recoded: Some(recoded),
             ..image.clone()
         });
         if small {
@@ -132,11 +145,32 @@ pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
     Ok(best.unwrap_or_else(|| image.clone()))
 }
 
+/// Bytes of the picture itself.
+fn weight(coding: &Coding) -> usize {
+    match coding {
+        Coding::Jpeg { bytes, .. } | Coding::G4 { bytes, .. } | Coding::Jpx { bytes, .. } => bytes.len(),
+        Coding::Jbig2 { bytes, globals, .. } => bytes.len() + globals.as_ref().map_or(0, Vec::len),
+        Coding::Png { stream, palette, .. } => stream.len() + palette.as_ref().map_or(0, Vec::len),
+        // Never of a page that was shrunk, but for one of bits that packs small.
+        Coding::Bilevel(_) | Coding::Grey(_) | Coding::Rgb(_) => 0,
+    }
+}
+
+/// A profile that does not come along.
+struct Left;
+
 /// The profile still fits the samples unless these were CMYK; large ones are not worth their weight.
-fn profile(image: &PageImage) -> Option<Vec<u8>> {
-    match &image.coding {
-        Coding::Jpeg { components: 1 | 3, icc: Some(icc), .. } if icc.len() <= 16_384 => Some(icc.clone()),
-        _ => None,
+fn profile(image: &PageImage) -> Result<Option<Vec<u8>>, Left> {
+    let (profile, fits) = match &image.coding {
+        Coding::Jpeg { components, icc, .. } => (icc.as_ref(), matches!(components, 1 | 3)),
+        Coding::Jpx { icc, .. } => (icc.as_ref(), true),
+        Coding::G4 { .. } | Coding::Bilevel(_) | Coding::Jbig2 { .. } => return Ok(None),
+        Coding::Png { .. } | Coding::Grey(_) | Coding::Rgb(_) => (None, true),
+    };
+    match profile.or(image.profile.as_ref()) {
+        None => Ok(None),
+        Some(profile) if fits && profile.len() <= 16_384 => Ok(Some(profile.clone())),
+        Some(_) => Err(Left),
     }
 }
 
@@ -189,6 +223,7 @@ mod tests {
                 mirrored: false,
                 tilt_deg: 0.0,
                 coding,
+                profile: None,
                 recoded: None,
             },
             skew_deg: 0.0,
@@ -233,6 +268,17 @@ mod tests {
     /// A halftone: what Group 4 makes larger instead of smaller.
     fn halftone(width: u32, height: u32) -> Vec<u8> {
         noise(width / 8, height).chunks_exact(3).map(|p| p[0] ^ p[1] << 1 ^ p[2] << 3).collect()
+    }
+
+    #[test]
+    fn a_page_too_wide_for_group_4_is_made_small_and_a_heavy_profile_is_left_out_and_told() {
+        let wide = page(33_000, 200, Coding::Bilevel(halftone(33_000, 200)));
+        let small = shrink(&wide.image).unwrap();
+        assert!(matches!(&small.coding, Coding::Jpeg { bytes, .. } if bytes.len() <= PAGE_BYTES));
+        let mut heavy = page(600, 400, Coding::Rgb(noise(600, 400)));
+        heavy.image.profile = Some(vec![0; 20_000]);
+        let notes = assemble(&[heavy], &meta()).unwrap().notes;
+        assert_eq!(notes, [Note::ProfileLeft { page: 1 }]);
     }
 
     #[test]

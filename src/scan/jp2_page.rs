@@ -29,6 +29,11 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// The ICC profile that the file names for its colours.
+    pub(super) fn profile(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        bytes.get(self.boxes.as_ref()?.profile.clone()?).map(<[u8]>::to_vec)
+    }
+
     /// Bits of one decoded pixel, for the ratio rule.
     pub(super) fn pixel_bits(&self) -> u64 {
         u64::from(self.bits) * u64::from(self.components)

@@ -2,9 +2,11 @@
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::{Coding, Dpi, DpiSource};
+use crate::pdf::png_stream;
 use crate::scan::luma::{self, Luma, over_white};
 use crate::scan::{Limits, ifd};
 use std::io::Cursor;
+use std::ops::Range;
 
 /// What the chunks of a PNG say.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +17,12 @@ pub(super) struct Head {
     colour: u8,
     /// Black of one bit is clear (tRNS).
     clear_black: bool,
+    interlaced: bool,
+    /// It has a chunk that makes colours shine through.
+    transparent: bool,
+    palette: Option<Vec<u8>>,
+    /// Where the chunk of the colour profile lies.
+    icc: Option<Range<usize>>,
     pub(super) dpi: Option<Dpi>,
     pub(super) turns: u8,
     pub(super) mirrored: bool,
@@ -24,6 +32,18 @@ impl Head {
     /// Grey of one bit: a page of black and white.
     pub(super) fn bilevel(&self) -> bool {
         self.bits == 1 && self.colour == 0
+    }
+
+    /// Whether a PDF can carry the image data as they are.
+    fn passes(&self) -> bool {
+        !self.interlaced
+            && !self.transparent
+            && match self.colour {
+                0 => matches!(self.bits, 2 | 4 | 8),
+                2 => self.bits == 8,
+                3 => self.palette.is_some(),
+                _ => false,
+            }
     }
 
     /// Bits of one decoded pixel, for the ratio rule.
@@ -54,7 +74,7 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
             .ok_or_else(|| broken("cut off inside a chunk"))?;
         match (kind, head.as_mut()) {
             (b"IHDR", None) => {
-                let &[w3, w2, w1, w0, h3, h2, h1, h0, bits, colour, ..] = body else {
+                let &[w3, w2, w1, w0, h3, h2, h1, h0, bits, colour, _, _, interlaced, ..] = body else {
                     return Err(broken("header chunk"));
                 };
                 head = Some(Head {
@@ -63,6 +83,10 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
                     bits,
                     colour,
                     clear_black: false,
+                    interlaced: interlaced != 0,
+                    transparent: false,
+                    palette: None,
+                    icc: None,
                     dpi: None,
                     turns: 0,
                     mirrored: false,
@@ -76,13 +100,16 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
                     head.dpi = Some(Dpi { x, y, source: DpiSource::Header });
                 }
             }
+            (b"tRNS", Some(head)) => {
+                head.transparent = true;
+                head.clear_black = head.bilevel() && body.get(1).is_some_and(|b| b & 1 == 0);
+            }
+            (b"PLTE", Some(head)) if head.colour == 3 => head.palette = Some(body.to_vec()),
+            (b"iCCP", Some(head)) => head.icc = Some(at + 8..at + 8 + length),
             (b"eXIf", Some(head)) => {
                 if let Some((turns, mirrored, _)) = ifd::exif(body) {
                     (head.turns, head.mirrored) = (turns, mirrored);
                 }
-            }
-            (b"tRNS", Some(head)) if head.bilevel() => {
-                head.clear_black = body.get(1).is_some_and(|b| b & 1 == 0);
             }
             // A picture of one frame does not move.
             (b"acTL", Some(_)) if body.get(..4) != Some(&[0, 0, 0, 1]) => return Err(Fault::new(&ANIMATED)),
@@ -151,7 +178,36 @@ pub(super) fn coding(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Codi
         data.iter_mut().for_each(|b| *b = !*b);
         return Ok(Coding::Bilevel(data));
     }
+    if head.bits == 1
+        && !head.transparent
+        && let Some([a, b, c, d, e, f]) = head.palette.as_deref()
+        && matches!([[a, b, c], [d, e, f]], [[0, 0, 0], [255, 255, 255]] | [[255, 255, 255], [0, 0, 0]])
+    {
+        let rows = data.chunks_exact(3 * (head.width as usize).max(1));
+        let dark = |pixel: &[u8], bit: usize| if pixel[0] == 0 { 0x80 >> bit } else { 0 };
+        let eight = |run: &[u8]| run.chunks_exact(3).enumerate().fold(0, |byte, (i, p)| byte | dark(p, i));
+        return Ok(Coding::Bilevel(rows.flat_map(|row| row.chunks(24).map(eight)).collect()));
+    }
+    if head.passes() {
+        // The pixels were decoded above, to know that they are whole; what is passed on are their own bytes.
+        let palette = head.palette.clone().map(|mut table| {
+            // An index beyond the table is black, and not the last colour.
+            table.resize(3 << head.bits, 0);
+            table
+        });
+        let stream = png_stream::joined(bytes);
+        let components = if head.colour == 2 { 3 } else { 1 };
+        return Ok(Coding::Png { stream, bits: head.bits, components, palette });
+    }
     Ok(if channels == 1 { Coding::Grey(data) } else { Coding::Rgb(data) })
+}
+
+/// The ICC profile of the picture; empty where it cannot be read, which fits no colours.
+pub(super) fn profile(bytes: &[u8], head: &Head) -> Option<Vec<u8>> {
+    let body = bytes.get(head.icc.clone()?)?;
+    // Its name, a zero, the method, and then the profile.
+    let packed = body.iter().position(|b| *b == 0).and_then(|end| body.get(end + 2..)).unwrap_or_default();
+    Some(miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(packed, 4 << 20).unwrap_or_default())
 }
 
 fn reason(error: &png::DecodingError) -> String {
@@ -209,6 +265,55 @@ mod tests {
         assert_eq!(grey(&write(ColorType::Rgb, BitDepth::Eight, 1, &[255, 0, 0])), [76]);
         assert_eq!(grey(&write(ColorType::Rgba, BitDepth::Eight, 2, &[0, 0, 0, 0, 0, 0, 0, 255])), [255, 0]);
         assert_eq!(grey(&write(ColorType::GrayscaleAlpha, BitDepth::Eight, 1, &[0, 128])), [127]);
+    }
+
+    /// Two pixels of a palette.
+    fn indexed(bits: png::BitDepth, palette: &[u8], data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, 2, 1);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_depth(bits);
+        encoder.set_palette(palette.to_vec());
+        encoder.write_header().unwrap().write_image_data(data).unwrap();
+        out
+    }
+
+    fn coded(bytes: &[u8]) -> Outcome<Coding> {
+        coding(bytes, &head(bytes)?, &Limits::default())
+    }
+
+    #[test]
+    fn a_palette_of_black_and_white_is_bilevel_and_others_pass_through_once_they_were_decoded() {
+        use png::BitDepth::{Eight, One};
+        let bits = |palette: &[u8]| coded(&indexed(One, palette, &[0b0100_0000])).unwrap();
+        assert_eq!(bits(&[255, 255, 255, 0, 0, 0]), Coding::Bilevel(vec![0x40]));
+        assert_eq!(bits(&[0, 0, 0, 255, 255, 255]), Coding::Bilevel(vec![0x80]));
+        let shown = |coding: Coding| {
+            let dpi = Dpi { x: 100.0, y: 100.0, source: DpiSource::Header };
+            let image = crate::page::PageImage {
+                width: 2,
+                height: 1,
+                dpi,
+                turns: 0,
+                mirrored: false,
+                tilt_deg: 0.0,
+                coding,
+                profile: None,
+                recoded: None,
+            };
+            crate::pdf::samples::decode(&image).unwrap().bytes
+        };
+        let red = bits(&[255, 0, 0, 0, 0, 0]);
+        assert!(matches!(&red, Coding::Png { bits: 1, components: 1, palette: Some(_), .. }));
+        assert_eq!(shown(red), [255, 0, 0, 0, 0, 0]);
+        // An index that the table has not is black.
+        assert_eq!(shown(coded(&indexed(Eight, &[1, 2, 3, 9, 9, 9], &[0, 7])).unwrap()), [1, 2, 3, 0, 0, 0]);
+        let rgb = write(png::ColorType::Rgb, Eight, 2, &[1, 2, 3, 4, 5, 6]);
+        assert_eq!(shown(coded(&rgb).unwrap()), [1, 2, 3, 4, 5, 6]);
+        let mut damaged = rgb;
+        let at = damaged.windows(4).position(|kind| kind == b"IDAT").unwrap() + 8;
+        damaged[at] ^= 0xFF;
+        assert_eq!(coded(&damaged).unwrap_err().code.id, BROKEN.id);
     }
 
     #[test]

@@ -4,8 +4,8 @@
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
-use crate::page::{Coding, Dpi, DpiSource, PageImage};
-use crate::pdf::read::{self, Body, Pdf};
+use crate::page::{Coding, Dpi, DpiSource, PageImage, Recoded};
+use crate::pdf::read::{self, Body, Filter, Pdf};
 use crate::scan::{
     Kind, Limits, Luma, jp2_page, jpeg, pdf_page, png_page, sniff, tiff_decode, tiff_pages, webp_page,
 };
@@ -195,6 +195,25 @@ impl Source {
             Inner::Pdf(pdf, images) => pdf_page::coding(pdf, part(images, page)?, &self.limits),
         })
         .map_err(|f| f.at(format!("page {page}")))?;
+        let profile = guarded(|| {
+            Ok(match &self.inner {
+                Inner::Jpeg(_) => None,
+                Inner::Png(head) => png_page::profile(&self.bytes, head),
+                Inner::Webp(head) => head.profile(&self.bytes),
+                Inner::Jpeg2000(head) => head.profile(&self.bytes),
+                Inner::Tiff(heads) => tiff_decode::profile(&self.bytes, part(heads, page)?),
+                Inner::Pdf(pdf, images) => {
+                    Some(part(images, page)?).filter(|i| i.filter == Filter::Samples).and_then(|i| pdf.icc(i))
+                }
+            })
+        })?;
+        let repacked = match &self.inner {
+            Inner::Webp(_) => true,
+            Inner::Tiff(heads) => {
+                part(heads, page)?.compression == 7 && !matches!(coding, Coding::Jpeg { .. })
+            }
+            _ => false,
+        };
         Ok(PageImage {
             width: info.width,
             height: info.height,
@@ -203,7 +222,8 @@ impl Source {
             mirrored: info.mirrored,
             tilt_deg: info.tilt_deg,
             coding,
-            recoded: None,
+            profile,
+            recoded: repacked.then_some(Recoded::Repacked),
         })
     }
 
@@ -323,11 +343,11 @@ fn pdf_info(pdf: &Pdf, number: usize, limits: &Limits) -> Outcome<(PageInfo, Opt
             let bits = u64::from(image.bits) * u64::from(image.colour.samples());
             limits.page(image.width, image.height, bits, image.encoded)?;
             let coding = match image.filter {
-                read::Filter::Jpeg => Coded::Jpeg,
-                read::Filter::G4 { .. } => Coded::G4,
-                read::Filter::Jbig2 => Coded::Jbig2,
-                read::Filter::Jpx => Coded::Jpeg2000,
-                read::Filter::Samples => Coded::Deflate,
+                Filter::Jpeg => Coded::Jpeg,
+                Filter::G4 { .. } => Coded::G4,
+                Filter::Jbig2 => Coded::Jbig2,
+                Filter::Jpx => Coded::Jpeg2000,
+                Filter::Samples => Coded::Deflate,
             };
             let info = PageInfo {
                 turns: image.turns,

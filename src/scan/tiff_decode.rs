@@ -51,6 +51,15 @@ pub(super) fn coding(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Codi
     raster(bytes, head, limits)
 }
 
+/// The ICC profile of a page (tag 34675); empty where it cannot be read, which fits no colours.
+pub(super) fn profile(bytes: &[u8], head: &Head) -> Option<Vec<u8>> {
+    let mut allowed = tiff::decoder::Limits::default();
+    allowed.ifd_value_size = 8 << 20;
+    let mut decoder = Decoder::new(OnePage::new(bytes, head)).ok()?.with_limits(allowed);
+    let value = decoder.find_tag(tiff::tags::Tag::IccProfile).transpose()?;
+    Some(value.and_then(tiff::decoder::ifd::Value::into_u8_vec).unwrap_or_default())
+}
+
 fn raster(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
     if matches!(head.compression, 2..=4) {
         let mut packed = fax(bytes, head)?;
@@ -124,7 +133,13 @@ fn samples(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Coding> {
     use tiff::ColorType as C;
     let coding = match colour {
         C::Gray(bits @ (1 | 2 | 4 | 8)) if head.photometric == PALETTE => {
-            palette(&mut decoder, &data, width, height, bits)?
+            match palette(&mut decoder, &data, width, height, bits)? {
+                Coding::Bilevel(packed) if packed.len() < width.div_ceil(8).saturating_mul(height) => {
+                    return Err(size());
+                }
+                Coding::Bilevel(packed) => return Ok(Coding::Bilevel(packed)),
+                colours => colours,
+            }
         }
         C::Gray(1) => {
             // The crate gives 1 for white, whatever the file said.
@@ -257,6 +272,12 @@ fn palette<R: Read + Seek>(
     // Some writers put 8 bits into it.
     let shift = if map.iter().all(|&v| v < 256) { 0 } else { 8 };
     let of = |i: u8| [0, 1, 2].map(|c| (map[c * colours + usize::from(i)] >> shift) as u8);
+    if bits == 1 && [of(0), of(1)] == [[255; 3], [0; 3]] {
+        return Ok(Coding::Bilevel(data.to_vec()));
+    }
+    if bits == 1 && [of(0), of(1)] == [[0; 3], [255; 3]] {
+        return Ok(Coding::Bilevel(data.iter().map(|b| !b).collect()));
+    }
     let rgb = unpacked(data, width, height, bits).into_iter().flat_map(of).collect();
     Ok(Coding::Rgb(rgb))
 }

@@ -11,6 +11,7 @@ use crate::scan::{Limits, ifd};
 use image::ImageDecoder;
 use image::codecs::webp::WebPDecoder;
 use std::io::Cursor;
+use std::ops::Range;
 
 /// What the chunks of a WebP say.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,9 +19,18 @@ pub(super) struct Head {
     pub(super) width: u32,
     pub(super) height: u32,
     lossy: bool,
+    /// Where the colour profile lies.
+    icc: Option<Range<usize>>,
     pub(super) dpi: Option<Dpi>,
     pub(super) turns: u8,
     pub(super) mirrored: bool,
+}
+
+impl Head {
+    /// The ICC profile of the picture.
+    pub(super) fn profile(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        bytes.get(self.icc.clone()?).map(<[u8]>::to_vec)
+    }
 }
 
 /// Walks the chunks (RFC 9649, 2.3 to 2.7) to the end that the file declares.
@@ -31,7 +41,7 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
         usize::try_from(declared).ok().and_then(|n| n.checked_add(8)).ok_or_else(|| broken("header"))?;
     let riff = bytes.get(..end).ok_or_else(|| broken("cut off before its declared end"))?;
     let (mut canvas, mut frame) = (None, None);
-    let mut exif = None;
+    let (mut exif, mut icc) = (None, None);
     let mut at = 12usize;
     while at < riff.len() {
         let length = four(riff, at + 4).ok_or_else(|| broken("cut off inside a chunk"))? as usize;
@@ -65,6 +75,7 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
                 let bits = u32::from_le_bytes([a, b, c, d]);
                 frame = Some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, false));
             }
+            b"ICCP" if icc.is_none() => icc = Some(at + 8..at + 8 + length),
             b"EXIF" => exif = exif.or_else(|| ifd::exif(body.strip_prefix(b"Exif\0\0").unwrap_or(body))),
             _ => {}
         }
@@ -76,7 +87,7 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
         return Err(broken("picture and canvas differ in size"));
     }
     let (turns, mirrored, dpi) = exif.unwrap_or((0, false, None));
-    Ok(Head { width, height, lossy, dpi, turns, mirrored })
+    Ok(Head { width, height, lossy, icc, dpi, turns, mirrored })
 }
 
 const ANIMATION: u8 = 0x02;
@@ -121,6 +132,7 @@ pub(super) fn coding(bytes: &[u8], head: &Head, limits: &Limits) -> Outcome<Codi
         return Ok(Coding::Rgb(rgb));
     }
     let samples = Samples { width: head.width, height: head.height, channels: 3, bytes: rgb };
+    // The file's colour profile is the page's, as that of any other file.
     let bytes = encode_jpeg(&samples, 90)?;
     Ok(Coding::Jpeg { bytes, components: 3, inverted: false, icc: None })
 }

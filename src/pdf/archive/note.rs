@@ -17,6 +17,17 @@ pub enum Note {
         /// Page, from 1.
         page: usize,
     },
+    /// The colour profile of a page of the wallet copy was left out, for its weight or for the colours it was made for.
+    ProfileLeft {
+        /// Page, from 1.
+        page: usize,
+    },
+    /// No PDF can carry the coding of the scan (WebP, JPEG in strips): its pixels were coded anew, which may take more
+    /// room than the scan does.
+    Repacked {
+        /// Page, from 1.
+        page: usize,
+    },
     /// The page is turned by more than [`SKEW_MAX`](super::SKEW_MAX); it was left as it is.
     SkewLeft {
         /// Page, from 1.
@@ -56,6 +67,19 @@ impl fmt::Display for Note {
                 write!(
                     f,
                     "trang {page}: bỏ qua hồ sơ màu hỏng / page {page}: unusable colour profile left out"
+                )
+            }
+            Note::ProfileLeft { page } => {
+                write!(
+                    f,
+                    "trang {page}: bản cho ví không mang hồ sơ màu / page {page}: wallet copy without its colour profile"
+                )
+            }
+            Note::Repacked { page } => {
+                write!(
+                    f,
+                    "trang {page}: kiểu nén không đưa vào PDF được, ảnh đã nén lại, tệp có thể lớn hơn / \
+                     page {page}: no PDF carries its coding; coded anew, the file may be larger"
                 )
             }
             Note::SkewLeft { page } => {

@@ -15,8 +15,17 @@ fn meta() -> Metadata {
 
 fn page(coding: Coding, width: u32, height: u32, dpi: f32) -> ArchivePage {
     let dpi = Dpi { x: dpi, y: dpi, source: DpiSource::Header };
-    let image =
-        PageImage { width, height, dpi, turns: 0, mirrored: false, tilt_deg: 0.0, coding, recoded: None };
+    let image = PageImage {
+        width,
+        height,
+        dpi,
+        turns: 0,
+        mirrored: false,
+        tilt_deg: 0.0,
+        coding,
+        profile: None,
+        recoded: None,
+    };
     ArchivePage { image, skew_deg: 0.0 }
 }
 
@@ -48,6 +57,50 @@ fn a_jpeg_goes_in_byte_for_byte_and_the_same_pages_give_the_same_file() {
     assert!(one.bytes.starts_with(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"));
     let trailer = one.bytes.windows(7).rposition(|window| window == b"trailer").unwrap();
     assert!(!contains(&one.bytes[trailer..], b"/Info"));
+}
+
+#[test]
+fn colours_that_only_their_names_call_rgb_are_called_so_in_the_pdf() {
+    let mut bytes = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 80)
+        .encode(&[90; 16 * 16 * 3], 16, 16, image::ExtendedColorType::Rgb8)
+        .unwrap();
+    let told = |bytes: Vec<u8>| {
+        let coding = Coding::Jpeg { bytes, components: 3, inverted: false, icc: None };
+        contains(&assemble(&[page(coding, 16, 16, 100.0)], &meta()).unwrap().bytes, b"/ColorTransform 0")
+    };
+    assert!(!told(bytes.clone()));
+    // The same without its JFIF segment, its components called R, G and B.
+    let length = usize::from(u16::from_be_bytes([bytes[4], bytes[5]]));
+    bytes.drain(2..4 + length);
+    let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    for (component, name) in b"RGB".iter().enumerate() {
+        bytes[frame + 10 + 3 * component] = *name;
+    }
+    assert!(told(bytes));
+}
+
+#[test]
+fn a_profile_of_samples_comes_along_where_it_fits_and_is_told_where_it_does_not() {
+    let with = |coding: Coding| {
+        let mut page = page(coding, 8, 8, 100.0);
+        page.image.profile = Some(icc::srgb());
+        assemble(&[page], &meta()).unwrap()
+    };
+    let based = |made: &Archived| contains(&made.bytes, b"/ICCBased");
+    let palette = Coding::Png {
+        stream: samples::deflate(&[1; 64], 8, 8, 1).unwrap(),
+        bits: 8,
+        components: 1,
+        palette: Some(vec![7; 768]),
+    };
+    for coding in [Coding::Rgb(vec![9; 192]), palette] {
+        let made = with(coding);
+        assert!(based(&made) && made.notes.is_empty(), "{:?}", made.notes);
+    }
+    let made = with(Coding::Grey(vec![9; 64]));
+    assert!(!based(&made));
+    assert_eq!(made.notes, [Note::ProfileIgnored { page: 1 }]);
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub(super) struct Boxes {
     /// Brand or compatibility `jp2 `.
     is_jp2: bool,
     colours: Vec<Colour>,
+    /// Where the first ICC profile lies.
+    pub(super) profile: Option<Range<usize>>,
     /// A palette, a channel definition or a component mapping.
     is_mapped: bool,
 }
@@ -48,7 +50,14 @@ const MAX_BOXES: usize = 256;
 /// Reads the boxes up to the codestream and behind it.
 pub(super) fn read(bytes: &[u8]) -> Outcome<Boxes> {
     let broken = |what: &str| Fault::new(&BROKEN).detail(what);
-    let mut found = Boxes { stream: 0..0, dpi: None, is_jp2: false, colours: Vec::new(), is_mapped: false };
+    let mut found = Boxes {
+        stream: 0..0,
+        dpi: None,
+        is_jp2: false,
+        colours: Vec::new(),
+        profile: None,
+        is_mapped: false,
+    };
     let mut has_header = false;
     for part in parts(bytes, 0..bytes.len())? {
         let body = bytes.get(part.body.clone()).unwrap_or(&[]);
@@ -72,6 +81,9 @@ pub(super) fn read(bytes: &[u8]) -> Outcome<Boxes> {
 fn header(bytes: &[u8], range: Range<usize>, found: &mut Boxes) -> Outcome<()> {
     for part in parts(bytes, range)? {
         let body = bytes.get(part.body.clone()).unwrap_or(&[]);
+        if let (b"colr", [2, _, _, ..], None) = (&part.kind, body, &found.profile) {
+            found.profile = Some(part.body.start + 3..part.body.end);
+        }
         match &part.kind {
             b"colr" => found.colours.push(match body {
                 [1, _, _, 0, 0, 0, 16, ..] => Colour::Listed(3),

@@ -98,6 +98,8 @@ pub(super) struct ImageHead {
     mirrored: bool,
     tilt_deg: f32,
     coding: CodingHead,
+    /// Bytes of the colour profile that stands before everything else.
+    profile: Option<usize>,
     recoded: Option<Recoded>,
 }
 
@@ -123,6 +125,12 @@ enum CodingHead {
         components: u8,
         /// Bytes of the colour profile, which stands before the picture.
         icc: Option<usize>,
+    },
+    Png {
+        bits: u8,
+        components: u8,
+        /// Bytes of the palette, which stands before the stream.
+        palette: Option<usize>,
     },
     Bilevel,
     Grey,
@@ -154,12 +162,26 @@ impl ImageHead {
                 payload.extend(bytes);
                 (head, payload)
             }
+            Coding::Png { stream, bits, components, palette } => {
+                let head = CodingHead::Png { bits, components, palette: palette.as_ref().map(Vec::len) };
+                let mut payload = palette.unwrap_or_default();
+                payload.extend(stream);
+                (head, payload)
+            }
             Coding::Bilevel(bytes) => (CodingHead::Bilevel, bytes),
             Coding::Grey(bytes) => (CodingHead::Grey, bytes),
             Coding::Rgb(bytes) => (CodingHead::Rgb, bytes),
         };
         let PageImage { width, height, dpi, turns, mirrored, tilt_deg, recoded, .. } = image;
-        (ImageHead { width, height, dpi, turns, mirrored, tilt_deg, coding, recoded }, payload)
+        let profile = image.profile.as_ref().map(Vec::len);
+        let payload = match image.profile {
+            Some(mut profile) => {
+                profile.extend(payload);
+                profile
+            }
+            None => payload,
+        };
+        (ImageHead { width, height, dpi, turns, mirrored, tilt_deg, coding, profile, recoded }, payload)
     }
 
     /// The page again; nothing where head and bytes do not fit. `whole` gives the original.
@@ -168,7 +190,15 @@ impl ImageHead {
         mut payload: Vec<u8>,
         whole: impl FnOnce() -> Outcome<Vec<u8>>,
     ) -> Option<Outcome<PageImage>> {
-        let ImageHead { width, height, dpi, turns, mirrored, tilt_deg, coding, recoded } = self;
+        let ImageHead { width, height, dpi, turns, mirrored, tilt_deg, coding, profile, recoded } = self;
+        let profile = match profile {
+            Some(length) if length <= payload.len() => {
+                let picture = payload.split_off(length);
+                Some(std::mem::replace(&mut payload, picture))
+            }
+            Some(_) => return None,
+            None => None,
+        };
         let rows = |bits: u64| (u64::from(width) * bits).div_ceil(8) * u64::from(height);
         let fits = |bits: u64| payload.len() as u64 == rows(bits);
         let coding = match coding {
@@ -193,11 +223,16 @@ impl ImageHead {
                 let bytes = (length <= payload.len()).then(|| payload.split_off(length))?;
                 Coding::Jpx { bytes, components, icc: icc.map(|_| payload) }
             }
+            CodingHead::Png { bits, components, palette } => {
+                let length = palette.unwrap_or(0);
+                let stream = (length <= payload.len()).then(|| payload.split_off(length))?;
+                Coding::Png { stream, bits, components, palette: palette.map(|_| payload) }
+            }
             CodingHead::Bilevel if fits(1) => Coding::Bilevel(payload),
             CodingHead::Grey if fits(8) => Coding::Grey(payload),
             CodingHead::Rgb if fits(24) => Coding::Rgb(payload),
             CodingHead::Bilevel | CodingHead::Grey | CodingHead::Rgb => return None,
         };
-        Some(Ok(PageImage { width, height, dpi, turns, mirrored, tilt_deg, coding, recoded }))
+        Some(Ok(PageImage { width, height, dpi, turns, mirrored, tilt_deg, coding, profile, recoded }))
     }
 }

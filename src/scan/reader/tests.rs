@@ -56,6 +56,7 @@ fn a_page_comes_back_byte_for_byte_and_a_whole_original_is_not_sent() {
         mirrored: true,
         tilt_deg: -1.5,
         coding,
+        profile: None,
         recoded: None,
     };
     for coding in [
@@ -87,6 +88,7 @@ fn pixels_that_do_not_fill_the_page_are_nonsense() {
             mirrored: false,
             tilt_deg: 0.0,
             coding,
+            profile: None,
             recoded: None,
         };
         let (head, payload) = ImageHead::split(image, false);
@@ -101,6 +103,7 @@ fn pixels_that_do_not_fill_the_page_are_nonsense() {
         mirrored: false,
         tilt_deg: 0.0,
         coding,
+        profile: None,
         recoded: None,
     };
     let (head, _) = ImageHead::split(image, true);
