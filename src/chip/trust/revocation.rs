@@ -59,11 +59,11 @@ impl Trust {
             }
         };
         let genuine = near.into_iter().filter_map(|crl| {
-            if !tied(crl.issuer) {
-                return None;
-            }
+            // What its own key has signed speaks for it under whatever name.
             let signers = if crl.holds(&authority.key) {
                 vec![authority]
+            } else if !tied(crl.issuer) {
+                return None;
             } else {
                 let found = self.issuers(crl.issuer, crl.key_id, |other| crl.holds(&other.key));
                 found
