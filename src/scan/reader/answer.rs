@@ -4,6 +4,7 @@ use super::judge;
 use super::message::{Ask, Crossed, Form, ImageHead, Told, What};
 use crate::fault::{Fault, Outcome};
 use crate::original::Original;
+use crate::page::Coding;
 use crate::sandbox::{Answer, NONSENSE};
 use crate::scan::{Kind, Limits, Source, open};
 use rustix::fd::OwnedFd;
@@ -43,7 +44,11 @@ impl Answering {
             }
             What::Image { page, form } => {
                 let image = judge::image(source, *page, *form)?;
-                let whole = source.kind() == Kind::Jpeg && image.recoded.is_none() && *form != Form::Drawn;
+                // What lies behind the end of a picture is no part of it.
+                let is_all =
+                    matches!(&image.coding, Coding::Jpeg { bytes, .. } if bytes.len() as u64 == ask.length);
+                let whole =
+                    is_all && source.kind() == Kind::Jpeg && image.recoded.is_none() && *form != Form::Drawn;
                 let (head, payload) = ImageHead::split(image, whole);
                 Ok((Told::Image(head), payload))
             }

@@ -188,3 +188,16 @@ fn cmyk_comes_out_of_the_box_in_rgb_and_the_archive_decodes_nothing_more() {
     };
     assert_eq!(archive::assemble(&[page], &meta).unwrap().notes, [archive::Note::CmykConverted { page: 1 }]);
 }
+
+#[test]
+fn the_archive_gets_a_picture_without_what_lies_behind_its_end() {
+    let picture = include_bytes!("../jpeg/samples/at_once.jpg");
+    for (behind, stays) in [(&b""[..], true), (b"a map of depths", false)] {
+        let bytes = [picture, behind].concat();
+        let answer = through_the_pipe(&bytes, What::Image { page: 1, form: Form::Archive });
+        let Told::Image(head) = told(&answer) else { panic!() };
+        assert_eq!(answer.payload.is_empty(), stays);
+        let image = head.join(answer.payload, || Ok(bytes.clone())).unwrap().unwrap();
+        assert!(matches!(image.coding, Coding::Jpeg { bytes, .. } if bytes == picture));
+    }
+}
