@@ -173,7 +173,7 @@ impl Desk {
         let desk = Desk { work, pcscd, reader, issuer };
         let began = Instant::now();
         while UnixStream::connect(SOCKET).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(20), "pcscd did not start: {}", desk.log());
+            assert!(began.elapsed() < Duration::from_secs(120), "pcscd did not start: {}", desk.log());
             std::thread::sleep(Duration::from_millis(20));
         }
         desk

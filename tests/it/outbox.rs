@@ -281,7 +281,7 @@ impl Wallet {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let began = Instant::now();
         while !self.url_file.is_file() {
-            assert!(began.elapsed() < Duration::from_secs(20), "the wallet did not start");
+            assert!(began.elapsed() < Duration::from_secs(120), "the wallet did not start");
             std::thread::sleep(Duration::from_millis(5));
         }
         let url = fs::read_to_string(&self.url_file).unwrap();

@@ -1,5 +1,6 @@
 //! A throw-away training station with its stand-ins, driven through the real program from outside.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -69,6 +70,20 @@ impl Playground {
         self.children.retain(|(n, _)| n != name);
     }
 
+    /// Stops a stand-in where it is: who calls it is connected, and waits for its answer until it is [thawed](Self::thaw).
+    pub(crate) fn freeze(&self, name: &str) {
+        self.signal(name, Signal::STOP);
+    }
+
+    pub(crate) fn thaw(&self, name: &str) {
+        self.signal(name, Signal::CONT);
+    }
+
+    fn signal(&self, name: &str, signal: Signal) {
+        let (_, child) = self.children.iter().find(|(n, _)| n == name).unwrap();
+        kill_process(Pid::from_child(child), signal).unwrap();
+    }
+
     fn stand_in(&mut self, name: &str, with: impl FnOnce(&mut Command) -> &mut Command) {
         let url = self.mock(&format!("{name}.url"));
         let _ = fs::remove_file(&url);
@@ -80,7 +95,7 @@ impl Playground {
         self.children.push((name.to_owned(), child.unwrap()));
         let started = Instant::now();
         while !url.is_file() {
-            assert!(started.elapsed() < Duration::from_secs(20), "the stand-in {name} did not start");
+            assert!(started.elapsed() < Duration::from_secs(120), "the stand-in {name} did not start");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -202,7 +202,7 @@ fn a_receiver_killed_at_any_moment_loses_nothing_has_nothing_twice_and_gives_the
     let laid = |served: &Served| served.inbox().iter().filter(|one| !one["file"].is_null()).count();
     let begun = Instant::now();
     while laid(&served) < DOCUMENTS {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{} of {DOCUMENTS} are laid out", laid(&served));
+        assert!(begun.elapsed() < Duration::from_secs(120), "{} of {DOCUMENTS} are laid out", laid(&served));
         std::thread::sleep(Duration::from_millis(100));
     }
     let inbox = served.inbox();
@@ -311,7 +311,7 @@ fn npm_jose_opens_what_was_encrypted_for_a_wallet_and_nobody_on_the_way_does() {
         if let Some(file) = served.inbox()[0]["file"].as_str() {
             break served.station().join(file);
         }
-        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(begun.elapsed() < Duration::from_secs(120));
         std::thread::sleep(Duration::from_millis(50));
     };
     let jwe = fs::read_to_string(&file).unwrap();
@@ -421,7 +421,7 @@ fn health_metrics_and_the_description_tell_how_it_is_and_nothing_about_anybody()
     let sent = Instant::now();
     assert!(matches!(runtime.block_on(push(&client, &served.sink(), &parcel, now())), Attempt::Delivered(_)));
     while served.inbox()[0]["file"].is_null() {
-        assert!(sent.elapsed() < Duration::from_secs(10));
+        assert!(sent.elapsed() < Duration::from_secs(120));
     }
     let root = served.url.trim_end_matches("/h/tinh").to_owned();
     let get = |url: String| runtime.block_on(told(http().get(url)));

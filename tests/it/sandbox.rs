@@ -104,7 +104,7 @@ fn an_endless_loop_is_one_failed_request() {
     let pool = pool(Policy { request: Duration::from_millis(400), ..Policy::default() });
     let start = Instant::now();
     assert_eq!(tries(&pool, "loop"), Err("BOX-002 0.4 s".into()));
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(60));
     assert_eq!(tries(&pool, "nothing"), Ok("done".into()));
 }
 
@@ -166,14 +166,11 @@ fn no_child_is_left_when_its_parent_is_killed_at_work() {
 
 #[test]
 fn a_pool_takes_its_children_with_it() {
-    let before = children_of(std::process::id());
-    let pool = pool(Policy::default());
-    assert_eq!(tries(&pool, "nothing"), Ok("done".into()));
-    drop(pool);
-    // Other tests run beside this one in the same process: only that nobody waits to be buried can be asked.
-    let after = children_of(std::process::id());
-    eprintln!("children before {}, after {}", before.len(), after.len());
-    assert!(zombies_of(std::process::id()).is_empty());
+    // In a process of its own: the tests beside this one start and bury children too.
+    let Program { path, args } = child("sandbox::owner");
+    let owner =
+        Command::new(path).args(args).stdin(Stdio::null()).env("HOSO_TEST_OWNER", "1").output().unwrap();
+    assert!(owner.status.success(), "{owner:?}");
 }
 
 #[test]
@@ -435,6 +432,21 @@ fn keeper() {
     });
 }
 
+/// A process that has a pool, and after it no child, alive or unburied.
+#[test]
+#[ignore = "started by another test as its child"]
+fn owner() {
+    if std::env::var_os("HOSO_TEST_OWNER").is_none() {
+        return;
+    }
+    let of_mine = || processes().into_values().filter(|(of, _)| *of == std::process::id()).count();
+    let pool = pool(Policy::default());
+    assert_eq!(tries(&pool, "nothing"), Ok("done".into()));
+    assert_eq!(of_mine(), 1);
+    drop(pool);
+    assert_eq!(of_mine(), 0);
+}
+
 fn attempt(what: &str, given: Option<File>, parent: nix::unistd::Pid) -> String {
     use std::net::{TcpListener, TcpStream, UdpSocket};
     use std::os::unix::net::UnixStream;
@@ -544,7 +556,7 @@ fn wait_for<T>(mut ready: impl FnMut() -> Option<T>) -> T {
         if let Some(value) = ready() {
             return value;
         }
-        assert!(start.elapsed() < Duration::from_secs(20), "it does not come");
+        assert!(start.elapsed() < Duration::from_secs(120), "it does not come");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -565,14 +577,6 @@ fn children_of(parent: u32) -> Vec<u32> {
     processes()
         .into_iter()
         .filter(|(_, (of, state))| *of == parent && *state != 'Z')
-        .map(|(pid, _)| pid)
-        .collect()
-}
-
-fn zombies_of(parent: u32) -> Vec<u32> {
-    processes()
-        .into_iter()
-        .filter(|(_, (of, state))| *of == parent && *state == 'Z')
         .map(|(pid, _)| pid)
         .collect()
 }
