@@ -56,7 +56,7 @@ async fn kill_minus_nine_at_both_ends_of_a_bad_line_loses_nothing_and_stores_not
         }
     }
     proxy.be_kind();
-    let took = outbox.wait_for(produced.len(), Duration::from_secs(120)).await;
+    let took = outbox.wait_for(produced.len(), Duration::from_secs(300)).await;
     end(&mut sender);
     end(&mut receiver);
 
@@ -89,7 +89,7 @@ async fn of_deliveries_whose_answers_are_lost_none_is_seen_twice() {
         produced.insert(outbox.post("wallet", number, None).await);
     }
     let mut sender = work(&ground);
-    outbox.wait_for(count, Duration::from_secs(90)).await;
+    outbox.wait_for(count, Duration::from_secs(300)).await;
     end(&mut sender);
     let effects = ground.effects("wallet");
     let stored: HashSet<Sha256> = effects.iter().map(delivery_of).collect();
@@ -119,12 +119,12 @@ async fn one_recipient_that_hangs_and_one_that_is_gone_delay_nobody_else() {
     let mut sender = work(&ground);
     // Long enough for both to be tried.
     let tried = "SELECT count(DISTINCT recipient) FROM parcel WHERE attempts > 0";
-    outbox.wait_until(Duration::from_secs(30), || outbox.ask(tried) == 2).await;
+    outbox.wait_until(Duration::from_secs(120), || outbox.ask(tried) == 2).await;
     for number in 0..30 {
         outbox.post("wallet", number, None).await;
         std::thread::sleep(Duration::from_millis(20));
     }
-    outbox.wait_for(30, Duration::from_secs(30)).await;
+    outbox.wait_for(30, Duration::from_secs(120)).await;
     end(&mut sender);
     let untouched = "SELECT count(*) FROM parcel WHERE recipient='gone' AND state='pending' AND attempts=0";
     assert!(
@@ -151,7 +151,7 @@ async fn news_of_one_dossier_arrive_in_the_order_in_which_they_were_made_whateve
         }
     }
     let mut senders = [work(&ground), work(&ground)];
-    outbox.wait_for(dossiers * news, Duration::from_secs(90)).await;
+    outbox.wait_for(dossiers * news, Duration::from_secs(300)).await;
     senders.iter_mut().for_each(end);
     let mut seen: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for effect in ground.effects("wallet") {
