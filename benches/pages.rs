@@ -60,7 +60,7 @@ fn bench(name: &str, files: &[PathBuf]) {
                 spent[3] += ms(|| drop(black_box(read_page(&luma, Some(dpi.x), &Policy::default()))));
                 let meta = Metadata {
                     title: String::new(),
-                    created: jiff::Timestamp::UNIX_EPOCH,
+                    created: Some(jiff::Timestamp::UNIX_EPOCH),
                     creator_tool: String::new(),
                     dossier_code: None,
                 };

@@ -50,12 +50,27 @@ pub struct PageImage {
     /// Degrees clockwise by which they are shown turned beyond that: the matrix of a PDF page, where a scan was
     /// straightened.
     pub tilt_deg: f32,
+    /// The page that shows them, where it shows a part of them or has a margin around them.
+    pub window: Option<Window>,
     /// The pixels.
     pub coding: Coding,
     /// ICC profile of the pixels, where their coding carries none of its own.
     pub profile: Option<Vec<u8>>,
     /// What was done to them, if they are not those of the file.
     pub recoded: Option<Recoded>,
+}
+
+/// The part of the plane around an image that a page shows; all in points, the page as it is read (PDF only).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// Width of the page.
+    pub width: f32,
+    /// Height of the page.
+    pub height: f32,
+    /// How far the middle of the image lies to the right of the middle of the page.
+    pub right: f32,
+    /// How far it lies above it.
+    pub up: f32,
 }
 
 /// Why pixels were coded anew.

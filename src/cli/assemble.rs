@@ -26,13 +26,13 @@ pub struct Args {
     /// Where the PDF goes; replaced as a whole if it is there.
     #[arg(short, long, value_name = "OUT.pdf")]
     output: PathBuf,
-    /// Title of the document; the output's file name without it.
+    /// Title of the document; none is written without it.
     #[arg(long)]
     title: Option<String>,
     /// Code of the dossier, written into the metadata.
     #[arg(long, value_name = "CODE")]
     dossier: Option<String>,
-    /// Time of making, RFC 3339; now without it. The same pages, title and time give the same bytes.
+    /// Time of making, RFC 3339; none is written without it. The same pages, title and time give the same bytes.
     #[arg(long, value_name = "TIME")]
     created: Option<jiff::Timestamp>,
     /// Turn crooked pages straight where the lines on them show it (0.3° to 8°); the scan itself stays as it is.
@@ -66,12 +66,10 @@ pub fn run(args: &Args) -> Outcome<u8> {
 
 fn run_with(args: &Args, reader: &Reader) -> Outcome<u8> {
     target::refuse_input(&args.output, &args.images)?;
-    let title = args.title.clone().unwrap_or_else(|| {
-        args.output.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-    });
+    // Nothing of the clock or of a file's name: the same pages give the same bytes, today and under another name.
     let meta = Metadata {
-        title,
-        created: args.created.unwrap_or_else(jiff::Timestamp::now),
+        title: args.title.clone().unwrap_or_default(),
+        created: args.created,
         creator_tool: "hoso assemble".to_owned(),
         dossier_code: args.dossier.clone(),
     };
@@ -189,9 +187,17 @@ mod tests {
     use super::*;
 
     fn args(images: Vec<PathBuf>, output: PathBuf) -> Args {
-        let created = Some(jiff::Timestamp::UNIX_EPOCH);
         let profile = Profile::Master;
-        Args { images, output, title: None, dossier: None, created, straighten: false, profile, json: true }
+        Args {
+            images,
+            output,
+            title: None,
+            dossier: None,
+            created: None,
+            straighten: false,
+            profile,
+            json: true,
+        }
     }
 
     fn jpeg(path: &Path) {

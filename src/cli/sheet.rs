@@ -57,7 +57,7 @@ struct To {
     /// Where the PDF goes; replaced as a whole if it is there.
     #[arg(short, long, value_name = "OUT.pdf")]
     output: PathBuf,
-    /// Time of making, RFC 3339; now without it. The same sheet and time give the same bytes.
+    /// Time of making, RFC 3339; not written without it. The same sheet and time give the same bytes.
     #[arg(long, value_name = "TIME")]
     created: Option<jiff::Timestamp>,
     /// One JSON object instead of text.
@@ -85,7 +85,7 @@ pub fn run(command: &Command) -> Outcome<u8> {
     };
     let meta = Metadata {
         title: title.to_owned(),
-        created: to.created.unwrap_or_else(jiff::Timestamp::now),
+        created: to.created,
         creator_tool: "hoso sheet".to_owned(),
         dossier_code: match &text {
             SheetText::Cover(cover) => Some(cover.dossier.to_string()),

@@ -41,10 +41,10 @@ pub struct ArchivePage {
 /// What an archive says about itself. Nothing is added: no user, no machine, no file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
-    /// `dc:title`.
+    /// `dc:title`; not written where it is empty.
     pub title: String,
-    /// When it was made, `xmp:CreateDate`.
-    pub created: jiff::Timestamp,
+    /// When it was made, `xmp:CreateDate`; not written where nobody says so.
+    pub created: Option<jiff::Timestamp>,
     /// `xmp:CreatorTool`.
     pub creator_tool: String,
     /// `dc:identifier`.

@@ -40,7 +40,9 @@ impl Frame {
         out.object(catalog, |chunk| {
             let mut root = chunk.indirect(catalog).start::<Catalog<'_>>();
             root.pages(tree).metadata(metadata).lang(TextStr("vi-VN"));
-            root.viewer_preferences().display_doc_title(true);
+            if !meta.title.is_empty() {
+                root.viewer_preferences().display_doc_title(true);
+            }
             root.output_intents()
                 .push()
                 .subtype(OutputIntentSubtype::PDFA)

@@ -28,7 +28,11 @@ impl Placement {
         }
         let (w, h) = (points(image.width, image.dpi.x), points(image.height, image.dpi.y));
         let turns = image.turns % 4;
-        let (width, height) = if turns.is_multiple_of(2) { (w, h) } else { (h, w) };
+        let (width, height) = match image.window {
+            Some(window) => (f64::from(window.width), f64::from(window.height)),
+            None if turns.is_multiple_of(2) => (w, h),
+            None => (h, w),
+        };
         if ![width, height].iter().all(|side| (3.0..=14_400.0).contains(side)) {
             return Err(Fault::new(&PAGE_SIZE).detail(format!("{width:.1} x {height:.1} points")));
         }
@@ -41,14 +45,22 @@ impl Placement {
             2 => (-x, -y),
             _ => (-y, x),
         };
-        let (sin, cos) = f64::from(skew - image.tilt_deg).to_radians().sin_cos();
-        let straighten = |(x, y): (f64, f64)| (x * cos - y * sin, x * sin + y * cos);
-        let ((a, b), (c, d)) = (straighten(turn(u)), straighten(turn(v)));
-        let (e, f) = (width / 2.0 - (a + c) / 2.0, height / 2.0 - (b + d) / 2.0);
+        let ((a, b), (c, d)) =
+            (straighten(turn(u), skew - image.tilt_deg), straighten(turn(v), skew - image.tilt_deg));
+        // The middle of the image, from the middle of the page.
+        let off = image.window.map_or((0.0, 0.0), |window| (f64::from(window.right), f64::from(window.up)));
+        let off = straighten(off, skew);
+        let (e, f) = (width / 2.0 + off.0 - (a + c) / 2.0, height / 2.0 + off.1 - (b + d) / 2.0);
         // Four decimals are a tenth of a micrometre, and -0 is written as 0.
         let tidy = |value: f64| ((value * 10_000.0).round() / 10_000.0 + 0.0) as f32;
         Ok(Placement { width: tidy(width), height: tidy(height), matrix: [a, b, c, d, e, f].map(tidy) })
     }
+}
+
+/// Turned against the clock by so many degrees.
+fn straighten((x, y): (f64, f64), degrees: f32) -> (f64, f64) {
+    let (sin, cos) = f64::from(degrees).to_radians().sin_cos();
+    (x * cos - y * sin, x * sin + y * cos)
 }
 
 /// A resolution that no page can have.
@@ -74,7 +86,7 @@ pub const PAGE_SIZE: Code = Code {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::{Coding, Dpi, DpiSource};
+    use crate::page::{Coding, Dpi, DpiSource, Window};
 
     fn image(width: u32, height: u32, dpi: f32) -> PageImage {
         let dpi = Dpi { x: dpi, y: dpi, source: DpiSource::Header };
@@ -85,6 +97,7 @@ mod tests {
             turns: 0,
             mirrored: false,
             tilt_deg: 0.0,
+            window: None,
             coding: Coding::Grey(vec![]),
             profile: None,
             recoded: None,
@@ -126,6 +139,15 @@ mod tests {
         assert!(m[1] > 0.0);
         let middle = ((m[0] + m[2]) / 2.0 + m[4], (m[1] + m[3]) / 2.0 + m[5]);
         assert!((middle.0 - 100.0).abs() < 0.001 && (middle.1 - 50.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn what_a_page_cuts_away_lies_outside_of_it() {
+        // The page shows the lower 80 of 100 points, and a margin of 5 to the left and to the right.
+        let window = Some(Window { width: 210.0, height: 80.0, right: 0.0, up: 10.0 });
+        let placed = Placement::of(&PageImage { window, ..image(200, 100, 72.0) }, 0.0).unwrap();
+        assert_eq!((placed.width, placed.height), (210.0, 80.0));
+        assert_eq!(placed.matrix, [200.0, 0.0, 0.0, 100.0, 5.0, 0.0]);
     }
 
     #[test]

@@ -226,7 +226,7 @@ mod tests {
     fn meta() -> Metadata {
         Metadata {
             title: "Tờ".into(),
-            created: jiff::Timestamp::UNIX_EPOCH,
+            created: Some(jiff::Timestamp::UNIX_EPOCH),
             creator_tool: "t".into(),
             dossier_code: None,
         }

@@ -12,7 +12,7 @@ pub use tree::{COUNT, LOST};
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
-use crate::page::Dpi;
+use crate::page::{Dpi, Window};
 use image::{filters, is_image_filter, undo};
 use judge::{Shown, overlap};
 use lopdf::{Document, Object, ObjectId, Stream};
@@ -154,6 +154,8 @@ pub struct Image {
     pub mirrored: bool,
     /// Degrees clockwise by which the page shows it turned beyond that.
     pub tilt_deg: f32,
+    /// The page, where it shows a part of the image or has a margin around it.
+    pub window: Option<Window>,
     /// Encoded bytes.
     pub encoded: u64,
 }

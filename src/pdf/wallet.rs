@@ -206,7 +206,7 @@ mod tests {
     fn meta() -> Metadata {
         Metadata {
             title: "x".into(),
-            created: jiff::Timestamp::UNIX_EPOCH,
+            created: Some(jiff::Timestamp::UNIX_EPOCH),
             creator_tool: "t".into(),
             dossier_code: None,
         }
@@ -222,6 +222,7 @@ mod tests {
                 turns: 1,
                 mirrored: false,
                 tilt_deg: 0.0,
+                window: None,
                 coding,
                 profile: None,
                 recoded: None,

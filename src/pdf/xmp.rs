@@ -5,11 +5,22 @@ use std::fmt::Write as _;
 
 /// A packet that declares PDF/A-2b. Characters that XML cannot hold are left out.
 pub fn packet(meta: &Metadata) -> String {
-    let created = meta.created.display_with_offset(jiff::tz::offset(7));
-    let created = format!("{created:.0}");
     let mut properties = String::new();
     if let Some(code) = &meta.dossier_code {
         let _ = write!(properties, "<dc:identifier>{}</dc:identifier>\n   ", escaped(code));
+    }
+    if !meta.title.is_empty() {
+        let title = escaped(&meta.title);
+        let _ = write!(
+            properties,
+            "<dc:title><rdf:Alt><rdf:li xml:lang=\"x-default\">{title}</rdf:li></rdf:Alt></dc:title>\n   "
+        );
+    }
+    for name in ["CreateDate", "ModifyDate", "MetadataDate"] {
+        if let Some(created) = meta.created {
+            let created = created.display_with_offset(jiff::tz::offset(7));
+            let _ = write!(properties, "<xmp:{name}>{created:.0}</xmp:{name}>\n   ");
+        }
     }
     format!(
         "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>
@@ -24,17 +35,12 @@ pub fn packet(meta: &Metadata) -> String {
    <pdfaid:conformance>B</pdfaid:conformance>
    <dc:format>application/pdf</dc:format>
    {properties}<dc:language><rdf:Bag><rdf:li>vi-VN</rdf:li></rdf:Bag></dc:language>
-   <dc:title><rdf:Alt><rdf:li xml:lang=\"x-default\">{title}</rdf:li></rdf:Alt></dc:title>
    <pdf:Producer>hoso {version}</pdf:Producer>
    <xmp:CreatorTool>{tool}</xmp:CreatorTool>
-   <xmp:CreateDate>{created}</xmp:CreateDate>
-   <xmp:ModifyDate>{created}</xmp:ModifyDate>
-   <xmp:MetadataDate>{created}</xmp:MetadataDate>
   </rdf:Description>
  </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end=\"r\"?>",
-        title = escaped(&meta.title),
         version = env!("CARGO_PKG_VERSION"),
         tool = escaped(&meta.creator_tool),
     )
@@ -63,7 +69,7 @@ mod tests {
     fn meta(title: &str) -> Metadata {
         Metadata {
             title: title.into(),
-            created: "2025-09-14T01:05:09.25Z".parse().unwrap(),
+            created: "2025-09-14T01:05:09.25Z".parse().ok(),
             creator_tool: "hoso".into(),
             dossier_code: Some("H49.12.5-250914-0001".into()),
         }

@@ -297,6 +297,7 @@ mod tests {
                 turns: 0,
                 mirrored: false,
                 tilt_deg: 0.0,
+                window: None,
                 coding,
                 profile: None,
                 recoded: None,

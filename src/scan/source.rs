@@ -4,7 +4,7 @@
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
-use crate::page::{Coding, Dpi, DpiSource, PageImage, Recoded};
+use crate::page::{Coding, Dpi, DpiSource, PageImage, Recoded, Window};
 use crate::pdf::read::{self, Body, Filter, Pdf};
 use crate::scan::{
     Kind, Limits, Luma, jp2_page, jpeg, pdf_page, png_page, sniff, tiff_decode, tiff_pages, webp_page,
@@ -44,6 +44,9 @@ pub struct PageInfo {
     /// Degrees clockwise by which the page shows them turned beyond that (PDF only).
     #[serde(default)]
     pub tilt_deg: f32,
+    /// The page, where it shows a part of them or has a margin around them (PDF only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// Black and white only.
     pub bilevel: bool,
     /// How the pixels are coded in the file.
@@ -221,6 +224,7 @@ impl Source {
             turns: info.turns,
             mirrored: info.mirrored,
             tilt_deg: info.tilt_deg,
+            window: info.window,
             coding,
             profile,
             recoded: repacked.then_some(Recoded::Repacked),
@@ -353,6 +357,7 @@ fn pdf_info(pdf: &Pdf, number: usize, limits: &Limits) -> Outcome<(PageInfo, Opt
                 turns: image.turns,
                 mirrored: image.mirrored,
                 tilt_deg: image.tilt_deg,
+                window: image.window,
                 bilevel: image.bits == 1 && image.colour.samples() == 1,
                 has_text: page.has_text,
                 size_pt: Some(page.size),
@@ -372,6 +377,7 @@ fn plain(number: usize, width: u32, height: u32, dpi: Option<Dpi>, coding: Coded
         turns: 0,
         mirrored: false,
         tilt_deg: 0.0,
+        window: None,
         bilevel: false,
         coding,
         foreign: None,

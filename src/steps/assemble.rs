@@ -76,7 +76,7 @@ fn one_paper(dossier: &Dossier, paper: &Paper, open: &mut OpenFiles, desk: &Desk
         }
         return Ok(Document { digests: file.digests, archived: false });
     }
-    let created = jiff::Timestamp::from_millisecond(dossier.received_at).unwrap_or_default();
+    let created = jiff::Timestamp::from_millisecond(dossier.received_at).ok();
     let meta = Metadata {
         title: dossier.title.clone().unwrap_or_else(|| dossier.label().to_owned()),
         created,

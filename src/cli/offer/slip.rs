@@ -106,7 +106,7 @@ pub(super) fn draw(slip: &Slip<'_>, paper: Paper) -> Outcome<Leaf> {
 pub(super) fn write(leaves: &[Leaf], target: &Path) -> Outcome<()> {
     let meta = Metadata {
         title: "Phiếu nhận kết quả điện tử".to_owned(),
-        created: jiff::Timestamp::now(),
+        created: Some(jiff::Timestamp::now()),
         creator_tool: "hoso offer".to_owned(),
         dossier_code: None,
     };

@@ -7,7 +7,7 @@ use crate::pdf::placement::{PAGE_SIZE, RESOLUTION};
 fn meta() -> Metadata {
     Metadata {
         title: "Tờ khai đăng ký khai sinh".into(),
-        created: "2025-09-14T01:05:09Z".parse().unwrap(),
+        created: "2025-09-14T01:05:09Z".parse().ok(),
         creator_tool: "hoso test".into(),
         dossier_code: None,
     }
@@ -22,6 +22,7 @@ fn page(coding: Coding, width: u32, height: u32, dpi: f32) -> ArchivePage {
         turns: 0,
         mirrored: false,
         tilt_deg: 0.0,
+        window: None,
         coding,
         profile: None,
         recoded: None,

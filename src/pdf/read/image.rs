@@ -92,6 +92,7 @@ pub(super) fn describe(
         turns: 0,
         mirrored: false,
         tilt_deg: 0.0,
+        window: None,
         encoded: encoded(stream),
     })
 }

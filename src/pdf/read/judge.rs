@@ -4,7 +4,7 @@ use super::content::{Placed, Survey, corners, holds, on_page};
 use super::image::describe;
 use super::tree::rectangle;
 use super::{Foreign, Image, Pdf};
-use crate::page::{Dpi, DpiSource};
+use crate::page::{Dpi, DpiSource, Window};
 use lopdf::{Dictionary, Document, Object};
 
 /// The part of a page that is shown, and how.
@@ -77,8 +77,31 @@ impl Pdf {
             return Err(Foreign::Distorted);
         }
         image.tilt_deg = if tilt.abs() < LEAST_TILT { 0.0 } else { tilt };
+        image.window = window(&image, m, shown);
         Ok(image)
     }
+}
+
+/// The page, unless it is as large as the image and has it in its middle.
+fn window(image: &Image, m: [f32; 6], shown: &Shown) -> Option<Window> {
+    let (area, unit) = (shown.area, shown.unit);
+    let middle = on_page((0.5, 0.5), m);
+    let (x, y) =
+        (unit * (middle.0 - (area[0] + area[2]) / 2.0), unit * (middle.1 - (area[1] + area[3]) / 2.0));
+    // The page is turned clockwise, and what lies on it with it.
+    let (right, up) = match shown.turns {
+        0 => (x, y),
+        1 => (y, -x),
+        2 => (-x, -y),
+        _ => (-y, x),
+    };
+    let upright = |turns: u8, (wide, high)| if turns.is_multiple_of(2) { (wide, high) } else { (high, wide) };
+    let (width, height) = upright(shown.turns, (unit * (area[2] - area[0]), unit * (area[3] - area[1])));
+    let points = |pixels: u32, dpi: f32| pixels as f32 / dpi * 72.0;
+    let (wide, high) =
+        upright(image.turns, (points(image.width, image.dpi.x), points(image.height, image.dpi.y)));
+    let off = [width - wide, height - high, right, up];
+    off.iter().any(|off| off.abs() > LEAST_OFF).then_some(Window { width, height, right, up })
 }
 
 /// True where the unit square under `m` covers at least 80% of the page and the page shows 80% of it.
@@ -140,6 +163,8 @@ const NO_VIEW: i64 = 1 << 5;
 const MOST_ANNOTATIONS: usize = 256;
 /// Cosine of the angle between the sides of the image: 0.3 degrees off the right one, half a letter's height over a page.
 const MOST_SHEAR: f32 = 0.005;
+/// Points by which a page may differ from its image and still be as large: what producers round to.
+const LEAST_OFF: f32 = 1.0;
 /// What is left of a turn that is meant to be none, degrees.
 const LEAST_TILT: f32 = 0.01;
 /// The most that any program straightens a scan by, degrees.

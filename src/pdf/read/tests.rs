@@ -242,6 +242,21 @@ fn a_small_turn_is_told_and_a_shear_is_foreign() {
 }
 
 #[test]
+fn what_a_page_cuts_away_and_what_it_leaves_around_its_scan_is_told() {
+    let window = |draft: Draft| draft.taken().window.map(|w| (w.width, w.height, w.right, w.up));
+    assert_eq!(window(scan(FULL)), None);
+    assert_eq!(window(scan("143.5 0 0 288.4 0.2 0 cm /Im0 Do")), None, "what producers round to");
+    let cropped = || scan(FULL).page("CropBox", vec![0.into(), 28.into(), 144.into(), 288.into()]);
+    assert_eq!(window(cropped()), Some((144.0, 260.0, 0.0, -14.0)));
+    assert_eq!(window(cropped().page("Rotate", 90)), Some((260.0, 144.0, -14.0, 0.0)));
+    assert_eq!(window(cropped().page("Rotate", 180)), Some((144.0, 260.0, 0.0, 14.0)));
+    assert_eq!(window(cropped().page("Rotate", 270)), Some((260.0, 144.0, 14.0, 0.0)));
+    assert_eq!(window(cropped().page("UserUnit", 2)), Some((288.0, 520.0, 0.0, -28.0)));
+    let margin = "140 0 0 280 2 4 cm /Im0 Do";
+    assert_eq!(window(scan(margin)), Some((144.0, 288.0, 0.0, 0.0)));
+}
+
+#[test]
 fn names_and_filters_are_understood_as_viewers_do() {
     scan("q 144 0 0 288 0 0 cm /#49m0 Do Q").taken();
     let packed = miniz_oxide::deflate::compress_to_vec_zlib(&[7; 800], 6);

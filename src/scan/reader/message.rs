@@ -4,7 +4,7 @@
 
 use super::judge::Judged;
 use crate::fault::{Code, Fault, Outcome};
-use crate::page::{Coding, Dpi, PageImage, Recoded};
+use crate::page::{Coding, Dpi, PageImage, Recoded, Window};
 use crate::scan::barcode::Policy;
 use crate::scan::{Kind, Limits, PageInfo, Profile};
 use crate::{original, pdf, sandbox, scan};
@@ -97,6 +97,7 @@ pub(super) struct ImageHead {
     turns: u8,
     mirrored: bool,
     tilt_deg: f32,
+    window: Option<Window>,
     coding: CodingHead,
     /// Bytes of the colour profile that stands before everything else.
     profile: Option<usize>,
@@ -172,7 +173,7 @@ impl ImageHead {
             Coding::Grey(bytes) => (CodingHead::Grey, bytes),
             Coding::Rgb(bytes) => (CodingHead::Rgb, bytes),
         };
-        let PageImage { width, height, dpi, turns, mirrored, tilt_deg, recoded, .. } = image;
+        let PageImage { width, height, dpi, turns, mirrored, tilt_deg, window, recoded, .. } = image;
         let profile = image.profile.as_ref().map(Vec::len);
         let payload = match image.profile {
             Some(mut profile) => {
@@ -181,7 +182,10 @@ impl ImageHead {
             }
             None => payload,
         };
-        (ImageHead { width, height, dpi, turns, mirrored, tilt_deg, coding, profile, recoded }, payload)
+        (
+            ImageHead { width, height, dpi, turns, mirrored, tilt_deg, window, coding, profile, recoded },
+            payload,
+        )
     }
 
     /// The page again; nothing where head and bytes do not fit. `whole` gives the original.
@@ -190,7 +194,8 @@ impl ImageHead {
         mut payload: Vec<u8>,
         whole: impl FnOnce() -> Outcome<Vec<u8>>,
     ) -> Option<Outcome<PageImage>> {
-        let ImageHead { width, height, dpi, turns, mirrored, tilt_deg, coding, profile, recoded } = self;
+        let ImageHead { width, height, dpi, turns, mirrored, tilt_deg, window, coding, profile, recoded } =
+            self;
         let profile = match profile {
             Some(length) if length <= payload.len() => {
                 let picture = payload.split_off(length);
@@ -233,6 +238,17 @@ impl ImageHead {
             CodingHead::Rgb if fits(24) => Coding::Rgb(payload),
             CodingHead::Bilevel | CodingHead::Grey | CodingHead::Rgb => return None,
         };
-        Some(Ok(PageImage { width, height, dpi, turns, mirrored, tilt_deg, coding, profile, recoded }))
+        Some(Ok(PageImage {
+            width,
+            height,
+            dpi,
+            turns,
+            mirrored,
+            tilt_deg,
+            window,
+            coding,
+            profile,
+            recoded,
+        }))
     }
 }

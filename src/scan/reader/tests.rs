@@ -55,6 +55,7 @@ fn a_page_comes_back_byte_for_byte_and_a_whole_original_is_not_sent() {
         turns: 1,
         mirrored: true,
         tilt_deg: -1.5,
+        window: None,
         coding,
         profile: None,
         recoded: None,
@@ -87,6 +88,7 @@ fn pixels_that_do_not_fill_the_page_are_nonsense() {
             turns: 0,
             mirrored: false,
             tilt_deg: 0.0,
+            window: None,
             coding,
             profile: None,
             recoded: None,
@@ -102,6 +104,7 @@ fn pixels_that_do_not_fill_the_page_are_nonsense() {
         turns: 0,
         mirrored: false,
         tilt_deg: 0.0,
+        window: None,
         coding,
         profile: None,
         recoded: None,
@@ -182,7 +185,7 @@ fn cmyk_comes_out_of_the_box_in_rgb_and_the_archive_decodes_nothing_more() {
     let page = archive::ArchivePage { image, skew_deg: 0.0 };
     let meta = archive::Metadata {
         title: String::new(),
-        created: jiff::Timestamp::UNIX_EPOCH,
+        created: Some(jiff::Timestamp::UNIX_EPOCH),
         creator_tool: String::new(),
         dossier_code: None,
     };

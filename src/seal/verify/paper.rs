@@ -15,7 +15,7 @@ use unicode_normalization::UnicodeNormalization;
 pub fn print(report: &Report, subject: &Subject) -> Outcome<Vec<u8>> {
     let meta = Metadata {
         title: format!("Kết quả kiểm tra chữ ký số: {}", subject.name),
-        created: subject.judged_at,
+        created: Some(subject.judged_at),
         creator_tool: "hoso verify".to_owned(),
         dossier_code: None,
     };
