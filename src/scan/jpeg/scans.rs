@@ -1,7 +1,8 @@
 //! Whether the scans of a JPEG give its whole picture (ISO/IEC 10918-1, F.2 and G.2): all codes are read, none is
 //! made a pixel. A decoder goes on with zeros where a scan ends too early, and says nothing.
 
-use super::{BROKEN, Markers};
+use super::BROKEN;
+use super::markers::Markers;
 use crate::fault::{Fault, Outcome};
 
 /// Reads all codes of all scans, up to the end marker.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::scan::{Limits, Luma};
 
 const AT_ONCE: &[u8] = include_bytes!("samples/at_once.jpg");
 const PROGRESSIVE: [&[u8]; 5] = [
