@@ -87,6 +87,9 @@ fn run_with(args: &Args, reader: &Reader) -> Outcome<u8> {
         Profile::Wallet => wallet::write_each(pages, &meta, sink),
     })?;
     notes.extend(texts);
+    let scans =
+        args.images.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|file| file.len()).sum();
+    notes.extend(Note::of_growth(scans, digests.size));
     report(args, count, &digests, &notes);
     Ok(0)
 }

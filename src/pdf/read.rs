@@ -398,8 +398,8 @@ pub const ENCRYPTED: Code = Code {
     class: Class::Input,
     vi: "Tệp PDF bị đặt mật khẩu hoặc bị mã hoá",
     en: "the PDF is encrypted",
-    remedy_vi: "Gỡ mật khẩu rồi gửi lại",
-    remedy_en: "remove the password and send it again",
+    remedy_vi: "Gỡ mật khẩu rồi gửi lại; nếu tệp mở được mà không hỏi mật khẩu thì in lại ra PDF",
+    remedy_en: "remove the password and send it again; print it to a new PDF where it opens without asking for one",
 };
 
 /// A PDF without a page.

@@ -245,8 +245,8 @@ pub const CODING: Code = Code {
 pub const TWO: Code = Code {
     id: "SCAN-023",
     class: Class::Input,
-    vi: "Tệp JPEG chứa hai ảnh nối nhau, ảnh sau không hiện ra",
-    en: "the JPEG holds two pictures, one behind the other, and only the first is shown",
+    vi: "Tệp chứa hai ảnh nối nhau, ảnh sau không hiện ra",
+    en: "the file holds two pictures, one behind the other, and only the first is shown",
     remedy_vi: "Gửi mỗi trang trong một tệp riêng, hoặc ra PDF hay TIFF nhiều trang",
     remedy_en: "send each page in a file of its own, or all in a PDF or TIFF",
 };

@@ -3,8 +3,10 @@
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::page::{Coding, Dpi, DpiSource};
 use crate::pdf::png_stream;
+use crate::scan::jpeg::TWO;
 use crate::scan::luma::{self, Luma, over_white};
 use crate::scan::{Limits, ifd};
+use memchr::memmem::find;
 use std::io::Cursor;
 use std::ops::Range;
 
@@ -113,7 +115,13 @@ pub(super) fn head(bytes: &[u8]) -> Outcome<Head> {
             }
             // A picture of one frame does not move.
             (b"acTL", Some(_)) if body.get(..4) != Some(&[0, 0, 0, 1]) => return Err(Fault::new(&ANIMATED)),
-            (b"IEND", Some(_)) => break,
+            (b"IEND", Some(_)) => {
+                let behind = bytes.get(at.saturating_add(12)..).unwrap_or_default();
+                if find(behind, b"\x89PNG\r\n\x1a\n").is_some() {
+                    return Err(Fault::new(&TWO));
+                }
+                break;
+            }
             _ => {}
         }
         // Length, kind and checksum frame the body.
@@ -351,6 +359,14 @@ mod tests {
         let of = |frames: u8| head(&with_chunk(&bytes, b"acTL", &[0, 0, 0, frames, 0, 0, 0, 0]));
         assert_eq!(of(2).unwrap_err().code.id, ANIMATED.id);
         of(1).unwrap();
+    }
+
+    #[test]
+    fn a_second_png_behind_the_first_is_never_lost_and_padding_is_nothing() {
+        let bytes = write(png::ColorType::Grayscale, png::BitDepth::Eight, 1, &[7]);
+        assert_eq!(head(&[&bytes[..], &bytes].concat()).unwrap_err().code.id, TWO.id);
+        assert_eq!(head(&[&bytes[..], &[0; 9], &bytes].concat()).unwrap_err().code.id, TWO.id);
+        head(&[&bytes[..], &[0; 512]].concat()).unwrap();
     }
 
     #[test]

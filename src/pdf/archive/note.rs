@@ -45,6 +45,13 @@ pub enum Note {
         /// Page, from 1.
         page: usize,
     },
+    /// The archive takes more room than the scans: their pixels are coded in a way that it carries at a greater length.
+    Grown {
+        /// Bytes of the scans.
+        scans: u64,
+        /// Bytes of the archive.
+        archive: u64,
+    },
     /// The page was straightened by its matrix.
     Straightened {
         /// Page, from 1.
@@ -52,6 +59,16 @@ pub enum Note {
         /// Degrees clockwise that were taken away.
         degrees: f32,
     },
+}
+
+impl Note {
+    /// What is to be said of an archive of so many bytes made of so many: nothing up to a hundredth more, and the few
+    /// kilobytes that every PDF/A has around its pages.
+    pub fn of_growth(scans: u64, archive: u64) -> Option<Note> {
+        const AROUND: u64 = 8 << 10;
+        let most = scans.saturating_add(scans / 100).saturating_add(AROUND);
+        (archive > most).then_some(Note::Grown { scans, archive })
+    }
 }
 
 impl fmt::Display for Note {
@@ -100,6 +117,13 @@ impl fmt::Display for Note {
                     "trang {page}: không giữ lớp chữ tìm kiếm / page {page}: its searchable text is not kept"
                 )
             }
+            Note::Grown { scans, archive } => {
+                write!(
+                    f,
+                    "tệp lớn hơn bản quét: {scans} thành {archive} byte / \
+                     larger than the scans: {scans} to {archive} bytes"
+                )
+            }
             Note::Straightened { page, degrees } => {
                 write!(
                     f,
@@ -107,5 +131,18 @@ impl fmt::Display for Note {
                 )
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_is_told_and_the_frame_of_a_pdf_is_none() {
+        assert_eq!(Note::of_growth(30_000, 33_000), None);
+        assert_eq!(Note::of_growth(1_000_000, 1_010_000), None);
+        let (scans, archive) = (1_000_000, 1_100_000);
+        assert_eq!(Note::of_growth(scans, archive), Some(Note::Grown { scans, archive }));
     }
 }
