@@ -98,7 +98,7 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
                 };
                 scans += 1;
                 if scans > MAX_SCANS {
-                    return Err(Fault::new(&BROKEN).detail(format!("more than {MAX_SCANS} scans")));
+                    return Err(Fault::new(&CODING).detail(format!("more than {MAX_SCANS} scans")));
                 }
                 let count = body.first().map_or(0, |&n| usize::from(n));
                 head.ids.extend(
@@ -235,8 +235,8 @@ pub const CUT: Code = Code {
 pub const CODING: Code = Code {
     id: "SCAN-022",
     class: Class::Input,
-    vi: "Kiểu mã hoá JPEG không được hỗ trợ (12 bit, số học, không mất dữ liệu)",
-    en: "the JPEG is of an unsupported process (12-bit, arithmetic, lossless)",
+    vi: "Kiểu mã hoá JPEG không được hỗ trợ (12 bit, số học, không mất dữ liệu, quá nhiều lượt quét hoặc mỗi màu một lượt)",
+    en: "the JPEG is of an unsupported process (12-bit, arithmetic, lossless, too many scans, or a scan for each colour)",
     remedy_vi: "Quét lại ra JPEG thông thường (baseline, 8 bit)",
     remedy_en: "scan to ordinary baseline JPEG, 8 bits",
 };

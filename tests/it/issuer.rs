@@ -43,7 +43,7 @@ impl Served {
         )
         .unwrap();
         // A port that was free a moment ago: the address has to be known before it is served.
-        let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let listen = crate::playground::free_address().to_string();
         let tls = tls.then(|| certificate(folder.path()));
         let url = format!("{}://{listen}{path}", if tls.is_some() { "https" } else { "http" });
         let mut served = Served { folder, listen, url, tls, process: None };

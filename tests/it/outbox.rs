@@ -3,7 +3,7 @@
 //!
 //! `HOSO_KILLS` says how often both ends are killed (24 by itself), `HOSO_SEED` replays a run.
 
-use crate::playground::{Dice, HOSO, Playground};
+use crate::playground::{Dice, HOSO, Playground, free_address};
 use crate::proxy::Proxy;
 use hoso::blobs::Blobs;
 use hoso::clock::Clock;
@@ -103,7 +103,7 @@ async fn one_recipient_that_hangs_and_one_that_is_gone_delay_nobody_else() {
     let ground = Playground::new(&[]);
     // It takes connections and never says a word.
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = free_address();
     for (name, address) in [("mute", mute.local_addr().unwrap()), ("gone", gone)] {
         let more = format!(
             "\n[recipients.{name}.push]\nurl = \"http://{address}\"\nreceipt-key = \"anchors/receipts/wallet.pem\"\n\

@@ -1,11 +1,10 @@
 //! The portal's adapters through the real program: lost answers and what is told of them, links that the portal follows,
 //! flags that follow from evidence, and what is done here and not there.
 
-use crate::playground::{Playground, files, samples};
+use crate::playground::{Playground, files, free_address, samples};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::TcpListener;
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -77,7 +76,7 @@ fn a_portal_that_does_not_answer_is_not_taken_for_one_that_has_it() {
 #[test]
 fn the_portal_fetches_what_it_was_told_of_by_links_that_are_renewed_and_leave_a_trace() {
     let mut ground = Playground::new(&[]);
-    let address = free_address();
+    let address = free_address().to_string();
     configure(
         &ground,
         "links = \"https://hoso.invalid/tai-lieu\"",
@@ -344,10 +343,6 @@ fn serve(ground: &Playground, address: &str) -> Serving {
     let serving = Serving(child);
     wait_for(|| std::net::TcpStream::connect(address).ok());
     serving
-}
-
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {

@@ -56,7 +56,7 @@ impl Served {
             Sha256::of(OTHER.as_bytes()),
         ));
         fs::write(station.join("hoso.toml"), text).unwrap();
-        let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let listen = crate::playground::free_address().to_string();
         let url = format!("{scheme}://{listen}/h/tinh");
         let mut served = Served { folder, listen, url, more: more.to_vec(), process: None };
         served.start();

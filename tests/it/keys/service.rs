@@ -345,7 +345,7 @@ fn certomancers_service_signs_too() {
     let remote = Remote::new();
     let desk = &remote.desk;
     desk.file("certomancer.yml", CERTOMANCER.as_bytes());
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = crate::playground::free_address().port();
     let mut server = Command::new(&python)
         .current_dir(desk.folder.path())
         .args(["-m", "csc_dummy", "certomancer.yml", &port.to_string(), "2"])

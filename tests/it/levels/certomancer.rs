@@ -15,7 +15,7 @@ fn another_authority_is_understood_too() {
     };
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = crate::playground::free_address().port();
     std::fs::write(at("c.yml"), CONFIG.replace("PORT", &port.to_string())).unwrap();
     std::fs::create_dir(at("keys")).unwrap();
     let run = |program: &std::path::Path, arguments: &str| {
