@@ -27,7 +27,7 @@ pub struct Profile {
     pub max_skew_deg: f32,
     /// Least confidence at which a skew is flagged.
     pub skew_confidence: f32,
-    /// Least confidence at which a page is called sideways or upside down.
+    /// Least confidence at which a page is called upside down, and told which way to turn where it lies on its side.
     pub orientation_confidence: f32,
     /// Least sharpness.
     pub min_sharpness: f32,
@@ -103,7 +103,7 @@ pub fn judge_shown(luma: &Luma, dpi: Dpi, tilt: f32, profile: &Profile) -> Quali
     }
     let skew = lines.skew();
     let closer = || (luma.width > small.width).then(|| closely(luma, scale));
-    let orientation = orientation::judge(&edges, &lines, closer);
+    let orientation = orientation::judge(&ink, &edges, &lines, closer);
     let tone = Tone::of(luma, scale, &ink);
     let straight = if skew.confidence >= profile.skew_confidence { skew.degrees } else { 0.0 };
     let fingerprint = if blank.is_blank { None } else { Fingerprint::of(small, &ink, straight) };

@@ -143,7 +143,7 @@ impl Edges {
 }
 
 /// A line of letters, a word, or some lines grown together; not a rule, a frame, a picture or a seal.
-fn may_be_text(ink: &Ink, mark: &Mark) -> bool {
+pub(super) fn may_be_text(ink: &Ink, mark: &Mark) -> bool {
     let short = mark.short() as f32 / ink.per_mm;
     short >= 1.0 && (short <= 9.0 || (0.12..0.55).contains(&mark.fill()))
 }

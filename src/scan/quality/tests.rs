@@ -163,3 +163,17 @@ fn what_shines_through_and_specks_without_number_are_blank() {
     }
     assert_eq!(codes(&strewn, 200.0, header), ["page.blank"]);
 }
+
+#[test]
+fn a_page_on_its_side_is_flagged_where_foot_and_head_are_unsure() {
+    let plain = letters(34, 180, false);
+    let dpi = Dpi { x: 200.0, y: 200.0, source: DpiSource::Header };
+    for turned in 0..4 {
+        let page = plain.clone().upright(turned, false);
+        let quality = judge(&page, dpi, &Profile { orientation_confidence: 1.01, ..Profile::default() });
+        let codes: Vec<&str> = quality.flags.iter().map(|f| f.code.as_str()).collect();
+        assert_eq!(codes.contains(&"page.sideways"), turned % 2 == 1, "{turned}: {:?}", quality.orientation);
+        let is_worded = quality.flags.iter().all(|f| f.en.contains("probably"));
+        assert!(is_worded, "{turned}: {:?}", quality.flags);
+    }
+}
