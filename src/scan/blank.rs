@@ -28,46 +28,79 @@ pub(super) struct Seen<'a> {
 /// unless it is a picture, punch holes, staples, specks, folds, the feeder's streaks, and the pale print of the
 /// other side.
 pub(super) fn judge(seen: &Seen<'_>) -> Blank {
-    let ink = seen.ink;
-    let columns = streak_columns(ink);
-    let pictures = pictures(ink);
-    let specks: usize = ink.marks.iter().filter(|m| is_speck(ink, m)).map(|m| m.area).sum();
-    let count = ink.marks.iter().filter(|m| is_speck(ink, m)).count();
     // A page strewn with specks has some that grew together. Strokes of pen and print are darker than those.
-    let least = if count > MANY_SPECKS { 110 } else { 0 };
-    let mut length_mm = 0.0f32;
-    for (mark, picture) in ink.marks.iter().zip(&pictures) {
-        let is_dirt = || {
-            in_margin(ink, mark)
-                || ink.at_edge(mark)
-                || is_speck(ink, mark)
-                || mark.peak < least
-                || is_hole(ink, mark)
-                || is_staple(ink, mark)
-                || is_fold(ink, mark)
-                || is_streak(seen, mark, &columns)
-                || shines_through(seen, mark)
-        };
-        if *picture || !is_dirt() {
-            length_mm += mark.long() as f32 / ink.per_mm;
-        }
-    }
-    if length_mm == 0.0 {
-        length_mm = light_on_dark(seen);
-    }
+    let least = if specks(seen.ink).count() > MANY_SPECKS { 110 } else { 0 };
+    scored(seen, Found::of(seen, least, 0.0).length_mm)
+}
+
+/// Judges a page whose marks lie on lines, as specks never do: pale letters are in pieces there, and each piece is as
+/// good as a speck. Of writing enough is whole and crisp; of the other side's, nearly nothing is.
+pub(super) fn judge_lined(seen: &Seen<'_>) -> Blank {
+    let found = Found::of(seen, 0, noise(seen.middle));
+    let is_writing =
+        found.marks * MANY_SPECKS >= specks(seen.ink).count() && found.length_mm > found.shining_mm;
+    scored(seen, if is_writing { found.length_mm } else { 0.0 })
+}
+
+fn scored(seen: &Seen<'_>, writing_mm: f32) -> Blank {
+    let length_mm = if writing_mm == 0.0 { light_on_dark(seen) } else { writing_mm };
     let is_blank = length_mm == 0.0;
     let score = if is_blank {
-        1.0 - (specks as f32 / ink.strength.len() as f32 * 50.0).min(0.5)
+        let area: usize = specks(seen.ink).map(|m| m.area).sum();
+        1.0 - (area as f32 / seen.ink.strength.len() as f32 * 50.0).min(0.5)
     } else {
         0.5 / (1.0 + length_mm / 3.0)
     };
     Blank { score, is_blank }
 }
 
+/// What is on a page beside dirt.
+#[derive(Default)]
+struct Found {
+    /// Number of marks that a person put there.
+    marks: usize,
+    /// Their length.
+    length_mm: f32,
+    /// Length of those of the other side.
+    shining_mm: f32,
+}
+
+impl Found {
+    /// Of marks that are at least so dark, on paper of so much noise.
+    fn of(seen: &Seen<'_>, least: u8, noise: f32) -> Found {
+        let ink = seen.ink;
+        let columns = streak_columns(ink);
+        let mut found = Found::default();
+        for (mark, picture) in ink.marks.iter().zip(pictures(ink)) {
+            let is_dirt = || {
+                in_margin(ink, mark)
+                    || ink.at_edge(mark)
+                    || is_speck(ink, mark)
+                    || mark.peak < least
+                    || is_hole(ink, mark)
+                    || is_staple(ink, mark)
+                    || is_fold(ink, mark)
+                    || is_streak(seen, mark, &columns)
+            };
+            let length_mm = mark.long() as f32 / ink.per_mm;
+            if !picture && is_dirt() {
+                continue;
+            }
+            if !picture && shines_through(seen, mark, noise) {
+                found.shining_mm += length_mm;
+            } else {
+                found.marks += 1;
+                found.length_mm += length_mm;
+            }
+        }
+        found
+    }
+}
+
 /// Specks on one page from which on two may have met by chance.
 const MANY_SPECKS: usize = 300;
 
-/// Whether a page is strewn with specks: looked at more closely they would seem to be writing.
+/// Whether a page is strewn with specks: looked at more closely they would seem to be writing, unless they lie on lines.
 pub(super) fn is_strewn(ink: &Ink) -> bool {
     ink.marks.len() > MANY_SPECKS
 }
@@ -139,6 +172,10 @@ const DARK_PAGE: u8 = 64;
 /// Light of what is seen on it.
 const LIGHT: u8 = 128;
 
+fn specks(ink: &Ink) -> impl Iterator<Item = &Mark> {
+    ink.marks.iter().filter(|mark| is_speck(ink, mark))
+}
+
 /// Smaller than any letter (1.4 mm), or too pale for pen or print.
 fn is_speck(ink: &Ink, mark: &Mark) -> bool {
     const PALEST: u8 = 36;
@@ -208,7 +245,7 @@ fn is_streak(seen: &Seen<'_>, mark: &Mark, columns: &[bool]) -> bool {
 }
 
 /// Pale, and soft all round: light that came through the paper has no sharp edge, a pencil's line has.
-fn shines_through(seen: &Seen<'_>, mark: &Mark) -> bool {
+fn shines_through(seen: &Seen<'_>, mark: &Mark, noise: f32) -> bool {
     const PALE: u8 = 90;
     const CRISP: f32 = 0.42;
     if mark.peak >= PALE {
@@ -231,7 +268,20 @@ fn shines_through(seen: &Seen<'_>, mark: &Mark) -> bool {
         }
     }
     let depth = percentile(&levels, 0.9).saturating_sub(percentile(&levels, 0.02));
-    f32::from(percentile(&steps, 0.985)) < CRISP * f32::from(depth)
+    let step = f32::from(percentile(&steps, CRISPEST));
+    (step * step - noise * noise).max(0.0).sqrt() < CRISP * f32::from(depth)
+}
+
+/// Share of the steps between neighbours that are smaller than an edge's.
+const CRISPEST: f32 = 0.985;
+
+/// The step that noise alone makes at [`CRISPEST`]: 3.4 times the median, in which even dense text hardly counts.
+fn noise(plane: &Luma) -> f32 {
+    let mut steps = [0u32; 256];
+    for y in (0..plane.height).step_by(8) {
+        plane.row(y).windows(2).for_each(|w| steps[usize::from(w[0].abs_diff(w[1]))] += 1);
+    }
+    3.4 * f32::from(percentile(&steps, 0.5))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub struct Profile {
     pub max_skew_deg: f32,
     /// Least confidence at which a skew is flagged.
     pub skew_confidence: f32,
-    /// Least confidence at which a page is called sideways or upside down.
+    /// Least confidence at which a page is called upside down, and told which way to turn where it lies on its side.
     pub orientation_confidence: f32,
     /// Least sharpness.
     pub min_sharpness: f32,
@@ -94,18 +94,16 @@ pub fn judge_shown(luma: &Luma, dpi: Dpi, tilt: f32, profile: &Profile) -> Quali
     let ink = Ink::of(small, small_dpi);
     let streaks = streak::find(middle, middle_dpi);
     let mut blank = blank::judge(&blank::Seen { ink: &ink, middle, streaks: &streaks });
-    if blank.is_blank && middle.width > small.width && !blank::is_strewn(&ink) {
-        // A hard pencil's line is lost in the small plane. Few pages are empty, so a closer look costs little.
-        let closer = Ink::of(middle, middle_dpi);
-        let streaks = streaks.enlarged((luma.width / middle.width.max(1)).max(1));
-        let again = blank::judge(&blank::Seen { ink: &closer, middle: luma, streaks: &streaks });
-        blank = if again.is_blank { blank } else { again };
-    }
     let edges = skew::Edges::of(&ink);
     let lines = edges.lines();
+    if blank.is_blank && middle.width > small.width {
+        // A hard pencil's line is lost in the small plane. Few pages are empty, so a closer look costs little.
+        let again = blank_closely(luma, (middle, middle_dpi), &streaks, &ink, &lines);
+        blank = again.filter(|again| !again.is_blank).unwrap_or(blank);
+    }
     let skew = lines.skew();
     let closer = || (luma.width > small.width).then(|| closely(luma, scale));
-    let orientation = orientation::judge(&edges, &lines, closer);
+    let orientation = orientation::judge(&ink, &edges, &lines, closer);
     let tone = Tone::of(luma, scale, &ink);
     let straight = if skew.confidence >= profile.skew_confidence { skew.degrees } else { 0.0 };
     let fingerprint = if blank.is_blank { None } else { Fingerprint::of(small, &ink, straight) };
@@ -122,6 +120,26 @@ pub fn judge_shown(luma: &Luma, dpi: Dpi, tilt: f32, profile: &Profile) -> Quali
     };
     quality.flags = flags::all(&quality, &flags::Seen { ink: &ink, tone, streaks: &streaks, dpi }, profile);
     quality
+}
+
+/// Whether a page is blank by the marks of its middle plane; none where they would say nothing.
+fn blank_closely(
+    luma: &Luma,
+    (middle, dpi): (&Luma, f32),
+    streaks: &streak::Streaks,
+    ink: &Ink,
+    lines: &skew::Lines,
+) -> Option<Blank> {
+    let finer = Ink::of(middle, dpi);
+    let enlarged = streaks.enlarged((luma.width / middle.width.max(1)).max(1));
+    let seen = blank::Seen { ink: &finer, middle: luma, streaks: &enlarged };
+    let is_strewn = blank::is_strewn(ink) || blank::is_strewn(&finer);
+    if is_strewn && (lines.are_sure() || skew::Edges::of_any(&finer).lines().are_sure()) {
+        // Noise makes soft marks crisp in the finest plane, and small marks are crisp in the coarser one.
+        let coarser = blank::judge_lined(&blank::Seen { ink: &finer, middle, streaks });
+        return if coarser.is_blank { None } else { Some(blank::judge_lined(&seen)) };
+    }
+    (!blank::is_strewn(ink)).then(|| blank::judge(&seen))
 }
 
 /// Degrees on paper of lines measured in pixels, which are not square in a fax.

@@ -31,6 +31,12 @@ impl Lines {
     pub(super) fn are_down(&self) -> bool {
         self.down.confidence > self.across.confidence
     }
+
+    /// There are lines, and not the same in both directions as a screen or the grain of paper has them.
+    pub(super) fn are_sure(&self) -> bool {
+        let (sure, other) = (self.skew().confidence, self.across.confidence.min(self.down.confidence));
+        sure >= SURE || (sure >= LIKELY && sure - other >= LIKELY_LEAD)
+    }
 }
 
 const UNKNOWN: Skew = Skew { degrees: 0.0, confidence: 0.0 };
@@ -45,6 +51,11 @@ const CLEARLY_FAR: f32 = 0.8;
 const ASIDE: f32 = 2.5;
 /// Share of a peak that another may have: of chance it has 0.9 and more.
 const NEXT: f32 = 0.85;
+/// Confidence of lines that are sure whatever the other direction has.
+const SURE: f32 = 0.9;
+/// Confidence of lines that are sure where the other direction has [`LIKELY_LEAD`] less.
+const LIKELY: f32 = 0.6;
+const LIKELY_LEAD: f32 = 0.3;
 const COARSE: f32 = 0.5;
 const FINE: f32 = 0.05;
 const MIN_POINTS: usize = 250;
@@ -71,6 +82,11 @@ impl Edges {
         if edges.lower.len() >= MIN_POINTS {
             return edges;
         }
+        Edges::of_any(ink)
+    }
+
+    /// Of all marks that do not touch the picture's edge.
+    pub(super) fn of_any(ink: &Ink) -> Edges {
         let any: Vec<bool> = ink.marks.iter().map(|m| !ink.at_edge(m)).collect();
         Edges::chosen(ink, &any)
     }
@@ -127,7 +143,7 @@ impl Edges {
 }
 
 /// A line of letters, a word, or some lines grown together; not a rule, a frame, a picture or a seal.
-fn may_be_text(ink: &Ink, mark: &Mark) -> bool {
+pub(super) fn may_be_text(ink: &Ink, mark: &Mark) -> bool {
     let short = mark.short() as f32 / ink.per_mm;
     short >= 1.0 && (short <= 9.0 || (0.12..0.55).contains(&mark.fill()))
 }

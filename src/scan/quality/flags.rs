@@ -1,6 +1,6 @@
 //! What a person should look at, in words: each flag has a stable code, two sentences and the figure behind it.
 
-use super::{Profile, Quality};
+use super::{Orientation, Profile, Quality};
 use crate::page::{Dpi, DpiSource};
 use crate::scan::ink::Ink;
 use crate::scan::quality::tone::Tone;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 /// | `page.bright` | light of the ink, 0 to 255: washed out |
 /// | `page.blur` | sharpness, 0 to 1 |
 /// | `page.contrast_low` | contrast, 0 to 1 |
-/// | `page.sideways` | quarter turns clockwise that would show it upright: 1 or 3 |
+/// | `page.sideways` | quarter turns clockwise that would show it upright, or probably would: 1 or 3 |
 /// | `page.upside_down` | the same: 2 |
 /// | `page.skew` | degrees that the content is turned, clockwise positive |
 /// | `page.cut_edge` | letters that touch the edge where most do |
@@ -195,28 +195,33 @@ fn tone(quality: &Quality, seen: &Seen<'_>, profile: &Profile, flags: &mut Vec<F
 }
 
 fn turned(quality: &Quality, profile: &Profile, flags: &mut Vec<Flag>) {
-    let turns = quality.orientation.turns;
-    if turns != 0 && quality.orientation.confidence >= profile.orientation_confidence {
-        flags.push(match turns {
-            2 => Flag::new(
-                "page.upside_down",
-                "Trang bị ngược đầu: xoay 180°",
-                "the page is upside down: turn it by 180 degrees",
-                2.0,
-            ),
-            1 => Flag::new(
-                "page.sideways",
-                "Trang nằm ngang: xoay 90° theo chiều kim đồng hồ",
-                "the page lies on its side: turn it by 90 degrees clockwise",
-                1.0,
-            ),
-            _ => Flag::new(
-                "page.sideways",
-                "Trang nằm ngang: xoay 90° ngược chiều kim đồng hồ",
-                "the page lies on its side: turn it by 90 degrees counterclockwise",
-                3.0,
-            ),
-        });
+    let Orientation { turns, confidence } = quality.orientation;
+    let is_sure = confidence >= profile.orientation_confidence;
+    let turn = match (turns, is_sure) {
+        (1, true) => Some((
+            "Trang nằm ngang: xoay 90° theo chiều kim đồng hồ",
+            "the page lies on its side: turn it by 90 degrees clockwise",
+        )),
+        (3, true) => Some((
+            "Trang nằm ngang: xoay 90° ngược chiều kim đồng hồ",
+            "the page lies on its side: turn it by 90 degrees counterclockwise",
+        )),
+        (1, false) => Some((
+            "Trang nằm ngang: xoay 90°, có lẽ theo chiều kim đồng hồ",
+            "the page lies on its side: turn it by 90 degrees, probably clockwise",
+        )),
+        (3, false) => Some((
+            "Trang nằm ngang: xoay 90°, có lẽ ngược chiều kim đồng hồ",
+            "the page lies on its side: turn it by 90 degrees, probably counterclockwise",
+        )),
+        (2, true) => {
+            Some(("Trang bị ngược đầu: xoay 180°", "the page is upside down: turn it by 180 degrees"))
+        }
+        _ => None,
+    };
+    if let Some((vi, en)) = turn {
+        let code = if turns == 2 { "page.upside_down" } else { "page.sideways" };
+        flags.push(Flag::new(code, vi, en, f32::from(turns)));
     }
     if quality.skew_confidence >= profile.skew_confidence && quality.skew_deg.abs() > profile.max_skew_deg {
         let degrees = quality.skew_deg;

@@ -105,3 +105,75 @@ fn a_column_of_letters_at_the_edge_is_a_cut_edge() {
     }
     assert_eq!(codes(&cut, 200.0, DpiSource::Header), ["page.cut_edge"]);
 }
+
+/// A4 at 200 dpi with some lines of letters, so many levels darker than its paper: strokes of which one in three
+/// reaches up, and one in eleven down where `down` says so.
+fn letters(lines: usize, ink: u8, down: bool) -> Luma {
+    let (width, height) = (1654usize, 2339usize);
+    let mut page = Luma { width, height, data: vec![235; width * height] };
+    let mut state = 7u32;
+    let mut random = |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as usize % below as usize
+    };
+    for line in 0..lines {
+        let (mut x, foot) = (150 + random(20), 200 + line * 60);
+        while x < 1_480 {
+            let tall = 14 + if random(3) == 0 { 10 } else { 0 };
+            let deep = if down && random(11) == 0 { 8 } else { 0 };
+            for y in foot - tall..foot + deep {
+                page.data[y * width + x..y * width + x + 3].fill(235 - ink);
+            }
+            for y in [foot - 14, foot - 3] {
+                page.data[y * width + x..(y + 3) * width].chunks_mut(width).for_each(|row| {
+                    row[..9].fill(235 - ink);
+                });
+            }
+            x += 11 + random(3) + if random(6) == 0 { 12 } else { 0 };
+        }
+    }
+    page
+}
+
+#[test]
+fn more_pale_text_never_makes_a_page_emptier() {
+    for ink in [40, 45, 55, 70] {
+        for lines in [2, 5, 15, 34] {
+            let codes = codes(&letters(lines, ink, true), 200.0, DpiSource::Header);
+            assert!(!codes.contains(&"page.blank".to_owned()), "{ink} {lines}: {codes:?}");
+        }
+    }
+}
+
+#[test]
+fn what_shines_through_and_specks_without_number_are_blank() {
+    let header = DpiSource::Header;
+    for ink in [40, 50, 60] {
+        let codes = codes(&blurred(&letters(34, ink, true), 4), 200.0, header);
+        assert!(codes.contains(&"page.blank".to_owned()), "{ink}: {codes:?}");
+    }
+    let mut strewn = page(235, 235);
+    let mut state = 5u32;
+    for _ in 0..3_000 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let at = (state >> 8) as usize % (2_330 * 1_654);
+        for y in 0..4 {
+            strewn.data[at + y * 1_654..at + y * 1_654 + 4].fill(150);
+        }
+    }
+    assert_eq!(codes(&strewn, 200.0, header), ["page.blank"]);
+}
+
+#[test]
+fn a_page_on_its_side_is_flagged_where_foot_and_head_are_unsure() {
+    let plain = letters(34, 180, false);
+    let dpi = Dpi { x: 200.0, y: 200.0, source: DpiSource::Header };
+    for turned in 0..4 {
+        let page = plain.clone().upright(turned, false);
+        let quality = judge(&page, dpi, &Profile { orientation_confidence: 1.01, ..Profile::default() });
+        let codes: Vec<&str> = quality.flags.iter().map(|f| f.code.as_str()).collect();
+        assert_eq!(codes.contains(&"page.sideways"), turned % 2 == 1, "{turned}: {:?}", quality.orientation);
+        let is_worded = quality.flags.iter().all(|f| f.en.contains("probably"));
+        assert!(is_worded, "{turned}: {:?}", quality.flags);
+    }
+}
