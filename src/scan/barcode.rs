@@ -287,9 +287,9 @@ fn localised(
         let likely = |r: &&locate::Region| {
             !r.is_low() && (r.kind == locate::Kind::Matrix || linear::crosses_bars(luma, r))
         };
-        let mut failed = 0;
+        let (mut failed, mut loose) = (0, 0);
         for region in map.regions.iter().filter(likely) {
-            if known(codes, region) {
+            if known(codes, region) || (region.loose && loose == MOST_LOOSE) {
                 continue;
             }
             if failed == policy.max_regions {
@@ -321,7 +321,7 @@ fn localised(
                 found = linear::read(&cut, &policy.formats, effort);
             }
             // A small picture goes to these decoders whole, after this.
-            if found.is_empty() && !small {
+            if found.is_empty() && !small && !region.loose {
                 let soft = cut.blurred();
                 let before = codes.len();
                 if policy.wants(Format::QRCode, Stage::Finders) && region.may_hold_qr() {
@@ -340,6 +340,9 @@ fn localised(
             }
             if codes.len() > had || holds_known {
                 effort.refund(mark);
+            } else if region.loose {
+                effort.refund(mark);
+                loose += 1;
             } else {
                 failed += 1;
             }
@@ -452,6 +455,8 @@ fn inside(corners: &[[f32; 2]; 4], [x, y]: [f32; 2]) -> bool {
 
 /// A Data Matrix is at least this dark: its solid sides see to it. Print mostly is not.
 const LEAST_DARK: f32 = 0.32;
+/// Regions of bars by the looser measure that are read in vain.
+const MOST_LOOSE: usize = 4;
 /// Larger planes are not searched; scanning refuses them long before.
 const MOST_PIXELS: usize = 200_000_000;
 /// Smaller pictures may be one code to their rims.

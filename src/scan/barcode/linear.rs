@@ -60,6 +60,12 @@ impl Hit {
         let across = self.x0.max(other.x0) < self.x1.min(other.x1);
         across && self.y0.max(other.y0) < self.y1.min(other.y1)
     }
+
+    /// True where the rows of two hits overlap or all but touch: the last row of ragged bars is like none before it.
+    fn touches(&self, other: &Hit) -> bool {
+        let across = self.x0.max(other.x0) < self.x1.min(other.x1);
+        across && self.y0.max(other.y0) <= self.y1.min(other.y1) + MOST_MISSES
+    }
 }
 
 /// A code of bars from its place `[x0, y0, x1, y1]` in a patch where its bars are upright.
@@ -76,14 +82,7 @@ pub(crate) fn barcode(
     } else {
         [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
     };
-    let characters = text.chars().count() as f32;
-    // Code 128 has 11 modules a symbol plus 35 around them, pairs of digits share one; Code 39 has 13 to 16.
-    let modules = match format {
-        Format::Code128 if text.bytes().all(|b| b.is_ascii_digit()) => 5.5 * characters + 35.0,
-        Format::Code128 => 11.0 * characters + 35.0,
-        _ => 14.5 * (characters + 2.0),
-    };
-    let module_px = (x1 - x0) / modules * patch.scale();
+    let module_px = (x1 - x0) / modules(format, &text) * patch.scale();
     let bytes = text.clone().into_bytes();
     Barcode {
         format,
@@ -92,6 +91,17 @@ pub(crate) fn barcode(
         corners: corners.map(|c| patch.to_page(c)),
         module_px,
         found_by: Stage::Cells,
+    }
+}
+
+/// About how many modules a text is wide.
+fn modules(format: Format, text: &str) -> f32 {
+    let characters = text.chars().count() as f32;
+    // Code 128 has 11 modules a symbol plus 35 around them, pairs of digits share one; Code 39 has 13 to 16.
+    match format {
+        Format::Code128 if text.bytes().all(|b| b.is_ascii_digit()) => 5.5 * characters + 35.0,
+        Format::Code128 => 11.0 * characters + 35.0,
+        _ => 14.5 * (characters + 2.0),
     }
 }
 
@@ -108,7 +118,7 @@ pub(crate) fn extent(patch: &Patch, x0: usize, x1: usize, y: usize) -> (usize, u
                 (edge, model, misses) = (next, here, 0);
             } else {
                 misses += 1;
-                if misses > 3 {
+                if misses > MOST_MISSES {
                     break;
                 }
             }
@@ -209,7 +219,7 @@ fn read_band(
 
 /// Joins a hit to the same text on the same bars.
 fn note(hits: &mut Vec<Hit>, hit: Hit) {
-    match hits.iter_mut().find(|old| old.format == hit.format && old.text == hit.text && old.overlaps(&hit)) {
+    match hits.iter_mut().find(|old| old.format == hit.format && old.text == hit.text && old.touches(&hit)) {
         Some(old) => {
             old.rows += 1;
             (old.y0, old.y1) = (old.y0.min(hit.y0), old.y1.max(hit.y1));
@@ -238,16 +248,22 @@ pub(crate) fn crosses_bars(luma: &Luma, region: &Region) -> bool {
         (luma.width, (region.x0, region.y0), (region.x1, region.y1))
     };
     let across = if region.upright { luma.width } else { 1 };
-    (1..=CROSSINGS).any(|line| {
+    let crosses = |line: &usize, depth: usize, share: f32| {
         let at = from.0 + (to.0 - from.0) * line / (CROSSINGS + 1);
         let start = at * across + from.1 * along;
-        let values: Vec<f32> = (0..to.1 - from.1)
-            .filter_map(|i| luma.data.get(start + i * along))
-            .map(|p| f32::from(*p))
-            .collect();
+        let mean = |i: usize| {
+            let deep = (0..depth).filter_map(|row| luma.data.get(start + i * along + row * across));
+            deep.map(|p| f32::from(*p)).sum::<f32>() / depth as f32
+        };
+        let values: Vec<f32> = (0..to.1 - from.1).map(mean).collect();
         let (low, high) = values.iter().fold((255f32, 0f32), |(l, h), v| (l.min(*v), h.max(*v)));
-        has_bars(&values, ((high - low) / 8.0).max(6.0))
-    })
+        has_bars(&values, ((high - low) * share).max(6.0))
+    };
+    if region.loose {
+        // Print washes out over more rows than its letters are high; most of the lines lie in the bars.
+        return (1..=CROSSINGS).filter(|line| crosses(line, 2 * region.cell, 0.25)).count() * 2 > CROSSINGS;
+    }
+    (1..=CROSSINGS).any(|line| crosses(&line, 1, 0.125))
 }
 
 /// A code of bars has at least eight bars; each is a step down and a step up.
@@ -284,10 +300,8 @@ fn bits(profile: &[f32], sharpen: f32) -> BitArray {
     for i in 0..sharp.len() as isize {
         let near = (i - REACH..=i + REACH).map(at);
         let (low, high) = near.fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(v), h.max(v)));
-        if high - low < 40.0 {
-            continue;
-        }
-        let level = (low + high) / 2.0;
+        // Within a bar or a space wider than what is near, the light alone tells which of them.
+        let level = if high - low < 40.0 { 128.0 } else { (low + high) / 2.0 };
         for part in 0..SCALE {
             let t = (part as f32 + 0.5) / SCALE as f32 - 0.5;
             let (from, t) = if t < 0.0 { (i - 1, t + 1.0) } else { (i, t) };
@@ -320,8 +334,11 @@ fn decode_row(row: &BitArray, formats: &[Format]) -> Option<(Format, String, usi
             let [a, b, ..] = result.getPoints() else { continue };
             // The library tells the middle of the first symbol, and of a Code 39 half the place of its end.
             let end = if format == Format::Code39 { b.x * 2.0 } else { b.x };
-            let from = outward(row, a.x as usize, false);
-            let to = outward(row, (end as usize).min(size.saturating_sub(1)), true);
+            // No space of a code is as wide as this, and its quiet zones are wider.
+            let quiet = 6.0 * (end - a.x) / modules(format, result.getText());
+            let quiet = (quiet as usize).max(8 * SCALE);
+            let from = outward(row, a.x as usize, false, quiet);
+            let to = outward(row, (end as usize).min(size.saturating_sub(1)), true, quiet);
             let (from, to) = if backwards { (size - to, size - from) } else { (from, to) };
             return Some((format, result.getText().to_owned(), from, to, backwards));
         }
@@ -329,10 +346,10 @@ fn decode_row(row: &BitArray, formats: &[Format]) -> Option<(Format, String, usi
     None
 }
 
-/// From inside a code to the quiet zone beyond it: eight native pixels without a bar.
-fn outward(row: &BitArray, start: usize, forth: bool) -> usize {
+/// From inside a code to the quiet zone beyond it: so many bits without a bar.
+fn outward(row: &BitArray, start: usize, forth: bool, quiet: usize) -> usize {
     let (mut at, mut edge, mut blank) = (start, start, 0);
-    while blank < 8 * SCALE {
+    while blank < quiet {
         let next = if forth { at + 1 } else { at.wrapping_sub(1) };
         if next >= row.get_size() {
             break;
@@ -355,6 +372,8 @@ fn clear(row: &mut BitArray, from: usize, to: usize) {
 
 /// Lines across a region along which bars are counted before it is looked at more closely.
 const CROSSINGS: usize = 7;
+/// Rows unlike their neighbours that do not end a code.
+const MOST_MISSES: usize = 3;
 /// Bits per pixel of a row.
 const SCALE: usize = 3;
 /// White bits on both sides of a row.

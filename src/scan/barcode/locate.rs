@@ -2,7 +2,8 @@
 //!
 //! Cells of about 1 mm get three figures: share of dark pixels, and how much rows and columns go up and down. Cells
 //! that are half dark and full of edges are flagged; neighbours join to regions. Printed text is not dark enough,
-//! photographs and seals mostly have too few edges.
+//! photographs and seals mostly have too few edges. Bars with ragged edges, as a scan in black and white has, and bars
+//! of wide modules fall into pieces there: what is parallel by a looser measure and as large as a code is a region, too.
 
 use super::patch::percentile;
 use crate::scan::luma::Luma;
@@ -41,6 +42,8 @@ pub struct Region {
     pub dark: f32,
     /// Density of edges in those cells.
     pub edges: f32,
+    /// Bars by a looser measure, of ragged edges or wide modules: only for the decoders of bars.
+    pub loose: bool,
 }
 
 impl Region {
@@ -77,6 +80,22 @@ impl Region {
         let tall = (self.y1 - self.y0).min(other.y1 - other.y0);
         let beside = if self.upright { y * 10 > tall * 7 } else { x * 10 > wide * 7 };
         self.upright == other.upright && x > 0 && y > 0 && beside
+    }
+
+    /// True where bars of another region lie in this one, but for the padding of an end.
+    fn covers(&self, other: &Region) -> bool {
+        let slack = PAD * self.cell;
+        self.upright == other.upright
+            && self.x0 <= other.x0 + slack
+            && self.y0 <= other.y0 + slack
+            && self.x1 + slack >= other.x1
+            && self.y1 + slack >= other.y1
+    }
+
+    /// How long its bars are, in pixels.
+    fn breadth(&self) -> usize {
+        let side = if self.upright { self.y1 - self.y0 } else { self.x1 - self.x0 };
+        side.saturating_sub(2 * PAD * self.cell)
     }
 
     /// Sides without the padding, in pixels.
@@ -270,31 +289,49 @@ impl Grid {
         sums
     }
 
-    /// What each cell and its neighbours look like.
-    fn flags(&self, contrast: f32) -> Vec<Flag> {
+    /// What each cell and its neighbours look like, and which of them are bars by the looser measure.
+    fn flags(&self, contrast: f32) -> (Vec<Flag>, Vec<Flag>) {
         let samples = 9.0 * self.samples();
         let (dark, gx, gy) = (self.smooth(&self.dark), self.smooth(&self.gx), self.smooth(&self.gy));
         let (least, most) = ((samples * LEAST_DARK) as u32, (samples * MOST_DARK) as u32);
         let scale = samples * contrast * 8.0 / (self.side as f32 * self.unit as f32);
         let (edges, parallel) = ((scale * EDGES) as u32, (scale * PARALLEL_EDGES) as u32);
+        let loosely = (scale * LOOSE_EDGES) as u32;
         let flag = |((dark, gx), gy): ((&u32, &u32), &u32)| {
             if *dark < least || *dark > most {
-                return Flag::None;
+                return (Flag::None, Flag::None);
             }
             let (low, high) = (*gx.min(gy), *gx.max(gy));
-            if high >= parallel && high > 3 * low {
-                if gx > gy { Flag::Upright } else { Flag::Level }
+            let bars = if gx > gy { Flag::Upright } else { Flag::Level };
+            let flag = if high >= parallel && high > 3 * low {
+                bars
             } else if low + high >= edges {
                 Flag::Dots
             } else {
                 Flag::None
-            }
+            };
+            (flag, if high >= loosely && high > 2 * low { bars } else { Flag::None })
         };
-        dark.iter().zip(&gx).zip(&gy).map(flag).collect()
+        dark.iter().zip(&gx).zip(&gy).map(flag).unzip()
     }
 
     fn regions(&self, luma: &Luma, contrast: f32) -> Vec<Region> {
-        let mut flags = self.flags(contrast);
+        let (flags, loose) = self.flags(contrast);
+        let mut regions = joined(self.components(flags, luma, contrast));
+        // The smallest codes of bars are 15 mm by 3; what is smaller are words with many upright strokes.
+        regions.retain(|r| r.kind == Kind::Matrix || r.cells >= LEAST_BARS);
+        let mut bars = joined(self.components(loose, luma, contrast));
+        let told = |bars: &Region| regions.iter().any(|r| r.kind == Kind::Linear && r.covers(bars));
+        bars.retain(|bars| {
+            bars.cells >= LEAST_LOOSE && bars.breadth() >= LEAST_BREADTH * bars.cell && !told(bars)
+        });
+        regions.extend(bars.into_iter().map(|bars| Region { loose: true, ..bars }));
+        regions.sort_by_key(|r| std::cmp::Reverse(r.cells));
+        regions
+    }
+
+    /// Flagged cells that touch, as regions.
+    fn components(&self, mut flags: Vec<Flag>, luma: &Luma, contrast: f32) -> Vec<Region> {
         let side = self.side;
         let samples = self.samples();
         let mut regions = Vec::new();
@@ -354,12 +391,9 @@ impl Grid {
                 dark: dark as f32 / samples / cells as f32,
                 edges: edges as f32 * self.unit as f32 / samples / cells as f32 / contrast * side as f32
                     / 8.0,
+                loose: false,
             });
         }
-        let mut regions = joined(regions);
-        // The smallest codes of bars are 15 mm by 3; what is smaller are words with many upright strokes.
-        regions.retain(|r| r.kind == Kind::Matrix || r.cells >= LEAST_BARS);
-        regions.sort_by_key(|r| std::cmp::Reverse(r.cells));
         regions
     }
 }
@@ -420,12 +454,18 @@ const MOST_DARK: f32 = 0.75;
 const EDGES: f32 = 0.12;
 /// Least density of edges where they are parallel.
 const PARALLEL_EDGES: f32 = 0.06;
+/// Least density of edges where bars are only looked for: of modules of 0.5 mm, noise taken off.
+const LOOSE_EDGES: f32 = 0.04;
 /// Rows of a cell that are looked at.
 const MOST_ROWS: usize = 4;
 /// Smaller regions are noise.
 const LEAST_CELLS: usize = 6;
 /// Smaller regions of bars are words.
 const LEAST_BARS: usize = 24;
+/// Smaller regions of bars by the looser measure are words.
+const LEAST_LOOSE: usize = 60;
+/// Bars by the looser measure are at least this many cells long.
+const LEAST_BREADTH: usize = 5;
 /// Lines of print are lower than this.
 const LEAST_SIDE: usize = 3;
 /// Cells added on each side, for the quiet zone.

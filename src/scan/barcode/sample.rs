@@ -119,6 +119,18 @@ impl Sheet {
         self.luma
     }
 
+    /// What a scanner set to black and white at 300 dpi does: edges are soft, and noise decides where they end.
+    pub(crate) fn ragged(mut self) -> Luma {
+        for _ in 0..7 {
+            self.blur();
+        }
+        for at in 0..self.luma.data.len() {
+            let noise = (self.random() % 37 + self.random() % 37) as i16 - 36;
+            self.luma.data[at] = if i16::from(self.luma.data[at]) + noise > 140 { 255 } else { 0 };
+        }
+        self.luma
+    }
+
     fn blur(&mut self) {
         let (w, h) = (self.luma.width, self.luma.height);
         let old = self.luma.data.clone();

@@ -61,6 +61,21 @@ fn bars_and_dots_are_read_on_one_page_at_200_dpi() {
 }
 
 #[test]
+fn bars_of_ragged_edges_are_read_once_each() {
+    for module in [4.0, 6.0] {
+        let mut sheet = Sheet::a4(300, 1);
+        for y in [900.0, 2600.0] {
+            let place = Place { centre: [1240.0, y], module, degrees: 0.0 };
+            sheet.code(Format::Code128, "HOSO-SEP-4", EcLevel::M, place);
+        }
+        let page = read_page(&sheet.ragged(), Some(300.0), &Policy::default());
+        let bars = (Format::Code128, "HOSO-SEP-4");
+        assert_eq!(texts(&page), [bars, bars], "{module} px");
+        assert!(page.codes.iter().all(|code| (code.module_px - module).abs() < 0.2), "{page:?}");
+    }
+}
+
+#[test]
 fn equal_codes_on_one_page_are_all_found_from_top_to_bottom() {
     let mut sheet = Sheet::a4(200, 9);
     for y in [500.0, 900.0] {
