@@ -147,7 +147,8 @@ mod tests {
             let (line, column) = (line as u32, column as u32);
             let theirs = (line == 30 || line == 31) && (30..44).contains(&column);
             let letter = mixed(if theirs { person } else { 0 } * 100_000 + line * 100 + column);
-            letter % 6 != 0 && letter >> 8 >> ((in_x / 0.4) as u32 * 4 + (in_y / 0.7) as u32) & 1 == 1
+            !letter.is_multiple_of(6)
+                && letter >> 8 >> ((in_x / 0.4) as u32 * 4 + (in_y / 0.7) as u32) & 1 == 1
         };
         let (width, height) = (413usize, 585usize);
         let (sin, cos) = (-scan.degrees).to_radians().sin_cos();
