@@ -1,6 +1,8 @@
 //! Whether two pages are scans of the same side of the same sheet. It only suggests: forms look alike, so the ink
 //! has to agree everywhere, and what a clerk filled in differently is a difference.
 
+mod plane;
+
 use crate::digest::Blake3;
 use crate::scan::Luma;
 use crate::scan::ink::{Ink, Run};
@@ -19,8 +21,8 @@ pub struct Fingerprint {
     /// Ink of each of 16 x 24 cells of 12 x 12.5 mm about the ink's own centre, straightened; 24 is the mean.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub cells: Vec<u8>,
-    /// The same in cells of a quarter of that width and height: what was filled in differently shows here alone. Not
-    /// kept when the batch has been looked through.
+    /// The same in cells of a sixteenth of that width and height, four bits each: what was filled in differently shows
+    /// here alone. Not kept when the batch has been looked through.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub fine: Vec<u8>,
@@ -29,8 +31,6 @@ pub struct Fingerprint {
 const ACROSS: usize = 16;
 const DOWN: usize = 24;
 const CELL_MM: (f32, f32) = (12.0, 12.5);
-/// Fine cells in one, each way.
-const FINE: usize = 4;
 /// What a cell of mean ink is written as.
 const MEAN: f32 = 24.0;
 
@@ -57,7 +57,7 @@ impl Fingerprint {
         }
         let (cx, cy) = (sum_x as f32 / total as f32, sum_y as f32 / total as f32);
         let (sin, cos) = (-skew_deg).to_radians().sin_cos();
-        let (mut sums, mut fine) = (Grid::of(1), Grid::of(FINE));
+        let mut sums = Grid::new();
         for run in runs() {
             let dy = run.y as f32 - cy;
             for (x, level) in pieces(ink, run) {
@@ -65,19 +65,18 @@ impl Fingerprint {
                 let across = (dx * cos - dy * sin) / ink.per_mm / CELL_MM.0;
                 let down = (dx * sin + dy * cos) / ink.per_mm / CELL_MM.1;
                 sums.share(across, down, level);
-                fine.share(across, down, level);
             }
         }
         Some(Fingerprint {
             pixels: Blake3::of(&small.data),
             outline: outline(&sums.cells),
             cells: sums.in_means(total as f32),
-            fine: fine.in_means(total as f32),
+            fine: plane::of(ink, (cx, cy), skew_deg),
         })
     }
 
     /// Near enough in all places to be one side of one sheet.
-    fn is_again(&self, other: &Fingerprint) -> bool {
+    fn is_again(&self, other: &Fingerprint, doubted: &mut usize) -> bool {
         if self.pixels == other.pixels {
             return true;
         }
@@ -85,25 +84,7 @@ impl Fingerprint {
             return false;
         }
         let (mean, most) = self.distance(other);
-        mean <= MOST_MEAN && most <= MOST_CELL && self.agrees_everywhere(other)
-    }
-
-    /// No four by four of the fine cells differ by what a few letters in a field do.
-    fn agrees_everywhere(&self, other: &Fingerprint) -> bool {
-        const WIDE: usize = ACROSS * FINE;
-        if self.fine.len() != other.fine.len() {
-            return false;
-        }
-        let most = (MOST_FINE * MEAN) as u32 * (FINE * FINE) as u32;
-        let apart = |x: usize, y: usize| -> u32 {
-            let rows = (y..y + FINE).map(|y| y * WIDE + x..y * WIDE + x + FINE);
-            rows.flat_map(|row| self.fine[row.clone()].iter().zip(&other.fine[row]))
-                .map(|(a, b)| u32::from(a.abs_diff(*b)))
-                .sum()
-        };
-        let steps = |cells: usize| (0..=cells * FINE - FINE).step_by(FINE / 2);
-        self.fine.len() == WIDE * DOWN * FINE
-            && steps(DOWN).all(|y| steps(ACROSS).all(|x| apart(x, y) <= most))
+        mean <= MOST_MEAN && most <= MOST_CELL && plane::agree(&self.fine, &other.fine, doubted)
     }
 
     /// Share of the ink that lies elsewhere, and the largest difference of a cell in means.
@@ -117,30 +98,31 @@ impl Fingerprint {
 }
 
 /// Rescans of a page differ in up to 7 bits, 2% of the ink and 0.33 means; most forms filled in for two people in 2% of
-/// the ink or more and over 1 mean somewhere. Names and numbers as long as each other do not; in the fine cells they
-/// differ by 1.4 means and more, where rescans differ by 0.4.
+/// the ink or more and over 1 mean somewhere. Names and numbers as long as each other do not: the fine cells tell them.
 const MOST_BITS: u32 = 10;
 const MOST_MEAN: f32 = 0.03;
 const MOST_CELL: f32 = 0.4;
-const MOST_FINE: f32 = 0.8;
 
 /// The pages of a batch as they come, to know one again. Only a suggestion, for a person to look at. Sheets of one form
 /// that differ in a printed code alone are alike to the eye, so `C` is what the codes of a page say; `N` is what the
 /// page is called.
 pub struct Repeats<C, N> {
     pages: VecDeque<(Fingerprint, C, N)>,
+    /// Where two pages alike differed last.
+    doubted: usize,
 }
 
 impl<C, N> Default for Repeats<C, N> {
     fn default() -> Self {
-        Repeats { pages: VecDeque::new() }
+        Repeats { pages: VecDeque::new(), doubted: 0 }
     }
 }
 
 impl<C: PartialEq, N: Clone> Repeats<C, N> {
     /// Takes the next page; gives the first one that it seems to be again.
     pub fn next(&mut self, page: Fingerprint, codes: C, name: N) -> Option<N> {
-        let first = self.pages.iter().find(|old| old.1 == codes && old.0.is_again(&page));
+        let doubted = &mut self.doubted;
+        let first = self.pages.iter().find(|old| old.1 == codes && old.0.is_again(&page, doubted));
         let first = first.map(|old| old.2.clone());
         self.pages.push_back((page, codes, name));
         if self.pages.len() > WINDOW {
@@ -174,30 +156,25 @@ fn pieces<'a>(ink: &'a Ink, run: &Run) -> impl Iterator<Item = (f32, f32)> + 'a 
 /// Ink by place.
 struct Grid {
     cells: Vec<f32>,
-    /// Cells in a cell of 12 x 12.5 mm, each way.
-    fineness: usize,
 }
 
 impl Grid {
-    fn of(fineness: usize) -> Grid {
-        Grid { cells: vec![0f32; ACROSS * DOWN * fineness * fineness], fineness }
+    fn new() -> Grid {
+        Grid { cells: vec![0f32; ACROSS * DOWN] }
     }
 
     /// Shares ink out among the four nearest cells, so that a small shift moves little of it. `across` and `down` are
     /// cells of 12 x 12.5 mm from the middle.
     fn share(&mut self, across: f32, down: f32, level: f32) {
-        let (wide, tall) = (ACROSS * self.fineness, DOWN * self.fineness);
-        let place = |at: f32, cells: usize| {
-            (at * self.fineness as f32 + cells as f32 / 2.0 - 0.5).clamp(0.0, cells as f32 - 1.001)
-        };
-        let (x, y) = (place(across, wide), place(down, tall));
+        let place = |at: f32, cells: usize| (at + cells as f32 / 2.0 - 0.5).clamp(0.0, cells as f32 - 1.001);
+        let (x, y) = (place(across, ACROSS), place(down, DOWN));
         let (left, top) = (x as usize, y as usize);
         let (fx, fy) = (x - left as f32, y - top as f32);
-        let at = top * wide + left;
+        let at = top * ACROSS + left;
         self.cells[at] += level * (1.0 - fx) * (1.0 - fy);
         self.cells[at + 1] += level * fx * (1.0 - fy);
-        self.cells[at + wide] += level * (1.0 - fx) * fy;
-        self.cells[at + wide + 1] += level * fx * fy;
+        self.cells[at + ACROSS] += level * (1.0 - fx) * fy;
+        self.cells[at + ACROSS + 1] += level * fx * fy;
     }
 
     fn in_means(&self, total: f32) -> Vec<u8> {
@@ -311,11 +288,12 @@ mod tests {
 
     #[test]
     fn a_box_without_end_is_remembered_by_its_last_pages() {
+        let page = form(3, 0, 235);
         let mut seen = Repeats::default();
-        assert_eq!(seen.next(form(3, 0, 235), 0, 0), None);
-        (1..WINDOW).for_each(|at| assert_eq!(seen.next(form(3, 0, 235), at, at), None));
-        assert_eq!(seen.next(form(3, 0, 235), 1, WINDOW), Some(1));
-        assert_eq!(seen.next(form(3, 0, 235), 0, WINDOW + 1), None, "too long ago");
+        assert_eq!(seen.next(page.clone(), 0, 0), None);
+        (1..WINDOW).for_each(|at| assert_eq!(seen.next(page.clone(), at, at), None));
+        assert_eq!(seen.next(page.clone(), 1, WINDOW), Some(1));
+        assert_eq!(seen.next(page.clone(), 0, WINDOW + 1), None, "too long ago");
     }
 
     #[test]

@@ -58,9 +58,9 @@ fn flag_repeats(pages: &mut [PageRecord]) {
     for (place, page) in pages.iter_mut().enumerate() {
         let Some(quality) = &mut page.quality else { continue };
         let Some(kept) = &mut quality.fingerprint else { continue };
-        let print = kept.clone();
-        // Six kilobytes a page that nobody asks for again.
-        kept.fine = Vec::new();
+        // Fifty kilobytes a page that nobody asks for again.
+        let fine = std::mem::take(&mut kept.fine);
+        let print = quality::Fingerprint { fine, ..kept.clone() };
         let mut texts: Vec<_> = page.codes.iter().map(|c| (c.format, c.bytes.clone())).collect();
         texts.sort_unstable();
         if let Some(first) = seen.next(print, texts, place + 1) {
