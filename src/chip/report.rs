@@ -443,7 +443,7 @@ fn holder_report(holder: Holder, verdict: &Verdict) -> HolderReport {
 }
 
 /// Flags that say why a signed and unchanged reading is not called genuine.
-const SHORT_OF_GENUINE: [Flag; 16] = [
+const SHORT_OF_GENUINE: [Flag; 17] = [
     Flag::CloneCheckStripped,
     Flag::AaSpent,
     Flag::CaSpent,
@@ -452,6 +452,7 @@ const SHORT_OF_GENUINE: [Flag; 16] = [
     Flag::AaReplay,
     Flag::CaReplay,
     Flag::AaUnanswered,
+    Flag::AaHashUnknown,
     Flag::CaUnanswered,
     Flag::AaKeyUnsigned,
     Flag::CaKeyUnsigned,
