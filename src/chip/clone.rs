@@ -18,13 +18,28 @@ pub enum Answer {
     /// There is nothing that could be right or wrong: no answer, one of another form, or one to no challenge. Anybody
     /// between card and reader can leave that behind, and a card that is taken away too early.
     Inconclusive,
+    /// It gave an answer of the right form that holds by none of the hashes in use, and by which hash the card answers
+    /// cannot be known: it may be right by another.
+    HashUnknown,
     /// The key is too weak to prove anything, or of a kind that is not known here.
     Unusable,
 }
 
-/// Checks an exchange against the contents of DG15 (a SubjectPublicKeyInfo). `said` is the hash that DG14 names for
-/// ECDSA; without it every hash up to the key's length is tried.
-pub fn check(spki: &[u8], said: Option<Hash>, exchange: &Challenge) -> Answer {
+/// By which hash a card answers with ECDSA (Doc 9303-11, 6.1.2.3). RSA answers name their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AnswerHash {
+    /// DG14 names it.
+    Named(Hash),
+    /// Nothing that was signed names one: it is one of those in use.
+    #[default]
+    Unsaid,
+    /// DG14 may name it, and was not read or is not understood.
+    Unknown,
+}
+
+/// Checks an exchange against the contents of DG15 (a SubjectPublicKeyInfo). Where no hash is named for ECDSA, all that
+/// are in use are tried; a key takes as much of a hash as it is long.
+pub fn check(spki: &[u8], said: AnswerHash, exchange: &Challenge) -> Answer {
     let Ok(key) = PKey::public_key_from_der(spki) else { return Answer::Unusable };
     let explicit = explicit(spki);
     let right = match (key.id(), KeyFacts::of_key(&key, explicit)) {
@@ -37,6 +52,7 @@ pub fn check(spki: &[u8], said: Option<Hash>, exchange: &Challenge) -> Answer {
     match right {
         _ if exchange.challenge.len() != CHALLENGE => Answer::Inconclusive,
         Some(true) => Answer::Holds,
+        Some(false) if key.id() == Id::EC && said == AnswerHash::Unknown => Answer::HashUnknown,
         Some(false) => Answer::Wrong,
         None => Answer::Inconclusive,
     }
@@ -45,11 +61,14 @@ pub fn check(spki: &[u8], said: Option<Hash>, exchange: &Challenge) -> Answer {
 /// Whether an exchange that holds rests on a key or hash that would be too weak to sign with today. It counts all the same:
 /// the question is new each time, so that whoever wants to answer it must break the key and not find a collision, and
 /// such keys are in cards that are valid.
-pub fn is_weak(spki: &[u8], said: Option<Hash>, exchange: &Challenge) -> bool {
+pub fn is_weak(spki: &[u8], said: AnswerHash, exchange: &Challenge) -> bool {
     let Ok(key) = PKey::public_key_from_der(spki) else { return true };
     let hash = match key.id() {
         Id::RSA => recover(&key, &exchange.response).and_then(|message| Some(take_apart(&message)?.0)),
-        _ => said,
+        _ => match said {
+            AnswerHash::Named(hash) => Some(hash),
+            AnswerHash::Unsaid | AnswerHash::Unknown => holding(&key, said, exchange),
+        },
     };
     KeyFacts::of_key(&key, explicit(spki)).is_weak() || hash.is_some_and(Hash::is_weak)
 }
@@ -60,22 +79,26 @@ fn explicit(spki: &[u8]) -> bool {
 }
 
 /// Chips answer with r and s laid end to end; some with DER. `None` for what is neither.
-fn ecdsa(key: &PKey<Public>, bits: u32, said: Option<Hash>, exchange: &Challenge) -> Option<bool> {
+fn ecdsa(key: &PKey<Public>, bits: u32, said: AnswerHash, exchange: &Challenge) -> Option<bool> {
+    let holds = holding(key, said, exchange).is_some();
+    let whole = exchange.response.len() == 2 * bits.div_ceil(8) as usize || is_der(&exchange.response);
+    (holds || whole).then_some(holds)
+}
+
+/// The hash by which an elliptic answer holds.
+fn holding(key: &PKey<Public>, said: AnswerHash, exchange: &Challenge) -> Option<Hash> {
     let hashes = match said {
-        Some(hash) => vec![hash],
-        None => [Hash::Sha224, Hash::Sha256, Hash::Sha384, Hash::Sha512]
-            .into_iter()
-            .filter(|h| h.size() * 8 <= (bits as usize).next_multiple_of(8).max(224))
-            .collect(),
+        AnswerHash::Named(hash) => vec![hash],
+        AnswerHash::Unsaid | AnswerHash::Unknown => {
+            vec![Hash::Sha256, Hash::Sha224, Hash::Sha384, Hash::Sha512, Hash::Sha1]
+        }
     };
     let plain = plain_to_der(&exchange.response);
     let signatures = [plain.as_deref(), Some(&exchange.response[..])];
-    let tries = hashes.iter().flat_map(|hash| signatures.iter().flatten().map(move |s| (*hash, *s)));
-    let mut tries = tries;
-    let holds = tries
-        .any(|(hash, signature)| SignatureAlg::Ecdsa(hash).verify(key, &[&exchange.challenge], signature));
-    let whole = exchange.response.len() == 2 * bits.div_ceil(8) as usize || is_der(&exchange.response);
-    (holds || whole).then_some(holds)
+    let holds = |hash: Hash, signature: &[u8]| {
+        SignatureAlg::Ecdsa(hash).verify(key, &[&exchange.challenge], signature)
+    };
+    hashes.into_iter().find(|hash| signatures.iter().flatten().any(|signature| holds(*hash, signature)))
 }
 
 /// `SEQUENCE { r, s }` and nothing else.
@@ -142,6 +165,7 @@ const CHALLENGE: usize = 8;
 
 #[cfg(test)]
 mod tests {
+    use super::AnswerHash::{Named, Unknown, Unsaid};
     use super::*;
     use openssl::ec::{EcGroup, EcKey};
     use openssl::nid::Nid;
@@ -168,23 +192,44 @@ mod tests {
         let signature = openssl::ecdsa::EcdsaSig::from_der(&der).unwrap();
         let plain =
             [signature.r().to_vec_padded(32).unwrap(), signature.s().to_vec_padded(32).unwrap()].concat();
-        assert_eq!(check(&spki, None, &exchange(plain.clone())), Answer::Holds);
-        assert_eq!(check(&spki, Some(Hash::Sha256), &exchange(der)), Answer::Holds);
-        assert_eq!(check(&spki, Some(Hash::Sha384), &exchange(plain.clone())), Answer::Wrong);
-        assert_eq!(check(&ec().1, None, &exchange(plain.clone())), Answer::Wrong);
+        assert_eq!(check(&spki, Unsaid, &exchange(plain.clone())), Answer::Holds);
+        assert_eq!(check(&spki, Named(Hash::Sha256), &exchange(der)), Answer::Holds);
+        assert_eq!(check(&spki, Named(Hash::Sha384), &exchange(plain.clone())), Answer::Wrong);
+        assert_eq!(check(&ec().1, Unsaid, &exchange(plain.clone())), Answer::Wrong);
         let other = Challenge { challenge: vec![9; 8], response: plain.clone() };
-        assert_eq!(check(&spki, None, &other), Answer::Wrong);
-        assert_eq!(check(&spki, None, &exchange(vec![0; 64])), Answer::Wrong);
+        assert_eq!(check(&spki, Unsaid, &other), Answer::Wrong);
+        assert_eq!(check(&spki, Unsaid, &exchange(vec![0; 64])), Answer::Wrong);
         let off = der::sequence(&[&der::integer(&[7; 32]), &der::integer(&[9; 32])]);
-        assert_eq!(check(&spki, None, &exchange(off.clone())), Answer::Wrong);
+        assert_eq!(check(&spki, Unsaid, &exchange(off.clone())), Answer::Wrong);
         for none in [vec![], vec![0; 63], vec![0x90, 0], off[..off.len() - 1].to_vec(), plain[..62].to_vec()]
         {
-            assert_eq!(check(&spki, None, &exchange(none)), Answer::Inconclusive);
+            assert_eq!(check(&spki, Unsaid, &exchange(none)), Answer::Inconclusive);
         }
         for challenge in [vec![], vec![9; 7], vec![9; 16]] {
             let other = Challenge { challenge, response: plain.clone() };
-            assert_eq!(check(&spki, None, &other), Answer::Inconclusive, "to no chip's challenge");
+            assert_eq!(check(&spki, Unsaid, &other), Answer::Inconclusive, "to no chip's challenge");
         }
+    }
+
+    #[test]
+    fn a_true_answer_holds_by_any_hash_in_use_and_none_disproves_where_the_hash_is_unknown() {
+        let (key, spki) = ec();
+        for hash in [Hash::Sha1, Hash::Sha224, Hash::Sha256, Hash::Sha384, Hash::Sha512] {
+            let mut signer = openssl::sign::Signer::new(hash.md(), &key).unwrap();
+            signer.update(&[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+            let answer = exchange(signer.sign_to_vec().unwrap());
+            for said in [Named(hash), Unsaid, Unknown] {
+                assert_eq!(check(&spki, said, &answer), Answer::Holds, "{hash:?} {said:?}");
+                assert_eq!(is_weak(&spki, said, &answer), hash == Hash::Sha1, "{hash:?} {said:?}");
+            }
+            let other = ec().1;
+            assert_eq!(check(&other, Named(hash), &answer), Answer::Wrong);
+            assert_eq!(check(&other, Unsaid, &answer), Answer::Wrong, "no hash in use fits");
+            assert_eq!(check(&other, Unknown, &answer), Answer::HashUnknown);
+        }
+        assert_eq!(check(&spki, Unknown, &exchange(vec![])), Answer::Inconclusive);
+        let rsa = PKey::from_rsa(Rsa::generate(1024).unwrap()).unwrap().public_key_to_der().unwrap();
+        assert_eq!(check(&rsa, Unknown, &exchange(vec![1; 128])), Answer::Wrong, "it names its own hash");
     }
 
     fn rsa_answer(key: &Rsa<Private>, hash: Hash, trailer: &[u8]) -> Vec<u8> {
@@ -205,16 +250,16 @@ mod tests {
             [(Hash::Sha1, &[0xbc][..]), (Hash::Sha1, &[0x33, 0xcc]), (Hash::Sha256, &[0x34, 0xcc])]
         {
             let answer = rsa_answer(&key, hash, trailer);
-            assert_eq!(check(&spki, None, &exchange(answer.clone())), Answer::Holds);
+            assert_eq!(check(&spki, Unsaid, &exchange(answer.clone())), Answer::Holds);
             let mut root = BigNum::new().unwrap();
             root.checked_sub(key.n(), &BigNum::from_slice(&answer).unwrap()).unwrap();
-            assert_eq!(check(&spki, None, &exchange(root.to_vec_padded(128).unwrap())), Answer::Holds);
+            assert_eq!(check(&spki, Unsaid, &exchange(root.to_vec_padded(128).unwrap())), Answer::Holds);
             let mut broken = answer;
             broken[5] ^= 1;
-            assert_eq!(check(&spki, None, &exchange(broken.clone())), Answer::Wrong);
-            assert_eq!(check(&spki, None, &exchange(vec![0xff; 128])), Answer::Wrong);
+            assert_eq!(check(&spki, Unsaid, &exchange(broken.clone())), Answer::Wrong);
+            assert_eq!(check(&spki, Unsaid, &exchange(vec![0xff; 128])), Answer::Wrong);
             for none in [&[][..], &broken[1..], &[0; 129]] {
-                assert_eq!(check(&spki, None, &exchange(none.to_vec())), Answer::Inconclusive);
+                assert_eq!(check(&spki, Unsaid, &exchange(none.to_vec())), Answer::Inconclusive);
             }
         }
     }
@@ -229,14 +274,14 @@ mod tests {
         ] {
             let spki = PKey::from_rsa(key.clone()).unwrap().public_key_to_der().unwrap();
             let answer = exchange(rsa_answer(key, hash, trailer));
-            assert_eq!(check(&spki, None, &answer), Answer::Holds);
-            assert_eq!(is_weak(&spki, None, &answer), weak, "{} {hash:?}", key.size());
+            assert_eq!(check(&spki, Unsaid, &answer), Answer::Holds);
+            assert_eq!(is_weak(&spki, Unsaid, &answer), weak, "{} {hash:?}", key.size());
         }
         for (nid, said, weak) in [
-            (Nid::X9_62_PRIME192V1, None, true),
-            (Nid::BRAINPOOL_P224R1, Some(Hash::Sha256), true),
-            (Nid::X9_62_PRIME256V1, Some(Hash::Sha1), true),
-            (Nid::X9_62_PRIME256V1, None, false),
+            (Nid::X9_62_PRIME192V1, Unsaid, true),
+            (Nid::BRAINPOOL_P224R1, Named(Hash::Sha256), true),
+            (Nid::X9_62_PRIME256V1, Named(Hash::Sha1), true),
+            (Nid::X9_62_PRIME256V1, Unsaid, false),
         ] {
             let key = EcKey::generate(&EcGroup::from_curve_name(nid).unwrap()).unwrap();
             let spki = PKey::from_ec_key(key).unwrap().public_key_to_der().unwrap();
@@ -247,9 +292,9 @@ mod tests {
     #[test]
     fn a_weak_or_foreign_key_proves_nothing() {
         let weak = PKey::from_rsa(Rsa::generate(512).unwrap()).unwrap().public_key_to_der().unwrap();
-        assert_eq!(check(&weak, None, &exchange(vec![0; 64])), Answer::Unusable);
+        assert_eq!(check(&weak, Unsaid, &exchange(vec![0; 64])), Answer::Unusable);
         let other = PKey::generate_ed25519().unwrap().public_key_to_der().unwrap();
-        assert_eq!(check(&other, None, &exchange(vec![0; 64])), Answer::Unusable);
-        assert_eq!(check(b"no key", None, &exchange(vec![])), Answer::Unusable);
+        assert_eq!(check(&other, Unsaid, &exchange(vec![0; 64])), Answer::Unusable);
+        assert_eq!(check(b"no key", Unsaid, &exchange(vec![])), Answer::Unusable);
     }
 }

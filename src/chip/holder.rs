@@ -4,7 +4,7 @@ use super::compare::sex_of;
 use super::dg11::Dg11;
 use super::dg12::Dg12;
 use super::dg13::Dg13;
-use super::mrz::{Expires, Mrz};
+use super::mrz::{Expires, Layout, Mrz};
 use super::name::{Name, same_name};
 use super::reading::Reading;
 use super::verdict::Verdict;
@@ -129,7 +129,10 @@ pub(crate) fn conflict(mrz: &Mrz, dg13: &Dg13, today: Date) -> bool {
     let (zone, texts) = (of_zone(mrz, today), of_dg13(dg13));
     // Without the full number in the optional data the zone of a card holds its last nine digits.
     let number = match (&zone.number, &texts.number) {
-        (Some(a), Some(b)) => a != b && *b != mrz.number && !(a.len() == 9 && b.ends_with(a.as_str())),
+        (Some(a), Some(b)) if a == b || *b == mrz.number => false,
+        // A passport's number says nothing about its holder's.
+        (Some(a), Some(b)) if mrz.layout != Layout::Td1 && is_personal(b) && !is_personal(a) => false,
+        (Some(a), Some(b)) => !(a.len() == 9 && b.ends_with(a.as_str())),
         _ => false,
     };
     number

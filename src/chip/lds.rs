@@ -1,7 +1,8 @@
 //! The logical data structure (ICAO Doc 9303-10): which tag a file opens with, what EF.COM claims, what DG14 offers.
 
+use super::clone::AnswerHash;
 use super::security_info;
-use crate::cms::{Hash, SignatureAlg};
+use crate::cms::SignatureAlg;
 use crate::der::{self, DerError, Reader, Tlv};
 
 /// The contents of a data group file whose outer tag must belong to its number and must span the whole file.
@@ -46,8 +47,8 @@ pub fn com_list(file: &[u8]) -> Result<Vec<u8>, DerError> {
 /// What DG14 says that the chip can prove about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SecurityInfos {
-    /// Hash of ECDSA active authentication, where it is said.
-    pub active_authentication: Option<Hash>,
+    /// By which hash the chip answers active authentication with ECDSA.
+    pub answer_hash: AnswerHash,
     /// A chip authentication protocol is offered.
     pub chip_authentication: bool,
     /// The chip can be opened by PACE: the signed word for what EF.CardAccess says unsigned (Doc 9303-11, 9.2.8).
@@ -66,7 +67,8 @@ pub fn security_infos(file: &[u8]) -> Result<SecurityInfos, DerError> {
             let algorithm = info.expect(0x06)?;
             let algorithm = der::sequence(&[algorithm.raw]);
             let algorithm = SignatureAlg::read(&der::only(&algorithm, 0x30)?, None);
-            infos.active_authentication = algorithm.ok().map(SignatureAlg::hash);
+            infos.answer_hash =
+                algorithm.map_or(AnswerHash::Unknown, |algorithm| AnswerHash::Named(algorithm.hash()));
         } else if protocol.starts_with(CHIP_AUTHENTICATION) {
             infos.chip_authentication = true;
         } else if protocol.starts_with(PACE) {
@@ -103,6 +105,7 @@ const PACE: &str = "0.4.0.127.0.7.2.2.4.";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cms::Hash;
 
     #[test]
     fn a_file_opens_only_under_its_own_number() {
@@ -138,15 +141,21 @@ mod tests {
             &der::integer(&[1]),
             &der::oid(&[0, 4, 0, 127, 0, 7, 1, 1, 4, 1, 4]),
         ]);
+        let other =
+            der::sequence(&[&der::oid(&[2, 23, 136, 1, 1, 5]), &der::integer(&[1]), &der::oid(&[1, 2, 3])]);
         let ca = der::sequence(&[&der::oid(&[0, 4, 0, 127, 0, 7, 2, 2, 3, 2, 1]), &der::integer(&[1])]);
         let infos = security_infos(&der::tlv(0x6e, &der::set_of(&[&info, &ca]))).unwrap();
         assert_eq!(
             infos,
             SecurityInfos {
-                active_authentication: Some(Hash::Sha384),
+                answer_hash: AnswerHash::Named(Hash::Sha384),
                 chip_authentication: true,
                 pace: false
             }
         );
+        let hash =
+            |infos: &[&[u8]]| security_infos(&der::tlv(0x6e, &der::set_of(infos))).unwrap().answer_hash;
+        assert_eq!(hash(&[&other, &ca]), AnswerHash::Unknown);
+        assert_eq!(hash(&[&ca]), AnswerHash::Unsaid);
     }
 }

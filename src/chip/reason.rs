@@ -152,6 +152,8 @@ pub enum Flag {
     AaLate,
     /// What the chip answered is no answer: empty, of another form, or to what no chip is asked.
     AaUnanswered,
+    /// The answer holds by no hash in use, and DG14, which may name another, was not read or is not understood.
+    AaHashUnknown,
     /// Whether the challenge was this station's is not known.
     AaChallengeUnproven,
     /// Chip authentication was done with a key that nobody signed.

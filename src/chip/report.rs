@@ -334,12 +334,15 @@ fn reasons(verdict: &Verdict) -> Vec<Reason> {
     match verdict.overall {
         Overall::Genuine => Vec::new(),
         Overall::GenuineCloneUnchecked => {
-            let found: Vec<Reason> =
-                SHORT_OF_GENUINE.iter().filter(|f| verdict.flags.contains(f)).map(|f| by_flag(*f)).collect();
+            let remedy = caution::remedy(verdict, &[]);
+            let found: Vec<Reason> = SHORT_OF_GENUINE
+                .iter()
+                .filter(|f| verdict.flags.contains(f))
+                .map(|f| by_flag(*f, remedy))
+                .collect();
             let done = [verdict.trials.active, verdict.trials.chip].contains(&Trial::Passed);
             if found.is_empty() && !done {
-                let overall = verdict.overall;
-                return vec![reason("clone_not_checked".to_owned(), overall.sentence(), overall.remedy())];
+                return vec![reason("clone_not_checked".to_owned(), verdict.overall.sentence(), remedy)];
             }
             found
         }
@@ -364,10 +367,10 @@ fn named(overall: Overall, verdict: &Verdict) -> Reason {
     reason
 }
 
-fn by_flag(flag: Flag) -> Reason {
+fn by_flag(flag: Flag, remedy: (&str, &str)) -> Reason {
     let value = serde_json::to_value(flag).unwrap_or_default();
     let code = value.as_str().unwrap_or_default().to_owned();
-    reason(code, flag.sentence(), Overall::GenuineCloneUnchecked.remedy())
+    reason(code, flag.sentence(), remedy)
 }
 
 fn reason(code: String, (vi, en): (&str, &str), (remedy_vi, remedy_en): (&str, &str)) -> Reason {
@@ -443,7 +446,7 @@ fn holder_report(holder: Holder, verdict: &Verdict) -> HolderReport {
 }
 
 /// Flags that say why a signed and unchanged reading is not called genuine.
-const SHORT_OF_GENUINE: [Flag; 16] = [
+const SHORT_OF_GENUINE: [Flag; 17] = [
     Flag::CloneCheckStripped,
     Flag::AaSpent,
     Flag::CaSpent,
@@ -452,6 +455,7 @@ const SHORT_OF_GENUINE: [Flag; 16] = [
     Flag::AaReplay,
     Flag::CaReplay,
     Flag::AaUnanswered,
+    Flag::AaHashUnknown,
     Flag::CaUnanswered,
     Flag::AaKeyUnsigned,
     Flag::CaKeyUnsigned,

@@ -283,11 +283,10 @@ impl Verdict {
 }
 
 /// Prime curves of FIPS 186-4 and RFC 5639, with the short ones of old documents, which are flagged as weak.
-const CURVES: [&str; 13] = [
+const CURVES: [&str; 12] = [
     "prime192v1",
     "secp224r1",
     "prime256v1",
-    "secp256k1",
     "secp384r1",
     "secp521r1",
     "brainpoolP192r1",

@@ -208,6 +208,10 @@ impl Flag {
                 "câu trả lời chống sao chép của chip trống hoặc sai dạng: không chứng minh được gì, hãy đọc lại thẻ",
                 "the answer of active authentication is empty or malformed; it proves nothing: read the card again",
             ),
+            Flag::AaHashUnknown => (
+                "không rõ chip trả lời chống sao chép bằng hàm băm nào (DG14 chưa đọc được): không chứng minh được gì, hãy đọc lại thẻ kèm DG14",
+                "by which hash the chip answers active authentication is not known (no readable DG14); it proves nothing: read the card again with DG14",
+            ),
             Flag::AaChallengeUnproven => (
                 "không rõ câu hỏi có phải của trạm này",
                 "whether the challenge was this station's is not known",

@@ -111,7 +111,7 @@ pub fn install(
         let bytes = bundle::write(provenance.clone(), &usable).ok_or(Fault::new(&NOT_INSTALLED))?;
         lay(folder, &file, &bytes).map_err(failed)?;
     }
-    forget(folder, &stem, &[&file, &kept]).map_err(failed)?;
+    forget(folder, &stem, &[&file, &kept], &verified.sha256).map_err(failed)?;
     let before = last.as_ref().map_or_else(BTreeMap::new, |last| last.listed.clone());
     let after: BTreeMap<Sha256, Listed> = usable.iter().map(|(a, _)| (a.sha256, listed(a))).collect();
     let only = |these: &BTreeMap<Sha256, Listed>, those: &BTreeMap<Sha256, Listed>| {
@@ -208,9 +208,27 @@ fn stem(root: &Anchor) -> String {
     format!("ml-{}", country.to_ascii_lowercase())
 }
 
-/// A file of this publisher; earlier versions wrote the publisher's name as a mark behind the country.
+/// An imported list of this publisher, by the names that are given here and by no other: `ml-de.anchors`, and
+/// `ml-de-0123abcd.anchors` of earlier versions, which wrote the publisher's name as a mark behind the country.
 fn is_of(file: &str, stem: &str) -> bool {
-    file.strip_prefix(stem).is_some_and(|rest| rest.starts_with(['-', '.']))
+    let marks = file.strip_prefix(stem).and_then(|rest| rest.strip_suffix(ENDING)?.strip_suffix('.'));
+    marks.is_some_and(|mark| mark.is_empty() || mark.strip_prefix('-').is_some_and(|mark| is_hex(mark, 8)))
+}
+
+/// The beginning of the digest in the name of a list as received: `ml-de-<16 digits>.ml`, of earlier versions with the
+/// mark before it.
+fn digest_in<'a>(file: &'a str, stem: &str) -> Option<&'a str> {
+    let marks = file.strip_prefix(stem)?.strip_suffix(".ml")?.strip_prefix('-')?;
+    let digest = match marks.split_once('-') {
+        Some((mark, digest)) if is_hex(mark, 8) => digest,
+        Some(_) => return None,
+        None => marks,
+    };
+    is_hex(digest, 16).then_some(digest)
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Whole and durable, or not at all.
@@ -223,20 +241,25 @@ fn lay(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Takes away what was installed of this publisher before. A list as received that stays is only room lost; a bundle
-/// that stays would still be trusted.
-fn forget(folder: &Path, stem: &str, kept: &[&str]) -> std::io::Result<()> {
+/// Takes away what was installed of this publisher before, and nothing that was not written here: a bundle by its name
+/// and format, a list by the digest in its name. `imported` may stand in the folder, and stays: it is what the command was
+/// given. A list that stays is only room lost; a bundle that stays would still be trusted.
+fn forget(folder: &Path, stem: &str, kept: &[&str], imported: &Sha256) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let Ok(name) = entry?.file_name().into_string() else { continue };
-        if !is_of(&name, stem) || kept.contains(&name.as_str()) {
+        if kept.contains(&name.as_str()) {
             continue;
         }
-        match Path::new(&name).extension().and_then(|ending| ending.to_str()) {
-            Some(ENDING) => fs::remove_file(folder.join(name))?,
-            Some("ml") => {
-                let _ = fs::remove_file(folder.join(name));
+        let path = folder.join(&name);
+        if is_of(&name, stem) {
+            if bundle::read(fs::read(&path)?).is_ok() {
+                fs::remove_file(path)?;
             }
-            _ => {}
+        } else if let Some(named) = digest_in(&name, stem) {
+            let digest = fs::read(&path).map(|bytes| Sha256::of(&bytes));
+            if digest.is_ok_and(|digest| digest != *imported && digest.to_string().starts_with(named)) {
+                let _ = fs::remove_file(path);
+            }
         }
     }
     Ok(())

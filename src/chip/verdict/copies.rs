@@ -3,7 +3,7 @@
 
 use super::judge::Judge;
 use super::{Check, Flag, Trial};
-use crate::chip::clone::{self, Answer};
+use crate::chip::clone::{self, Answer, AnswerHash};
 use crate::chip::lds;
 use crate::chip::sod::Sod;
 use crate::digest::Sha256;
@@ -41,9 +41,7 @@ impl Judge<'_> {
             Some(_) => {}
             None => self.flag(Flag::AaChallengeUnproven),
         }
-        let listed = sod.list.hashes.contains_key(&14);
-        let infos = self.intact(14).filter(|_| listed).and_then(|f| lds::security_infos(f).ok());
-        let said = infos.and_then(|i| i.active_authentication);
+        let said = self.answer_hash(sod);
         let spki = lds::open(file, 15).unwrap_or_default();
         match clone::check(spki, said, exchange) {
             Answer::Holds => {
@@ -57,11 +55,24 @@ impl Judge<'_> {
                 self.flag(Flag::AaUnanswered);
                 Trial::NotDone
             }
+            Answer::HashUnknown => {
+                self.flag(Flag::AaHashUnknown);
+                Trial::NotDone
+            }
             Answer::Unusable => {
                 self.flag(Flag::AaKeyWeak);
                 Trial::UntrustedKey
             }
         }
+    }
+
+    /// What the signed files say of the hash. A DG14 that is signed and not there may name one that nobody here tries.
+    fn answer_hash(&self, sod: &Sod) -> AnswerHash {
+        if !sod.list.hashes.contains_key(&14) {
+            return AnswerHash::Unsaid;
+        }
+        let infos = self.intact(14).and_then(|file| lds::security_infos(file).ok());
+        infos.map_or(AnswerHash::Unknown, |infos| infos.answer_hash)
     }
 
     /// With the key of DG14. The evidence is worth what its terminal key is: whoever knows that could have written it
@@ -98,7 +109,7 @@ impl Judge<'_> {
             Answer::Holds => Trial::UntrustedKey,
             Answer::Wrong if ours => Trial::Failed,
             Answer::Wrong => Trial::NotDone,
-            Answer::Inconclusive => {
+            Answer::Inconclusive | Answer::HashUnknown => {
                 self.flag(Flag::CaUnanswered);
                 Trial::NotDone
             }

@@ -184,6 +184,8 @@ impl<'a> Judge<'a> {
                         self.flag(Flag::DataConflict);
                     }
                 }
+                // What other states keep there is theirs alone.
+                Err(_) if self.mrz.as_ref().is_some_and(|mrz| mrz.issuing_state != "VNM") => {}
                 Err(_) => self.flag(Flag::Dg13Unreadable),
             }
         }

@@ -42,7 +42,8 @@ pub(super) fn describe(report: &Report) -> String {
     }
     if !table.is_empty() || !notes.is_empty() {
         out.heading("Đối chiếu", "cross-check");
-        crosses(&mut out, table, notes);
+        let proven = matches!(report.overall, Conclusion::Genuine | Conclusion::GenuineCloneUnchecked);
+        crosses(&mut out, table, notes, proven);
     }
     out.text
 }
@@ -96,13 +97,14 @@ fn summary(out: &mut Table, report: &Report) {
         }
     }
     out.line("  Cần làm / what to do:");
-    let mut told: Vec<&str> = Vec::new();
-    let remedies = report.reasons.iter().map(|r| (r.remedy_vi.as_str(), r.remedy_en.as_str()));
-    for (vi, en) in remedies.chain([(report.next.vi.as_str(), report.next.en.as_str())]) {
-        if !told.contains(&vi) {
-            out.line(&format!("    → {vi}\n      {en}"));
-            told.push(vi);
+    let mut told = vec![(report.next.vi.as_str(), report.next.en.as_str())];
+    for reason in &report.reasons {
+        if !told.iter().any(|(vi, _)| vi.contains(&reason.remedy_vi)) {
+            told.push((&reason.remedy_vi, &reason.remedy_en));
         }
+    }
+    for (vi, en) in told {
+        out.line(&format!("    → {vi}\n      {en}"));
     }
 }
 
@@ -228,7 +230,8 @@ fn person(out: &mut Table, holder: &HolderReport) {
     }
 }
 
-fn crosses(out: &mut Table, table: &[Comparison], notes: &[Note]) {
+/// Without values. `proven`: the chip's data are, so that they may be believed over the others.
+fn crosses(out: &mut Table, table: &[Comparison], notes: &[Note], proven: bool) {
     let source = |source: Source| match source {
         Source::Chip => "chip",
         Source::Qr => "QR",
@@ -263,18 +266,20 @@ fn crosses(out: &mut Table, table: &[Comparison], notes: &[Note]) {
         let mut pairs = table.iter().filter(|c| c.outcome == Agreement::Differ);
         pairs.any(|c| c.left == left && c.right == right)
     };
-    if differ(Source::Chip, Source::Typed) {
+    let (chip_typed, chip_qr) = (differ(Source::Chip, Source::Typed), differ(Source::Chip, Source::Qr));
+    if (chip_typed || chip_qr) && !proven {
+        out.line("    → Chip chưa được xác minh nên không tin bên nào hơn: nhìn thẻ trước mặt, hỏi lại người nộp, chuyển người phụ trách.");
+        out.line("      The chip is not verified, so believe neither over the other: look at the card, ask the applicant, let the person in charge decide.");
+    }
+    if chip_typed && proven {
         out.line("    → Phần khai khác chip: nhìn thẻ trước mặt, hỏi lại người nộp và sửa phần khai.");
         out.line("      What was typed differs from the chip: look at the card, ask the applicant, mend what was typed.");
     }
-    if differ(Source::Chip, Source::Qr) {
+    if chip_qr && proven {
         out.line("    → Mã QR khác chip: quét lại; nếu vẫn khác, mặt thẻ có thể bị sửa hoặc không cùng một thẻ. Tin chip, không tin mã QR.");
         out.line("      The QR code differs from the chip: scan again; then the card's face may be altered or be another card's. Believe the chip.");
     }
-    if differ(Source::Qr, Source::Typed)
-        && !differ(Source::Chip, Source::Typed)
-        && !differ(Source::Chip, Source::Qr)
-    {
+    if differ(Source::Qr, Source::Typed) && !chip_typed && !chip_qr {
         out.line("    → Phần khai khác mã QR (mã QR không có chữ ký): nhìn thẻ trước mặt và sửa phần khai.");
         out.line("      What was typed differs from the QR code, which nobody signed: look at the card and mend what was typed.");
     }
@@ -381,6 +386,44 @@ mod tests {
             let text = describe(&Report::of(None::<&Reading>, &verdict));
             assert_eq!(text.contains("không phải bản sao"), !reserved, "{text}");
             assert_eq!(text.contains("không rõ ai đã hỏi"), reserved, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_chip_is_believed_over_the_card_only_where_it_is_proven() {
+        use crate::chip::report::Sentence;
+        let (access, now, policy) = (Access::Unknown, jiff::Timestamp::UNIX_EPOCH, Policy::default());
+        for (overall, believed) in [
+            (Overall::Genuine, true),
+            (Overall::GenuineCloneUnchecked, true),
+            (Overall::Unverifiable(Unproven::NoAnchor), false),
+            (Overall::Unverifiable(Unproven::ChainPolicy), false),
+            (Overall::Forged(Forgery::DgHash), false),
+        ] {
+            let verdict = Verdict::refused(overall, access, now, &policy);
+            let mut report = Report::of(None::<&Reading>, &verdict);
+            for right in [Source::Qr, Source::Typed] {
+                let (field, left, outcome) = (Field::Name, Source::Chip, Agreement::Differ);
+                report.comparison = vec![Comparison { field, left, right, outcome }];
+                report.next = Sentence::next(&verdict, &report.comparison);
+                let text = describe(&report);
+                let says = |vi: &str, en: &str| text.to_lowercase().contains(vi) || text.contains(en);
+                assert_eq!(says("; tin chip", "elieve the chip"), believed, "{text}");
+                assert_eq!(says("không tin bên nào hơn", "elieve neither"), !believed, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_remedy_is_told_twice_and_that_of_every_reason_once() {
+        let (access, now, policy) = (Access::Unknown, jiff::Timestamp::UNIX_EPOCH, Policy::default());
+        let unproven = [Unproven::NoAnchor, Unproven::WeakAlgorithm];
+        let mut verdict = Verdict::refused(Overall::Unverifiable(unproven[0]), access, now, &policy);
+        verdict.unproven = unproven.to_vec();
+        verdict.validity = Validity::Expired;
+        let text = describe(&Report::of(None::<&Reading>, &verdict));
+        for reason in unproven {
+            assert_eq!(text.matches(reason.remedy().0).count(), 1, "{text}");
         }
     }
 

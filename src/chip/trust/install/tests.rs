@@ -101,7 +101,7 @@ fn a_publisher_that_took_another_name_replaces_its_list_and_lets_no_older_one_in
     let [bundle, received] =
         [first.file.clone(), format!("ml-de-{}.ml", &Sha256::of(&old).to_string()[..16])];
     fs::rename(folder.join(&bundle), folder.join("ml-de-00000000.anchors")).unwrap();
-    fs::rename(folder.join(&received), folder.join("ml-de-00000000-0123456789abcdef.ml")).unwrap();
+    fs::rename(folder.join(&received), folder.join(received.replace("ml-de-", "ml-de-00000000-"))).unwrap();
     let legacy = fs::read(folder.join("ml-de-00000000.anchors")).unwrap();
     import(&middle).unwrap();
     fs::write(folder.join("ml-de-11111111.anchors"), &legacy).unwrap();
@@ -119,6 +119,42 @@ fn a_publisher_that_took_another_name_replaces_its_list_and_lets_no_older_one_in
     fs::write(folder.join("ml-de-11111111.anchors"), &legacy).unwrap();
     assert!(import(&new).unwrap().unchanged);
     assert_eq!(Trust::load(folder).unwrap().len(), 1);
+}
+
+#[test]
+fn no_file_is_taken_away_that_an_import_did_not_write_least_of_all_its_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let old = list(&["vn"], "mls");
+    let installed = import(folder, &old).unwrap().file;
+    std::thread::sleep(Duration::from_millis(1100));
+    let new = list(&["vn", "vn2"], "mls");
+    let digest = |bytes: &[u8]| Sha256::of(bytes).to_string()[..16].to_owned();
+    let own = [
+        "ml-de-2026-05-28.ml".to_owned(),
+        "ml-de-old.ml".to_owned(),
+        "ml-de.ml".to_owned(),
+        format!("ml-de-notamark-{}.ml", digest(&new)),
+        // By its name one of ours; by its contents not.
+        format!("ml-de-{}.ml", digest(b"another")),
+        "ml-de-00000000-0123456789abcdef.ml".to_owned(),
+        "ml-de-note.txt".to_owned(),
+        // The input itself, under a name that an earlier version gave.
+        format!("ml-de-00000000-{}.ml", digest(&new)),
+    ];
+    for name in &own {
+        fs::write(folder.join(name), &new).unwrap();
+    }
+    let bundle = fs::read(folder.join(&installed)).unwrap();
+    fs::write(folder.join("ml-de-mine.anchors"), &bundle).unwrap();
+    for _ in 0..2 {
+        import(folder, &new).unwrap();
+        for name in &own {
+            assert_eq!(fs::read(folder.join(name)).unwrap(), new, "{name}");
+        }
+        assert_eq!(fs::read(folder.join("ml-de-mine.anchors")).unwrap(), bundle);
+        assert!(!folder.join(format!("ml-de-{}.ml", digest(&old))).exists(), "what it wrote itself goes");
+    }
 }
 
 #[test]

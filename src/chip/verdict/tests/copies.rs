@@ -5,6 +5,7 @@ use super::*;
 use crate::chip::chip_authentication::ChipAuthentication;
 use crate::chip::clone::Answer;
 use crate::digest::Sha256;
+use openssl::hash::MessageDigest;
 
 fn evidence() -> ChipAuthentication {
     ChipAuthentication {
@@ -133,6 +134,46 @@ fn no_answer_is_no_proof_and_makes_no_copy() {
         let verdict = judge(&reading, "anchors");
         assert_eq!(verdict.overall, overall);
         assert_eq!(verdict.flags.contains(&Flag::AaUnanswered), overall == UNCHECKED);
+    }
+}
+
+#[test]
+fn a_chip_is_no_copy_because_its_dg14_was_not_read_or_is_not_understood() {
+    let mut reading = world().mint("ds", &["--aa-key", "aa.key"]);
+    let dg15 = reading.dg(15).unwrap().to_vec();
+    let sign = |key: &str, hash: MessageDigest| {
+        let mut signer = openssl::sign::Signer::new(hash, &world().key(key)).unwrap();
+        signer.update(&[5; 8]).unwrap();
+        Some(Challenge { challenge: vec![5; 8], response: signer.sign_to_vec().unwrap() })
+    };
+    let info = |algorithm: &[u64]| {
+        let fields = [der::oid(&[2, 23, 136, 1, 1, 5]), der::integer(&[1]), der::oid(algorithm)];
+        der::tlv(0x6e, &der::set_of(&[&der::sequence(&[&fields[0], &fields[1], &fields[2]])]))
+    };
+    let sha512 = info(&[0, 4, 0, 127, 0, 7, 1, 1, 4, 1, 5]);
+    let forged = Overall::Forged(Forgery::ActiveAuthentication);
+    for (dg14, read, known) in [
+        (&sha512, true, true),
+        (&sha512, false, false),
+        (&info(&[1, 2, 3]), true, false),
+        (&der::tlv(0x6e, &[4, 1, 0]), true, false),
+    ] {
+        let mut hand = with(14, dg14);
+        hand.hashes.push((15, openssl::sha::sha256(&dg15).to_vec()));
+        reading.files.insert(FileId::Sod, hand.build(world()));
+        reading.files.remove(&FileId::Dg(14));
+        if read {
+            reading.files.insert(FileId::Dg(14), dg14.clone());
+        }
+        reading.active_authentication = sign("aa", MessageDigest::sha512());
+        let held = judge(&reading, "anchors");
+        assert_eq!(held.overall, if read { Overall::Genuine } else { UNCHECKED });
+        assert_eq!(held.trials.active, Trial::Passed);
+        reading.active_authentication = sign("other-aa", MessageDigest::sha512());
+        let verdict = judge(&reading, "anchors");
+        assert_eq!(verdict.overall, if known { forged } else { UNCHECKED });
+        assert_eq!(verdict.trials.active, if known { Trial::Failed } else { Trial::NotDone });
+        assert_eq!(verdict.flags.contains(&Flag::AaHashUnknown), !known);
     }
 }
 

@@ -200,6 +200,10 @@ fn a_vietnamese_passport_has_its_own_number_and_its_holders() {
     }
     let both = judge(&world().forge(&with(1, &zone("001090123456"))), "anchors");
     assert_eq!(flags(&both), [], "DG13 states the same personal number");
+    let bare = judge(&world().forge(&with(1, &zone(""))), "anchors");
+    assert_eq!(flags(&bare), [], "the zone states none");
+    let other = judge(&world().forge(&with(1, &zone("001090123457"))), "anchors");
+    assert_eq!(flags(&other), [Flag::DataConflict]);
 }
 
 #[test]
@@ -214,6 +218,12 @@ fn a_group_that_is_signed_and_unreadable_is_flagged_and_a_zone_is_needed() {
         let verdict = judge(&world().forge(&with(number, &odd(tag))), "anchors");
         assert_eq!((verdict.overall, flags(&verdict)), (UNCHECKED, vec![flag]), "DG{number}");
     }
+    let mut german = with(1, &dg1("D<<"));
+    german.signers = vec![by("german")];
+    german.hashes.retain(|(n, _)| *n != 13);
+    german.hashes.push((13, openssl::sha::sha256(&odd(0x6d)).to_vec()));
+    german.files.insert(13, odd(0x6d));
+    assert_eq!(flags(&judge(&world().forge(&german), "both")), [], "another state's DG13 is its own affair");
     let verdict = judge(&world().forge(&with(1, &odd(0x61))), "anchors");
     assert_eq!(verdict.overall, Overall::Unverifiable(Unproven::DgMissing));
     assert_eq!(flags(&verdict), [Flag::CountryUnchecked, Flag::Dg1Unreadable]);
