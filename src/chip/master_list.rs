@@ -285,8 +285,8 @@ pub const NOT_A_MASTER_LIST: Code = Code {
     class: Class::Input,
     vi: "Tệp không phải là danh sách chứng thư gốc (master list) hợp lệ",
     en: "the file is not a valid master list",
-    remedy_vi: "Tải lại danh sách từ cơ quan công bố, tệp thường có đuôi .ml",
-    remedy_en: "fetch the list again from its publisher; the file usually ends in .ml",
+    remedy_vi: "Tải lại danh sách từ cơ quan công bố, tệp thường có đuôi .ml; từ LDIF của ICAO PKD, nối các dòng gãy của pkdMasterListContent (hoặc CscaMasterListData), giải mã base64 thành tệp .ml rồi nhập",
+    remedy_en: "fetch the list again from its publisher; the file usually ends in .ml. Of an LDIF of the ICAO PKD, join the folded lines of pkdMasterListContent (or CscaMasterListData), decode the base64 into an .ml file and import that",
 };
 
 /// Its signature does not hold.

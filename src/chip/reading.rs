@@ -180,8 +180,8 @@ pub const NOT_A_READING: Code = Code {
     class: Class::Input,
     vi: "Tệp không phải là kết quả đọc thẻ hợp lệ",
     en: "the file is not a chip reading",
-    remedy_vi: "Đọc lại thẻ, hoặc sửa đúng trường được nêu",
-    remedy_en: "read the card again, or mend the key that is named",
+    remedy_vi: "Đọc lại thẻ, hoặc sửa đúng trường được nêu; tệp gốc của chip (EF_SOD.bin, ...): dùng hoso identity reading --from",
+    remedy_en: "read the card again, or mend the key that is named; of raw chip files (EF_SOD.bin, ...) make a reading with hoso identity reading --from",
 };
 
 /// A file or the whole reading is over its cap.

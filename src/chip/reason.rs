@@ -45,6 +45,8 @@ pub enum Unproven {
     DgMissing,
     /// The issuer made a mistake: its key lies on one curve and the signature was made on another.
     IssuerDefect,
+    /// By its own account it was signed later than the time as of which it is judged.
+    SignedInFuture,
 }
 
 /// Why a reading is false.

@@ -88,14 +88,19 @@ impl Trust {
     /// over: a folder of revocation lists makes nobody trusted.
     ///
     /// # Errors
-    /// `CHIP-010`, `CHIP-011`, and `CHIP-034` for a file without any list.
+    /// `CHIP-010`, `CHIP-011`, and `CHIP-034` for a file without any list or a folder without any.
     pub fn add_lists(&mut self, folder: &Path) -> Outcome<()> {
+        let before = self.crls.len();
         for (_, path) in files(folder, &["crl", "pem", "der"])? {
             let (_, lists) = sort(&whole(&path)?).map_err(|fault| fault.at(path.display()))?;
             if lists.is_empty() {
                 return Err(Fault::new(&NOT_A_LIST).at(path.display()));
             }
             self.crls.extend(lists);
+        }
+        // Whoever names a folder relies on it: that it says nothing must not look like that nobody is revoked.
+        if self.crls.len() == before {
+            return Err(Fault::new(&NOT_A_LIST).at(folder.display()).detail("no .crl, .pem or .der in it"));
         }
         Ok(())
     }
@@ -351,10 +356,10 @@ pub const BUNDLE_DAMAGED: Code = Code {
 pub const NOT_A_LIST: Code = Code {
     id: "CHIP-034",
     class: Class::Setup,
-    vi: "Tệp trong thư mục --crl không phải là danh sách thu hồi",
-    en: "a file of the --crl folder is no revocation list",
-    remedy_vi: "Bỏ tệp này ra khỏi thư mục; chứng thư gốc đặt trong thư mục --anchors",
-    remedy_en: "remove it from the folder; certificates of authorities belong into --anchors",
+    vi: "Thư mục --crl không có danh sách thu hồi, hoặc có tệp không phải danh sách thu hồi",
+    en: "the --crl folder holds no revocation list, or a file that is none",
+    remedy_vi: "Đặt danh sách thu hồi (.crl, PEM hoặc DER) vào thư mục, bỏ tệp khác ra; LDIF của ICAO PKD phải tách từng danh sách trước; chứng thư gốc đặt trong --anchors",
+    remedy_en: "put revocation lists (.crl, PEM or DER) into it and remove what is none; take the lists out of an LDIF of the ICAO PKD first; certificates of authorities belong into --anchors",
 };
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ pub(super) fn read(path: &Path, largest: usize) -> Outcome<Vec<u8>> {
 }
 
 /// All faults of this door.
-pub const CODES: &[&Code] = &[&FILE_UNREADABLE, &TWICE, &NOT_WRITTEN, &TYPED];
+pub const CODES: &[&Code] = &[&FILE_UNREADABLE, &TWICE, &NOT_WRITTEN, &TYPED, &demands::NOT_IMPORTED];
 
 /// Exit code of `identity verify` where a file could not be read.
 const FAULT: u8 = 1;
@@ -244,8 +244,8 @@ pub const FILE_UNREADABLE: Code = Code {
     class: Class::Input,
     vi: "Không đọc được tệp hoặc thư mục",
     en: "the file or folder cannot be read",
-    remedy_vi: "Kiểm tra đường dẫn và quyền đọc",
-    remedy_en: "check the path and the permission to read it",
+    remedy_vi: "Kiểm tra đường dẫn và quyền đọc; thư mục tệp gốc của chip: trước hết tạo tệp kết quả đọc bằng hoso identity reading --from",
+    remedy_en: "check the path and the permission to read it; of a folder of raw chip files make a reading first with hoso identity reading --from",
 };
 
 /// Two files claim to be the same one.

@@ -8,11 +8,14 @@ use super::{
 use crate::chip::chip_authentication::ChipAuthentication;
 use crate::fault::{Fault, Outcome};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
+use zeroize::Zeroizing;
 
 impl Reading {
     /// Reads a reading file.
@@ -24,7 +27,8 @@ impl Reading {
         if json.len() > LARGEST_READING {
             return Err(Fault::new(&READING_TOO_LARGE).detail(format_args!("{} bytes", json.len())));
         }
-        let wire: Wire = serde_json::from_slice(json).map_err(|error| refused(&error))?;
+        let json = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
+        let wire: Wire = serde_json::from_slice(json).map_err(|error| refused(&error, json))?;
         if wire.version != 1 {
             return Err(Fault::new(&READING_VERSION).detail(format_args!("version {}", wire.version)));
         }
@@ -162,16 +166,19 @@ impl<'de> Deserialize<'de> for Files {
     }
 }
 
+/// Base64 as software writes it: of either alphabet, in lines or in one, with padding or without.
 fn decode<E: serde::de::Error>(text: &str, largest: usize) -> Result<Vec<u8>, E> {
-    if text.len() / 4 * 3 > largest + 3 {
+    let plain: Zeroizing<String> = Zeroizing::new(text.split_ascii_whitespace().collect());
+    if plain.len() / 4 * 3 > largest + 3 {
         return Err(E::custom(OVERSIZE));
     }
-    let bytes = STANDARD.decode(text).map_err(|_| E::custom("a value is not base64"))?;
+    let engine = if plain.contains(['-', '_']) { &URL_SAFE } else { &LENIENT };
+    let bytes = engine.decode(plain.as_bytes()).map_err(|_| E::custom(NO_BASE64))?;
     if bytes.len() > largest { Err(E::custom(OVERSIZE)) } else { Ok(bytes) }
 }
 
 /// Serde's messages quote values; only those that name keys are passed on, the rest become a plain sentence.
-fn refused(error: &serde_json::Error) -> Fault {
+fn refused(error: &serde_json::Error, json: &[u8]) -> Fault {
     let message = error.to_string();
     let code = if message.starts_with(OVERSIZE) { &READING_TOO_LARGE } else { &NOT_A_READING };
     let named = [UNKNOWN, REPEATED, "missing field"].iter().find(|p| message.starts_with(**p));
@@ -183,13 +190,57 @@ fn refused(error: &serde_json::Error) -> Fault {
             let shown = plain && key.chars().any(|c| c.is_ascii_alphabetic());
             if shown { format!("{kind} {key}") } else { (*kind).to_owned() }
         }
-        None if message.starts_with(OVERSIZE) => OVERSIZE.to_owned(),
-        None if error.is_data() => "a value does not have the form that belongs there".to_owned(),
-        None => "not JSON".to_owned(),
+        None if !error.is_data() => "not JSON".to_owned(),
+        None => {
+            let sentences = [OVERSIZE, NO_BASE64];
+            let found = sentences.into_iter().find(|s| message.starts_with(*s));
+            let sentence = found.unwrap_or("a value does not have the form that belongs there");
+            key_before(json, error).map_or(sentence.to_owned(), |key| format!("{key}: {sentence}"))
+        }
     };
     Fault::new(code).detail(detail).at(format_args!("line {} column {}", error.line(), error.column()))
 }
 
+/// The last key of the format before the place of an error: only what the format knows is told.
+fn key_before(json: &[u8], error: &serde_json::Error) -> Option<String> {
+    let lines = json.split_inclusive(|b| *b == b'\n');
+    let start: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
+    let before = json.get(..start.saturating_add(error.column()).min(json.len()))?;
+    let mut after: &[u8] = &[];
+    for part in before.rsplit(|b| *b == b'"') {
+        let text = std::str::from_utf8(part).unwrap_or_default();
+        let known = KEYS.contains(&text) || text.parse::<FileId>().is_ok();
+        if known && after.trim_ascii_start().starts_with(b":") {
+            return Some(text.to_owned());
+        }
+        after = part;
+    }
+    None
+}
+
+const KEYS: [&str; 13] = [
+    "version",
+    "read_at",
+    "station",
+    "access",
+    "files",
+    "active_authentication",
+    "challenge",
+    "response",
+    "chip_authentication",
+    "protocol",
+    "key_id",
+    "terminal_key",
+    "command",
+];
+
+const LENIENT: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, ANY_PADDING);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PADDING);
+const ANY_PADDING: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+/// Some writers put it before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const NO_BASE64: &str = "a value is not base64";
 const UNKNOWN: &str = "unknown field";
 const REPEATED: &str = "duplicate field";
 const OVERSIZE: &str = "a file is larger than any chip file";
@@ -269,6 +320,39 @@ mod tests {
         );
         let twice = refusal(r#"{"version":1,"files":{"SOD":"AA==","SOD":"AA=="}}"#);
         assert_eq!(twice.detail.as_deref(), Some("duplicate field SOD"));
+    }
+
+    #[test]
+    fn base64_and_json_are_taken_as_software_writes_them() {
+        let read = |sod: &str| {
+            let json = format!("\u{feff}{{\"version\":1,\"files\":{{\"SOD\":\"{sod}\",\"DG1\":\"AA==\"}}}}");
+            Reading::parse(json.as_bytes()).map(|reading| reading.files[&FileId::Sod].clone())
+        };
+        for form in ["+/+/+w==", "+/+/+w", "-_-_-w", "-_-_-w==", r"+/+/\r\n+w==\n"] {
+            assert_eq!(read(form).unwrap(), [0xfb, 0xff, 0xbf, 0xfb], "{form}");
+        }
+        for form in ["+_+/+w==", "+/+/+x==", "+/=/", "+/+/+w=w", "fbff:bffb", "+"] {
+            let fault = read(form).unwrap_err();
+            assert_eq!(
+                (fault.code.id, fault.detail.as_deref()),
+                ("CHIP-001", Some("SOD: a value is not base64"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_form_is_told_by_its_key() {
+        let form = "a value does not have the form that belongs there";
+        for (json, key) in [
+            (r#"{"version":1, "read_at" : "2026-11-23"}"#, "read_at"),
+            ("{\"version\":1,\n\"station\":\"x\",\n\"access\":\"PACE\"}", "access"),
+            (r#"{"version":"1"}"#, "version"),
+            (r#"{"version":1,"files":{"SOD":5}}"#, "SOD"),
+        ] {
+            assert_eq!(refusal(json).detail, Some(format!("{key}: {form}")), "{json}");
+        }
+        let aa = r#"{"version":1,"active_authentication":{"challenge":"AA==","response":"?"}}"#;
+        assert_eq!(refusal(aa).detail.as_deref(), Some("response: a value is not base64"));
     }
 
     #[test]

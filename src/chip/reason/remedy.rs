@@ -57,6 +57,10 @@ impl Unproven {
                 "Đọc lại thẻ và giữ yên cho đến khi đọc xong mọi nhóm dữ liệu.",
                 "Read the card again and keep it still until every data group is read.",
             ),
+            Unproven::SignedInFuture => (
+                "Kiểm tra đồng hồ của máy và thời điểm --at; nếu đều đúng, không dùng thẻ này làm bằng chứng và chuyển người phụ trách xem lại.",
+                "Check the machine's clock and --at; if both are right, do not rely on this card and let the person in charge decide.",
+            ),
             Unproven::IssuerDefect => (
                 "Lỗi của cơ quan cấp, không phải của người mang thẻ: kiểm tra bằng mắt và hỏi cơ quan cấp.",
                 "The issuer's mistake, not the holder's: check the document by eye and ask the issuer.",

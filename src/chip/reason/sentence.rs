@@ -63,6 +63,10 @@ impl Unproven {
                 "Không xác minh được: thiếu nhóm dữ liệu bắt buộc hoặc không đọc được.",
                 "It cannot be verified: a required data group is missing or cannot be read.",
             ),
+            Unproven::SignedInFuture => (
+                "Không xác minh được: thời điểm ký ghi trên thẻ nằm ở tương lai so với thời điểm kiểm tra.",
+                "It cannot be verified: the card says that it was signed later than the time it is judged as of.",
+            ),
             Unproven::IssuerDefect => (
                 "Không xác minh được: cơ quan cấp ký sai quy cách, khóa và chữ ký thuộc hai đường cong khác nhau.",
                 "It cannot be verified: the issuer's key is on one curve and its signature was made on another.",

@@ -1,7 +1,8 @@
 //! What revocation lists say about a document signer and about the authority above it (Doc 9303-12, 7.1.4).
 //!
-//! Authorities change their keys and their names. A list speaks against what its issuer issued under any name that is
-//! tied to it by a key or by a link certificate; it clears only what was issued under its own name.
+//! Authorities change their keys and their names. A list speaks against what its issuer issued, under any name that its
+//! key carries or that it succeeded by a link certificate, and never against what a successor issued, whose numbers begin
+//! anew; it clears only what was issued under its own name.
 
 use super::anchor::{Mark, mark, name_mark};
 use super::crl::Crl;
@@ -30,6 +31,8 @@ pub(super) struct Lists<'a>(Vec<List<'a>>);
 
 struct List<'a> {
     crl: &'a Crl,
+    /// Its issuer is the authority, or came after it: a number on it is one that the authority gave.
+    against: bool,
     /// Its signer may sign lists: being absent from it can mean something.
     clears: bool,
 }
@@ -60,7 +63,8 @@ impl Trust {
         };
         let genuine = near.into_iter().filter_map(|crl| {
             // What its own key has signed speaks for it under whatever name.
-            let signers = if crl.holds(&authority.key) {
+            let by_key = crl.holds(&authority.key);
+            let signers = if by_key {
                 vec![authority]
             } else if !tied(crl.issuer) {
                 return None;
@@ -73,7 +77,9 @@ impl Trust {
             };
             let authorities = signers.iter().filter(|signer| is_authority(&signer.parts) == Some(true));
             let may: Vec<bool> = authorities.map(|signer| may_sign_lists(&signer.parts)).collect();
-            (!may.is_empty()).then(|| List { crl, clears: may.contains(&true) })
+            let succeeds = || !self.ancestry(BTreeSet::from([crl.issuer])).is_disjoint(&own);
+            let against = by_key || succeeds();
+            (!may.is_empty()).then(|| List { crl, against, clears: may.contains(&true) })
         });
         Lists(genuine.collect())
     }
@@ -100,7 +106,7 @@ impl Trust {
 impl Lists<'_> {
     /// What they say about something that was issued.
     pub(super) fn about(&self, issued: &Parts, now: jiff::Timestamp) -> Revocation {
-        if self.0.iter().any(|list| list.crl.lists(&issued.serial)) {
+        if self.0.iter().any(|list| list.against && list.crl.lists(&issued.serial)) {
             return Revocation::Revoked;
         }
         let issuer = name_mark(&issued.issuer);

@@ -82,6 +82,9 @@ issue vn moved "$renamed" "$ca"; cp moved.key moved-root.key; issue moved-root m
 issue unrelated unrelated '/C=VN/O=TEST ONLY/CN=UNRELATED' "$ca"
 issue nolists nolists "$name" 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n'
 issue namesake namesake "$name" "$ds"
+# Under the new name, with the number of one that the old name revoked.
+was=$serial; serial=$((16#$(openssl x509 -in revoked.pem -noout -serial | cut -d= -f2) - 1))
+issue moved-root ds-moved '/C=VN/O=TEST ONLY/CN=DS 27' "$ds"; serial=$was
 # Signers of master lists.
 issue germany germany '/C=DE/O=TEST ONLY/CN=RENAMED' "$ca"
 mls="${ds}extendedKeyUsage=critical,2.23.136.1.1.3\n"
@@ -118,6 +121,7 @@ for who in nolists namesake; do list $who $who; done
 list vn sha1 -md sha1
 for kind in delta delta-soft part indirect unknown; do list vn $kind -crlexts $kind; done
 openssl ca -config vn.cnf -keyfile vn.key -cert vn.pem -revoke vn.pem; list vn self
+openssl ca -config vn.cnf -keyfile vn.key -cert vn.pem -revoke moved.pem; list vn link
 openssl ca -config de.cnf -keyfile de.key -cert de.pem -revoke mls-revoked.pem; list de lister
 "#;
 
@@ -396,6 +400,20 @@ fn an_authority_that_took_another_name_still_revokes_what_it_issued_and_clears_n
 }
 
 #[test]
+fn an_older_name_revokes_its_link_certificate_and_nothing_that_its_successor_issued() {
+    let anchors = ["vn", "moved", "moved-root"];
+    let with = |lists: &[&str]| {
+        let names: Vec<&str> = anchors.iter().chain(lists).copied().collect();
+        let (_, rules, _, revocation) = judge(&names, "ds-moved").unwrap();
+        (rules, revocation)
+    };
+    assert_eq!(with(&["revoked.crl"]), (vec![], Revocation::Unknown));
+    assert_eq!(with(&["revoked.crl", "clean-moved-root.crl"]), (vec![], Revocation::Fresh));
+    assert_eq!(with(&["moved-root.crl"]).1, Revocation::Revoked, "its own number, whoever is meant");
+    assert_eq!(with(&["link.crl"]), (vec![Broken::AnchorRevoked], Revocation::Unknown));
+}
+
+#[test]
 fn a_list_clears_only_if_its_signer_may_sign_lists() {
     for name in ["nolists", "namesake"] {
         let list = format!("{name}.crl");
@@ -419,6 +437,10 @@ fn a_folder_of_lists_adds_lists_and_no_trust() {
         assert_eq!(judge_at(&trust, "ds", now()).unwrap().3, Revocation::Fresh);
     }
     let refused = |folder: &Path| Trust::default().add_lists(folder).unwrap_err().code.id;
+    let useless = tempfile::tempdir().unwrap();
+    assert_eq!(refused(useless.path()), "CHIP-034");
+    std::fs::write(useless.path().join("pkd.ldif"), "dn: c=DE\n").unwrap();
+    assert_eq!(refused(useless.path()), "CHIP-034");
     assert_eq!(refused(&folder.path().join("none")), "CHIP-010");
     std::fs::write(folder.path().join("alone.pem"), authority).unwrap();
     assert_eq!(refused(folder.path()), "CHIP-034");

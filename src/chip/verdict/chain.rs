@@ -14,7 +14,7 @@ impl Judge<'_> {
     /// Notes every reason why a signer is not one of a trusted authority.
     pub(super) fn check_chain(&mut self, trust: &Trust, signers: &[(&SignerInfo, &X509)]) -> Early<()> {
         for (signer, certificate) in signers {
-            let outside = self.look_at_time(signer, certificate);
+            let untimely = self.look_at_time(signer, certificate);
             let Some(chain) = trust.chain(certificate, self.now, &self.policy.curves) else {
                 // With nobody to ask, the dates of the signer are all that can be told.
                 self.look_at_expiry(certificate);
@@ -32,8 +32,8 @@ impl Judge<'_> {
                 continue;
             }
             self.check_country(&chain)?;
-            if outside {
-                self.unproven(Unproven::ChainPolicy);
+            if let Some(reason) = untimely {
+                self.unproven(reason);
             }
             if chain.revocation == Revocation::Revoked {
                 self.unproven(Unproven::DscRevoked);
@@ -101,9 +101,10 @@ impl Judge<'_> {
         }
     }
 
-    /// The only witness of the time of signing is the signer itself. True where its claim contradicts its certificate.
-    fn look_at_time(&mut self, signer: &SignerInfo, certificate: &X509) -> bool {
-        let Some(claimed) = signer.signing_time() else { return false };
+    /// The only witness of the time of signing is the signer itself. Why it proves nothing, where its claim contradicts
+    /// its certificate or has yet to come.
+    fn look_at_time(&mut self, signer: &SignerInfo, certificate: &X509) -> Option<Unproven> {
+        let claimed = signer.signing_time()?;
         self.flag(Flag::SigningTimeSelfAsserted);
         let time = x509_time(&claimed);
         let within = |from: Option<&Asn1Time>, to: Option<&Asn1Time>| {
@@ -120,8 +121,11 @@ impl Judge<'_> {
             time.as_ref().is_none_or(|t| *t < *certificate.not_before() || *t > *certificate.not_after());
         if outside {
             self.flag(Flag::SignedOutsideValidity);
+            return Some(Unproven::ChainPolicy);
         }
-        outside
+        let latest = Asn1Time::from_unix(self.now.as_second().saturating_add(MOST_AHEAD));
+        let ahead = matches!((&time, latest), (Some(time), Ok(latest)) if *time > latest);
+        ahead.then_some(Unproven::SignedInFuture)
     }
 }
 
@@ -136,6 +140,9 @@ fn name_of(rule: Broken) -> String {
     }
     name
 }
+
+/// How far an issuer's clock may be ahead of the time as of which is judged, seconds.
+const MOST_AHEAD: i64 = 24 * 60 * 60;
 
 fn x509_time(text: &str) -> Option<Asn1Time> {
     Asn1Time::from_str_x509(text).ok()

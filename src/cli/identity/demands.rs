@@ -3,7 +3,7 @@
 
 use crate::chip::{Policy, Reading, Trust, Verdict, verify};
 use crate::digest::Sha256;
-use crate::fault::Outcome;
+use crate::fault::{Class, Code, Fault, Outcome};
 use std::path::{Path, PathBuf};
 
 /// Arguments of every command that judges readings.
@@ -37,6 +37,11 @@ impl DemandArgs {
     /// Those of reading the folders.
     pub(crate) fn trust(&self, anchors: Option<&Path>) -> Outcome<Trust> {
         let mut trust = anchors.map_or_else(|| Ok(Trust::default()), Trust::load)?;
+        if let Some(folder) = anchors.filter(|_| trust.is_empty())
+            && let Some(list) = list_as_received(folder)
+        {
+            return Err(Fault::new(&NOT_IMPORTED).at(list.display()));
+        }
         if let Some(folder) = &self.crl {
             trust.add_lists(folder)?;
         }
@@ -61,5 +66,47 @@ impl DemandArgs {
     /// As [`DemandArgs::trust`].
     pub(crate) fn judge(&self, reading: &Reading, anchors: &Path) -> Outcome<Verdict> {
         Ok(verify(reading, &self.trust(Some(anchors))?, self.now(), &self.policy()))
+    }
+}
+
+/// A master list that lies in a folder as it was downloaded; nobody is trusted by it.
+fn list_as_received(folder: &Path) -> Option<PathBuf> {
+    let paths = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    paths
+        .filter(|path| {
+            path.extension().is_some_and(|e| ["ml", "ldif"].iter().any(|l| e.eq_ignore_ascii_case(l)))
+        })
+        .min()
+}
+
+/// The folder of anchors holds nothing but a list that was not imported.
+pub(crate) const NOT_IMPORTED: Code = Code {
+    id: "CHIP-035",
+    class: Class::Setup,
+    vi: "Thư mục --anchors chỉ có danh sách chứng thư gốc chưa nhập, nên chưa tin cậy cơ quan nào",
+    en: "the --anchors folder holds only a master list that was not imported, so nobody is trusted",
+    remedy_vi: "Nhập danh sách bằng hoso identity anchors import, với chứng thư của nơi công bố ở --root",
+    remedy_en: "import it with hoso identity anchors import, with its publisher's certificate as --root",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        demands: DemandArgs,
+    }
+
+    #[test]
+    fn a_list_that_was_not_imported_is_told_and_an_empty_folder_trusts_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let demands = Line::parse_from(["test"]).demands;
+        assert!(demands.trust(Some(folder.path())).unwrap().is_empty());
+        std::fs::write(folder.path().join("DE_ML.ML"), b"0").unwrap();
+        let fault = demands.trust(Some(folder.path())).err().unwrap();
+        assert_eq!((fault.code.id, fault.place.is_some()), ("CHIP-035", true));
     }
 }

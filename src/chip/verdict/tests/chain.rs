@@ -101,6 +101,18 @@ fn a_claimed_time_outside_the_signers_validity_proves_nothing() {
 }
 
 #[test]
+fn a_claimed_time_that_has_yet_to_come_proves_nothing() {
+    let certificate = lately();
+    let now = jiff::Timestamp::now();
+    let judged = |hours: i64| {
+        let signed = now + jiff::SignedDuration::from_hours(hours);
+        signed_at(&signed.strftime("%y%m%d%H%M%SZ").to_string(), &certificate).overall
+    };
+    assert_eq!(judged(20), UNCHECKED, "a clock may be ahead");
+    assert_eq!(judged(30), Overall::Unverifiable(Unproven::SignedInFuture));
+}
+
+#[test]
 fn a_signer_older_than_its_authority_or_with_a_broken_time_proves_nothing() {
     let old = ("200101".to_owned(), "491231".to_owned());
     assert_eq!(signed_at("210101000000Z", &old).overall, CHAIN);
