@@ -12,6 +12,7 @@ pub mod matrix;
 pub mod patch;
 pub mod pattern;
 pub mod read;
+pub mod segments;
 
 use crate::scan::luma::Luma;
 use patch::Patch;
@@ -57,9 +58,11 @@ impl fmt::Display for Format {
 pub struct Barcode {
     /// Its symbology.
     pub format: Format,
-    /// What it says; bytes are read as UTF-8 where they are UTF-8.
+    /// What it says, in the character set that the code names; where it names none, UTF-8 where the bytes are UTF-8,
+    /// else ISO 8859-1. Field separators of GS1 (FNC1) are GS, U+001D.
     pub text: String,
-    /// The bytes as encoded, before any character set was guessed.
+    /// The bytes as encoded, before any character set was guessed; of a PDF417 or Data Matrix that names one, its text
+    /// as UTF-8.
     pub bytes: Vec<u8>,
     /// Its corners in pixels of the page, clockwise from the corner that is top left when the code is upright.
     pub corners: [[f32; 2]; 4],
