@@ -352,11 +352,12 @@ fn localised(
         let mut low: Vec<&locate::Region> =
             map.regions.iter().filter(|r| r.is_low() && r.dark >= LEAST_DARK && !known(codes, r)).collect();
         low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
-        let mut failed = 0;
+        // Most are words of bold print, and a page of them is no page whose search was cut short. Square ones are rare.
+        let mut left = [policy.max_regions + policy.max_regions / 3, 2 * policy.max_regions];
         for region in low {
-            // Most are words of bold print, and a page of them is no page whose search was cut short.
-            if failed == policy.max_regions + policy.max_regions / 3 {
-                break;
+            let left = &mut left[usize::from(region.is_square())];
+            if *left == 0 {
+                continue;
             }
             let mark = effort.mark();
             match matrix::read_small(luma, region, effort) {
@@ -364,7 +365,7 @@ fn localised(
                     effort.refund(mark);
                     add(codes, code, effort);
                 }
-                None => failed += 1,
+                None => *left -= 1,
             }
         }
     }

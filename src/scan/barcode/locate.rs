@@ -4,6 +4,7 @@
 //! that are half dark and full of edges are flagged; neighbours join to regions. Printed text is not dark enough,
 //! photographs and seals mostly have too few edges.
 
+use super::Format;
 use super::patch::percentile;
 use crate::scan::luma::Luma;
 
@@ -66,6 +67,31 @@ impl Region {
     pub fn is_low(&self) -> bool {
         let (wide, tall) = self.core();
         self.kind == Kind::Matrix && wide.min(tall) < 5 * self.cell
+    }
+
+    /// True where a light code on dark ground may be: at its rim are cells darker than it, at that of a dark one lighter
+    /// ones. The solid sides of a Data Matrix are light then.
+    pub fn may_be_light(&self, format: Format) -> bool {
+        self.dark > if format == Format::QRCode { LEAST_DARK_QR } else { LEAST_DARK_GROUND }
+    }
+
+    /// True where a square code finds room and little else does: words are wider.
+    pub fn is_square(&self) -> bool {
+        let (wide, tall) = self.core();
+        2 * wide.max(tall) <= 3 * wide.min(tall)
+    }
+
+    /// Bars so few that they may be the modules of a square code.
+    fn take_for_dots(&mut self, luma: &Luma) {
+        let pad = (PAD_BARS - PAD) * self.cell;
+        let (mut dots, (across, down)) = (*self, if self.upright { (pad, 0) } else { (0, pad) });
+        dots.kind = Kind::Matrix;
+        (dots.x0, dots.x1) = (self.x0 + across, self.x1.saturating_sub(across));
+        (dots.y0, dots.y1) = (self.y0 + down, self.y1.saturating_sub(down));
+        let is_cut = self.x0 == 0 || self.y0 == 0 || self.x1 == luma.width || self.y1 == luma.height;
+        if self.kind == Kind::Linear && !is_cut && dots.is_square() {
+            *self = dots;
+        }
     }
 
     /// True where two regions touch and one carries the bars of the other on.
@@ -357,7 +383,9 @@ impl Grid {
             });
         }
         let mut regions = joined(regions);
-        // The smallest codes of bars are 15 mm by 3; what is smaller are words with many upright strokes.
+        // The smallest codes of bars are 15 mm by 3; what is smaller are words with many upright strokes, and the
+        // smallest codes of dots.
+        regions.iter_mut().filter(|r| r.cells < LEAST_BARS).for_each(|r| r.take_for_dots(luma));
         regions.retain(|r| r.kind == Kind::Matrix || r.cells >= LEAST_BARS);
         regions.sort_by_key(|r| std::cmp::Reverse(r.cells));
         regions
@@ -414,6 +442,10 @@ enum Flag {
 const LEAST_CONTRAST: u8 = 24;
 /// Share of dark pixels of 3 x 3 cells.
 const LEAST_DARK: f32 = 0.25;
+/// Share of dark pixels from which on a code would be light on dark.
+const LEAST_DARK_QR: f32 = 0.46;
+/// See [`LEAST_DARK_QR`].
+const LEAST_DARK_GROUND: f32 = 0.5;
 /// See [`LEAST_DARK`].
 const MOST_DARK: f32 = 0.75;
 /// Least density of edges (sum of both differences over the contrast) at cells of 8 pixels.
