@@ -12,6 +12,7 @@ pub mod matrix;
 pub mod patch;
 pub mod pattern;
 pub mod read;
+pub mod segments;
 
 use crate::scan::luma::Luma;
 use patch::Patch;
@@ -57,9 +58,11 @@ impl fmt::Display for Format {
 pub struct Barcode {
     /// Its symbology.
     pub format: Format,
-    /// What it says; bytes are read as UTF-8 where they are UTF-8.
+    /// What it says, in the character set that the code names; where it names none, UTF-8 where the bytes are UTF-8,
+    /// else ISO 8859-1. Field separators of GS1 (FNC1) are GS, U+001D.
     pub text: String,
-    /// The bytes as encoded, before any character set was guessed.
+    /// The bytes as encoded, before any character set was guessed; of a PDF417 or Data Matrix that names one, its text
+    /// as UTF-8.
     pub bytes: Vec<u8>,
     /// Its corners in pixels of the page, clockwise from the corner that is top left when the code is upright.
     pub corners: [[f32; 2]; 4],
@@ -352,11 +355,12 @@ fn localised(
         let mut low: Vec<&locate::Region> =
             map.regions.iter().filter(|r| r.is_low() && r.dark >= LEAST_DARK && !known(codes, r)).collect();
         low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
-        let mut failed = 0;
+        // Most are words of bold print, and a page of them is no page whose search was cut short. Square ones are rare.
+        let mut left = [policy.max_regions + policy.max_regions / 3, 2 * policy.max_regions];
         for region in low {
-            // Most are words of bold print, and a page of them is no page whose search was cut short.
-            if failed == policy.max_regions + policy.max_regions / 3 {
-                break;
+            let left = &mut left[usize::from(region.is_square())];
+            if *left == 0 {
+                continue;
             }
             let mark = effort.mark();
             match matrix::read_small(luma, region, effort) {
@@ -364,7 +368,7 @@ fn localised(
                     effort.refund(mark);
                     add(codes, code, effort);
                 }
-                None => failed += 1,
+                None => *left -= 1,
             }
         }
     }

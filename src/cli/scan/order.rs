@@ -122,7 +122,7 @@ impl Printer {
             if let Some(line) = self.waiting.remove(&self.at) {
                 let line = self.compared(line);
                 let text = match self.json {
-                    true => serde_json::to_string(&line).unwrap_or_default(),
+                    true => one_line(&serde_json::to_string(&line).unwrap_or_default()),
                     false => table_row(&line),
                 };
                 self.print(&text);
@@ -157,6 +157,20 @@ impl Printer {
             self.fault = Some(Fault::new(&super::OUTPUT).detail(e.kind()));
         }
     }
+}
+
+/// JSON of no more than one line: some readers also end one at U+0085, U+2028 and U+2029.
+fn one_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => {
+                line.push_str(&format!("\\u{:04x}", u32::from(c)))
+            }
+            _ => line.push(c),
+        }
+    }
+    line
 }
 
 /// The files that are meant: those that are named, and in folders those that are called as pages are, in the order of
@@ -200,3 +214,16 @@ const PAGES: &[&str] = &[
     "jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "pdf", "webp", "jp2", "j2k", "jpx", "jpf", "heic",
     "heif", "bmp", "gif",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_line_of_json_is_one_line_to_every_reader() {
+        let text = "đ\u{85}\u{2028}\n\u{2029}\u{9f}é";
+        let line = one_line(&serde_json::to_string(text).unwrap());
+        assert_eq!(line, r#""đ\u0085\u2028\n\u2029\u009fé""#);
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
+    }
+}

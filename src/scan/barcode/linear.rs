@@ -7,9 +7,9 @@ use super::locate::Region;
 use super::patch::Patch;
 use super::{Barcode, Effort, Format, Stage, read};
 use crate::scan::luma::Luma;
-use rxing::DecodeHints;
 use rxing::common::BitArray;
 use rxing::oned::{Code39Reader, Code128Reader, OneDReader};
+use rxing::{DecodeHints, RXingResult};
 
 /// Every code of bars in a region, cut out and its grey values stretched.
 pub(crate) fn read(cut: &Patch, formats: &[Format], effort: &mut Effort) -> Vec<Barcode> {
@@ -83,7 +83,9 @@ pub(crate) fn barcode(
         [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
     };
     let module_px = (x1 - x0) / modules(format, &text) * patch.scale();
-    let bytes = text.clone().into_bytes();
+    // Code 128 says up to 255 (ISO 8859-1), Code 39 ASCII.
+    let bytes = text.chars().map(u8::try_from).collect::<Result<_, _>>();
+    let bytes = bytes.unwrap_or_else(|_| text.clone().into_bytes());
     Barcode {
         format,
         text,
@@ -99,10 +101,40 @@ fn modules(format: Format, text: &str) -> f32 {
     let characters = text.chars().count() as f32;
     // Code 128 has 11 modules a symbol plus 35 around them, pairs of digits share one; Code 39 has 13 to 16.
     match format {
-        Format::Code128 if text.bytes().all(|b| b.is_ascii_digit()) => 5.5 * characters + 35.0,
+        Format::Code128 if text.bytes().all(|b| b.is_ascii_digit() || b == b'\x1d') => {
+            5.5 * characters + 35.0
+        }
         Format::Code128 => 11.0 * characters + 35.0,
         _ => 14.5 * (characters + 2.0),
     }
+}
+
+/// The text of a result; that of a Code 128 was asked for as if it were of GS1. An FNC1 in front says that it is, one
+/// in second place which industry wrote it; further ones separate fields, as GS (ISO/IEC 15417, annex B).
+pub(crate) fn text(format: Format, result: &RXingResult) -> Option<String> {
+    let mut text = result.getText();
+    let [start, said @ .., check, _] = &result.getRawBytes()[..] else { return Some(text.to_owned()) };
+    if format != Format::Code128 {
+        return Some(text.to_owned());
+    }
+    // The library takes a check symbol of that value for an FNC1, too.
+    if *check == FNC1 {
+        text = text.strip_suffix(GS).or(text.strip_suffix(GS1)).unwrap_or(text);
+    }
+    let is_gs1 = said.iter().find(|symbol| !(96..=101).contains(*symbol)) == Some(&FNC1);
+    let text = match text.strip_prefix(GS1).filter(|_| is_gs1) {
+        Some(rest) => rest.to_owned(),
+        None if said.get(1) == Some(&FNC1) => {
+            let industry =
+                |c: char| if *start == START_C { c.is_ascii_digit() } else { c.is_ascii_alphabetic() };
+            match text.split_once(GS) {
+                Some((first, rest)) if first.chars().all(industry) => format!("{first}{rest}"),
+                _ => text.to_owned(),
+            }
+        }
+        None => text.to_owned(),
+    };
+    (!text.is_empty()).then_some(text)
 }
 
 /// The rows above and below `y` that show the same bars between `x0` and `x1`: first, and one past the last.
@@ -324,23 +356,25 @@ fn decode_row(row: &BitArray, formats: &[Format]) -> Option<(Format, String, usi
     for (row, backwards) in [(row, false), (&reversed, true)] {
         for &format in formats {
             let result = read::guarded(|| {
-                let hints = DecodeHints::default();
-                match format {
-                    Format::Code128 => Code128Reader.decode_row(0, row, &hints).ok(),
-                    _ => Code39Reader::default().decode_row(0, row, &hints).ok(),
+                let hints = DecodeHints { AssumeGs1: Some(format == Format::Code128), ..Default::default() };
+                let result = match format {
+                    Format::Code128 => Code128Reader.decode_row(0, row, &hints),
+                    _ => Code39Reader::default().decode_row(0, row, &hints),
                 }
+                .ok()?;
+                Some((text(format, &result)?, result))
             });
-            let Some(result) = result else { continue };
+            let Some((text, result)) = result else { continue };
             let [a, b, ..] = result.getPoints() else { continue };
             // The library tells the middle of the first symbol, and of a Code 39 half the place of its end.
             let end = if format == Format::Code39 { b.x * 2.0 } else { b.x };
             // No space of a code is as wide as this, and its quiet zones are wider.
-            let quiet = 6.0 * (end - a.x) / modules(format, result.getText());
+            let quiet = 6.0 * (end - a.x) / modules(format, &text);
             let quiet = (quiet as usize).max(8 * SCALE);
             let from = outward(row, a.x as usize, false, quiet);
             let to = outward(row, (end as usize).min(size.saturating_sub(1)), true, quiet);
             let (from, to) = if backwards { (size - to, size - from) } else { (from, to) };
-            return Some((format, result.getText().to_owned(), from, to, backwards));
+            return Some((format, text, from, to, backwards));
         }
     }
     None
@@ -370,6 +404,12 @@ fn clear(row: &mut BitArray, from: usize, to: usize) {
     }
 }
 
+/// The values of symbols of Code 128.
+const FNC1: u8 = 102;
+const START_C: u8 = 105;
+/// What the library writes for an FNC1, and for one in front.
+const GS: char = '\u{1d}';
+const GS1: &str = "]C1";
 /// Lines across a region along which bars are counted before it is looked at more closely.
 const CROSSINGS: usize = 7;
 /// Rows unlike their neighbours that do not end a code.
@@ -386,3 +426,51 @@ const FEW_BANDS: usize = 12;
 const MOST_SIDE_BY_SIDE: usize = 8;
 /// Larger regions are photographs.
 pub(crate) const MOST_PIXELS: usize = 6_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::code_128_of;
+    use super::*;
+
+    /// What the library reads of symbols of code set B, and the bytes of it.
+    fn said(symbols: &[usize]) -> (String, Vec<u8>) {
+        let modules = code_128_of(symbols);
+        let mut row = BitArray::with_size(modules.len() * SCALE + 2 * QUIET);
+        for at in (0..modules.len() * SCALE).filter(|at| modules[at / SCALE]) {
+            row.set(QUIET + at);
+        }
+        let (format, text, from, to, _) = decode_row(&row, &[Format::Code128]).unwrap();
+        let patch = Patch::whole(&Luma { width: 8, height: 1, data: vec![255; 8] });
+        let code = barcode(&patch, format, text, [from as f32, 0.0, to as f32, 1.0], false);
+        (code.text, code.bytes)
+    }
+
+    fn set_b(text: &str) -> Vec<usize> {
+        [104].into_iter().chain(text.bytes().map(|b| usize::from(b) - 32)).collect()
+    }
+
+    fn with_fnc1(text: &str) -> Vec<usize> {
+        let fnc1 = |b| if b == b'^' { 102 } else { usize::from(b) - 32 };
+        [104].into_iter().chain(text.bytes().map(fnc1)).collect()
+    }
+
+    #[test]
+    fn fields_of_a_gs1_128_stay_apart_and_other_codes_say_what_they_said() {
+        let text = |symbols: &[usize]| said(symbols).0;
+        assert_eq!(said(&with_fnc1("^10AB^2155")), ("10AB\u{1d}2155".to_owned(), b"10AB\x1d2155".to_vec()));
+        assert_eq!(text(&with_fnc1("7^BC^")), "7\u{1d}BC\u{1d}");
+        // The industry's letter, or its two digits.
+        assert_eq!(text(&with_fnc1("A^BC^D")), "ABC\u{1d}D");
+        assert_eq!(text(&[105, 12, 102, 100, 34]), "12B");
+        assert_eq!(text(&set_b("]C1AB")), "]C1AB");
+        // Each check symbol once or more, FNC1 among them.
+        for number in 0..1200 {
+            let plain = format!("HS-{number}");
+            assert_eq!(text(&set_b(&plain)), plain);
+            let gs1 = format!("^10{number}^21A");
+            assert_eq!(text(&with_fnc1(&gs1)), gs1.replacen('^', "", 1).replace('^', "\u{1d}"));
+        }
+        // FNC4 adds 128.
+        assert_eq!(said(&[104, 100, 73, 33]), ("éA".to_owned(), b"\xe9A".to_vec()));
+    }
+}

@@ -5,6 +5,7 @@
 //! photographs and seals mostly have too few edges. Bars with ragged edges, as a scan in black and white has, and bars
 //! of wide modules fall into pieces there: what is parallel by a looser measure and as large as a code is a region, too.
 
+use super::Format;
 use super::patch::percentile;
 use crate::scan::luma::Luma;
 
@@ -69,6 +70,31 @@ impl Region {
     pub fn is_low(&self) -> bool {
         let (wide, tall) = self.core();
         self.kind == Kind::Matrix && wide.min(tall) < 5 * self.cell
+    }
+
+    /// True where a light code on dark ground may be: at its rim are cells darker than it, at that of a dark one lighter
+    /// ones. The solid sides of a Data Matrix are light then.
+    pub fn may_be_light(&self, format: Format) -> bool {
+        self.dark > if format == Format::QRCode { LEAST_DARK_QR } else { LEAST_DARK_GROUND }
+    }
+
+    /// True where a square code finds room and little else does: words are wider.
+    pub fn is_square(&self) -> bool {
+        let (wide, tall) = self.core();
+        2 * wide.max(tall) <= 3 * wide.min(tall)
+    }
+
+    /// Bars so few that they may be the modules of a square code.
+    fn take_for_dots(&mut self, luma: &Luma) {
+        let pad = (PAD_BARS - PAD) * self.cell;
+        let (mut dots, (across, down)) = (*self, if self.upright { (pad, 0) } else { (0, pad) });
+        dots.kind = Kind::Matrix;
+        (dots.x0, dots.x1) = (self.x0 + across, self.x1.saturating_sub(across));
+        (dots.y0, dots.y1) = (self.y0 + down, self.y1.saturating_sub(down));
+        let is_cut = self.x0 == 0 || self.y0 == 0 || self.x1 == luma.width || self.y1 == luma.height;
+        if self.kind == Kind::Linear && !is_cut && dots.is_square() {
+            *self = dots;
+        }
     }
 
     /// True where two regions touch and one carries the bars of the other on.
@@ -318,7 +344,9 @@ impl Grid {
     fn regions(&self, luma: &Luma, contrast: f32) -> Vec<Region> {
         let (flags, loose) = self.flags(contrast);
         let mut regions = joined(self.components(flags, luma, contrast));
-        // The smallest codes of bars are 15 mm by 3; what is smaller are words with many upright strokes.
+        // The smallest codes of bars are 15 mm by 3; what is smaller are words with many upright strokes, and the
+        // smallest codes of dots.
+        regions.iter_mut().filter(|r| r.cells < LEAST_BARS).for_each(|r| r.take_for_dots(luma));
         regions.retain(|r| r.kind == Kind::Matrix || r.cells >= LEAST_BARS);
         let mut bars = joined(self.components(loose, luma, contrast));
         let told = |bars: &Region| regions.iter().any(|r| r.kind == Kind::Linear && r.covers(bars));
@@ -448,6 +476,10 @@ enum Flag {
 const LEAST_CONTRAST: u8 = 24;
 /// Share of dark pixels of 3 x 3 cells.
 const LEAST_DARK: f32 = 0.25;
+/// Share of dark pixels from which on a code would be light on dark.
+const LEAST_DARK_QR: f32 = 0.46;
+/// See [`LEAST_DARK_QR`].
+const LEAST_DARK_GROUND: f32 = 0.5;
 /// See [`LEAST_DARK`].
 const MOST_DARK: f32 = 0.75;
 /// Least density of edges (sum of both differences over the contrast) at cells of 8 pixels.

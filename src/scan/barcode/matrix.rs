@@ -3,7 +3,7 @@
 use super::locate::Region;
 use super::patch::Patch;
 use super::read::Picture;
-use super::{Barcode, Effort, Format, Policy, Stage, corner, pattern};
+use super::{Barcode, Effort, Format, Policy, Stage, corner, finder, pattern};
 use crate::scan::luma::Luma;
 
 /// The Data Matrix of a region that is too low for other codes of dots; most such regions are words of bold print.
@@ -11,15 +11,23 @@ pub(crate) fn read_small(luma: &Luma, region: &Region, effort: &mut Effort) -> O
     let pad = 2 * region.cell;
     let mut cut = Patch::cut(luma, region.x0 + pad, region.y0 + pad, region.x1 - pad, region.y1 - pad);
     cut.stretch();
+    if let Some(code) = small(&cut, region, effort) {
+        return Some(code);
+    }
+    let may_be_light = region.is_square() && region.may_be_light(Format::DataMatrix);
+    may_be_light.then(|| small(&cut.inverted(), region, effort)).flatten()
+}
+
+fn small(cut: &Patch, region: &Region, effort: &mut Effort) -> Option<Barcode> {
     let soft = cut.blurred();
     let angle = soft.directions().grid;
-    let leans = leans(&cut, angle);
+    let leans = leans(cut, angle);
     let rough = leans.then(|| cut.turned_roughly(angle));
-    if !has_solid_sides(rough.as_ref().unwrap_or(&cut), region) {
+    if !has_solid_sides(rough.as_ref().unwrap_or(cut), region) {
         return None;
     }
     let turned = leans.then(|| cut.turned(angle));
-    let straight = turned.as_ref().unwrap_or(&cut);
+    let straight = turned.as_ref().unwrap_or(cut);
     let soft = if leans { straight.blurred() } else { soft };
     corner::read(straight, effort).or_else(|| corner::read(&soft, effort))
 }
@@ -45,7 +53,12 @@ pub(crate) fn read(
     }
     while found.len() < MOST_CODES {
         let mark = effort.mark();
-        let Some(code) = read_one(&cut, &soft, region, finders, policy, effort) else { return found };
+        let Some(code) = read_one(&cut, &soft, region, finders, policy, effort) else {
+            if found.is_empty() && region.may_be_light(Format::QRCode) {
+                found.extend(read_inverted(&cut.inverted(), &soft.inverted(), region, policy, effort));
+            }
+            return found;
+        };
         effort.refund(mark);
         cut.whiten(&code.corners);
         soft.whiten(&code.corners);
@@ -53,6 +66,29 @@ pub(crate) fn read(
     }
     effort.cap();
     found
+}
+
+/// The light code of a region whose grey values are inverted.
+fn read_inverted(
+    cut: &Patch,
+    soft: &Patch,
+    region: &Region,
+    policy: &Policy,
+    effort: &mut Effort,
+) -> Option<Barcode> {
+    if policy.wants(Format::QRCode, Stage::Finders) && region.may_hold_qr() && effort.spend(cut.data.len()) {
+        let plane = Luma { width: cut.width, height: cut.height, data: cut.data.clone() };
+        let patterns = pattern::patterns_in(&Patch::whole(&plane), soft);
+        for triple in finder::triples(&patterns).iter().take(MOST_TRIPLES) {
+            if let finder::Reading::Code(code) = finder::read(&plane, triple) {
+                let corners = code.corners.map(|at| cut.to_page(at));
+                return Some(Barcode { corners, ..*code });
+            }
+        }
+    }
+    let wanted = policy.formats.contains(&Format::DataMatrix) && region.may_be_light(Format::DataMatrix);
+    let policy = Policy { formats: vec![Format::DataMatrix], ..policy.clone() };
+    wanted.then(|| read_one(cut, soft, region, false, &policy, effort)).flatten()
 }
 
 fn read_one(
@@ -216,6 +252,8 @@ fn lines(patch: &Patch, rows: bool, step: usize, mut take: impl FnMut(&[usize]))
     columns.iter().for_each(|(_, edges)| told(edges, patch.height));
 }
 
+/// Threes of finder patterns that are tried on a dark ground.
+const MOST_TRIPLES: usize = 16;
 /// Codes of dots that one region may hold.
 const MOST_CODES: usize = 24;
 /// Larger regions are photographs.

@@ -1,7 +1,7 @@
 //! One decoder on one picture: the decoder library behind caps and a guard against its panics.
 
 use super::patch::Patch;
-use super::{Barcode, Format, Stage, linear, matrix};
+use super::{Barcode, Format, Stage, linear, matrix, segments};
 use rxing::common::{BitMatrix, DetectorRXingResult, HybridBinarizer};
 use rxing::datamatrix::DataMatrixReader;
 use rxing::datamatrix::decoder::Decoder as DataMatrixDecoder;
@@ -67,11 +67,14 @@ impl<'a> Picture<'a> {
         // Every row of a small picture, some thirty of a larger one: its bars were sought in regions before.
         let hard = patch.data.len() < MOST_DOUBLED;
         let result = match format {
-            Format::Code128 => Code128Reader._do_decode(&mut self.bitmap, &hints(hard)),
+            Format::Code128 => {
+                let hints = DecodeHints { AssumeGs1: Some(true), ..hints(hard) };
+                Code128Reader._do_decode(&mut self.bitmap, &hints)
+            }
             _ => Code39Reader::default()._do_decode(&mut self.bitmap, &hints(hard)),
         }
         .ok()?;
-        let text = result.getText().to_owned();
+        let text = linear::text(format, &result)?;
         let [a, b, ..] = result.getPoints() else { return None };
         let backwards = result.getRXingResultMetadata().contains_key(&RXingResultMetadataType::ORIENTATION);
         let last = patch.width as f32 - 1.0;
@@ -143,16 +146,11 @@ impl<'a> Picture<'a> {
         if text.is_empty() {
             return None;
         }
-        let (text, bytes) = match segments(&result).filter(|s| covers(s, &text)) {
+        let (text, bytes) = match byte_segments(&result).filter(|s| covers(s, &text)) {
             Some(bytes) => (text, bytes),
             None => unguessed(text),
         };
-        let points: Vec<[f32; 2]> = result.getPoints().iter().map(|p| [p.x, p.y]).collect();
-        let corners = match points.len() {
-            0..=2 => bounding(&[[0.0, 0.0], [patch.width as f32, patch.height as f32]]),
-            _ => bounding(&points),
-        };
-        let corners = corners.map(|c| patch.to_page(c));
+        let corners = corners(format, &result, patch).map(|c| patch.to_page(c));
         Some(Barcode { format, text, bytes, corners, module_px: 0.0, found_by: Stage::Whole })
     }
 }
@@ -203,17 +201,8 @@ pub(crate) fn whole(patch: &Patch, formats: &[Format], quick: bool) -> Option<Ba
 /// The text and bytes of a sampled QR grid.
 pub(crate) fn qr_bits(bits: &BitMatrix) -> Option<(String, Vec<u8>)> {
     guarded(|| {
-        let utf8 = DecodeHints { CharacterSet: Some("UTF8".to_owned()), ..Default::default() };
-        let decoded = qrcode_decoder::decode_bitmatrix_with_hints(bits, &utf8).ok()?;
-        let segments = decoded.getByteSegments().concat();
-        let text = decoded.getText().to_owned();
-        if !text.contains('\u{fffd}') {
-            let bytes = if covers(&segments, &text) { segments } else { text.clone().into_bytes() };
-            return Some((text, bytes));
-        }
-        // Not UTF-8: the text is the library's guess, the bytes are what counts.
-        let guessed = qrcode_decoder::decode_bitmatrix_with_hints(bits, &DecodeHints::default()).ok()?;
-        Some((guessed.getText().to_owned(), segments))
+        let decoded = qrcode_decoder::decode_bitmatrix_with_hints(bits, &DecodeHints::default()).ok()?;
+        segments::read(decoded.getRawBytes(), bits.getWidth() as usize)
     })
 }
 
@@ -245,10 +234,39 @@ fn unguessed(text: String) -> (String, Vec<u8>) {
     }
 }
 
-fn segments(result: &RXingResult) -> Option<Vec<u8>> {
+fn byte_segments(result: &RXingResult) -> Option<Vec<u8>> {
     match result.getRXingResultMetadata().get(&RXingResultMetadataType::BYTE_SEGMENTS) {
         Some(RXingResultMetadataValue::ByteSegments(segments)) => Some(segments.concat()),
         _ => None,
+    }
+}
+
+/// Where a code lies in a patch, as [`Barcode::corners`] are told.
+fn corners(format: Format, result: &RXingResult, patch: &Patch) -> [[f32; 2]; 4] {
+    let (right, below) = (patch.width as f32 - 1.0, patch.height as f32 - 1.0);
+    // The library turns a picture counter-clockwise until it finds a PDF417, and tells its place in the turned one.
+    let turned = match result.getRXingResultMetadata().get(&RXingResultMetadataType::ORIENTATION) {
+        Some(RXingResultMetadataValue::Orientation(degrees)) => *degrees,
+        _ => 0,
+    };
+    let points = result.getPoints().iter().map(|p| match turned {
+        90 => [right - p.y, p.x],
+        180 => [right - p.x, below - p.y],
+        270 => [p.y, below - p.x],
+        _ => [p.x, p.y],
+    });
+    match points.collect::<Vec<_>>()[..] {
+        // Those of a PDF417, then those of its codewords.
+        [top_left, bottom_left, top_right, bottom_right, _, _, _, _] => {
+            [top_left, top_right, bottom_right, bottom_left]
+        }
+        // One of its two ways to a Data Matrix goes round the other way.
+        [a, b, c, d] if format == Format::DataMatrix => {
+            let is_clockwise = (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0]);
+            if is_clockwise { [a, b, c, d] } else { [a, d, c, b] }
+        }
+        ref few if few.len() > 2 => bounding(few),
+        _ => bounding(&[[0.0, 0.0], [right, below]]),
     }
 }
 

@@ -168,13 +168,16 @@ fn modules(format: Format, text: &str, ec: EcLevel) -> Vec<Vec<bool>> {
 
 /// Code set B throughout.
 fn code_128(text: &str) -> Vec<bool> {
-    let mut symbols = vec![104usize];
-    symbols.extend(text.bytes().map(|b| usize::from(b) - 32));
+    let symbols: Vec<usize> = [104].into_iter().chain(text.bytes().map(|b| usize::from(b) - 32)).collect();
+    code_128_of(&symbols)
+}
+
+/// The modules of symbols, the start symbol first; check and stop symbol are added.
+pub(crate) fn code_128_of(symbols: &[usize]) -> Vec<bool> {
     let check = symbols.iter().enumerate().map(|(at, s)| s * at.max(1)).sum::<usize>() % 103;
-    symbols.extend([check, 106]);
     let mut row = Vec::new();
-    for symbol in symbols {
-        for (at, width) in CODE_128[symbol].bytes().enumerate() {
+    for symbol in symbols.iter().chain(&[check, 106]) {
+        for (at, width) in CODE_128[*symbol].bytes().enumerate() {
             row.extend(vec![at % 2 == 0; usize::from(width - b'0')]);
         }
     }

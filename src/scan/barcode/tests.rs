@@ -368,16 +368,9 @@ fn a_page_full_of_codes_is_read_whole() {
 #[test]
 fn a_thorough_search_does_not_end_with_the_first_code() {
     let mut sheet = Sheet::a4(200, 33);
-    // Light modules on dark, as phones show them.
-    let code = qrcode::QrCode::with_error_correction_level(CARD, EcLevel::L).unwrap();
-    let (width, colours) = (code.width(), code.to_colors());
-    let module = |x: usize, y: usize| {
-        let inside = (4..width + 4).contains(&x) && (4..width + 4).contains(&y);
-        !inside || colours[(y - 4) * width + x - 4] == qrcode::Color::Light
-    };
-    let rows: Vec<Vec<bool>> =
-        (0..width + 8).map(|y| (0..width + 8).map(|x| module(x, y)).collect()).collect();
-    sheet.modules(&rows, Place { centre: [1100.0, 500.0], module: 4.0, degrees: 0.0 });
+    // Light modules with hardly a dark rim.
+    let place = Place { centre: [1100.0, 500.0], module: 4.0, degrees: 0.0 };
+    sheet.modules(&negative(&qr(CARD), 1), place);
     let bars = Place { centre: [600.0, 1700.0], module: 2.6, degrees: 0.0 };
     sheet.code(Format::Code128, "HOSO-SEP", EcLevel::M, bars);
     let luma = sheet.scanned();
@@ -386,6 +379,66 @@ fn a_thorough_search_does_not_end_with_the_first_code() {
     let page = found(true);
     assert_eq!(texts(&page), [(Format::QRCode, CARD), (Format::Code128, "HOSO-SEP")]);
     assert_eq!(page.searched, Searched::WholeImage);
+}
+
+fn qr(text: &str) -> Vec<Vec<bool>> {
+    let code = qrcode::QrCode::with_error_correction_level(text, EcLevel::L).unwrap();
+    let dark: Vec<bool> = code.to_colors().into_iter().map(|c| c == qrcode::Color::Dark).collect();
+    dark.chunks(code.width()).map(<[bool]>::to_vec).collect()
+}
+
+/// Light modules on dark, as phones show them, with a dark rim of some modules.
+fn negative(modules: &[Vec<bool>], rim: usize) -> Vec<Vec<bool>> {
+    let (rows, columns) = (modules.len(), modules[0].len());
+    let dark = |x: usize, y: usize| {
+        let is_inside = (rim..rim + columns).contains(&x) && (rim..rim + rows).contains(&y);
+        !is_inside || !modules[y - rim][x - rim]
+    };
+    (0..rows + 2 * rim).map(|y| (0..columns + 2 * rim).map(|x| dark(x, y)).collect()).collect()
+}
+
+#[test]
+fn light_codes_on_a_dark_ground_are_read() {
+    for (seed, degrees) in [(61, 0.0), (62, 1.2), (63, 90.0), (64, -2.5)] {
+        let mut sheet = Sheet::a4(200, seed);
+        let place = |y: f32, module: f32| Place { centre: [700.0, y], module, degrees };
+        sheet.modules(&negative(&qr(CARD), 6), place(500.0, 2.8));
+        let quarter = Place { degrees: (degrees / 90.0f32).round() * 90.0, ..place(1100.0, 4.4) };
+        sheet.modules(&negative(&smallest(), 4), quarter);
+        sheet.modules(&negative(&qr("HS-0042"), 5), place(1700.0, 3.6));
+        let page = read_page(&sheet.scanned(), Some(200.0), &Policy::default());
+        let wanted = [(Format::QRCode, CARD), (Format::DataMatrix, "123"), (Format::QRCode, "HS-0042")];
+        assert_eq!(texts(&page), wanted, "at {degrees} degrees");
+        for (code, y) in page.codes.iter().zip([500.0, 1100.0, 1700.0]) {
+            let [x, at] = centre(&code.corners);
+            assert!((x - 700.0).abs() < 4.0 && (at - y).abs() < 4.0, "{:?}", code.corners);
+        }
+    }
+}
+
+/// The smallest Data Matrix, of another program: 123.
+const SMALLEST: [u32; 10] = [0x2aa, 0x215, 0x396, 0x325, 0x330, 0x2c7, 0x260, 0x2d9, 0x288, 0x3ff];
+
+fn smallest() -> Vec<Vec<bool>> {
+    SMALLEST.iter().map(|row| (0..10).map(|x| row >> (9 - x) & 1 == 1).collect()).collect()
+}
+
+#[test]
+fn the_smallest_data_matrix_is_read_among_many_dark_words() {
+    for (dpi, module, degrees) in [(200, 3.3, 0.4), (300, 3.6, 0.3), (300, 4.0, 90.0)] {
+        let mut sheet = Sheet::new(dpi * 827 / 100, dpi * 1169 / 100, dpi as u64);
+        let mm = dpi as f32 / 25.4;
+        for word in 0..70 {
+            let dark: Vec<Vec<bool>> =
+                (0..8).map(|_| (0..45).map(|_| !sheet.random().is_multiple_of(3)).collect()).collect();
+            let centre = [(30.0 + (word % 5) as f32 * 35.0) * mm, (40.0 + (word / 5) as f32 * 14.0) * mm];
+            sheet.modules(&dark, Place { centre, module: 0.4 * mm, degrees: 0.0 });
+        }
+        let centre = [100.3 * mm, 250.6 * mm];
+        sheet.modules(&smallest(), Place { centre, module, degrees });
+        let page = read_page(&sheet.scanned(), Some(dpi as f32), &Policy::default());
+        assert_eq!(texts(&page), [(Format::DataMatrix, "123")], "{dpi} dpi, {module} px");
+    }
 }
 
 #[test]
