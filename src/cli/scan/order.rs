@@ -165,7 +165,7 @@ fn one_line(json: &str) -> String {
     for c in json.chars() {
         match c {
             '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => {
-                line.push_str(&format!("\\u{:04x}", u32::from(c)))
+                line.push_str(&format!("\\u{:04x}", u32::from(c)));
             }
             _ => line.push(c),
         }

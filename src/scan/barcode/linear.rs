@@ -113,7 +113,7 @@ fn modules(format: Format, text: &str) -> f32 {
 /// in second place which industry wrote it; further ones separate fields, as GS (ISO/IEC 15417, annex B).
 pub(crate) fn text(format: Format, result: &RXingResult) -> Option<String> {
     let mut text = result.getText();
-    let [start, said @ .., check, _] = &result.getRawBytes()[..] else { return Some(text.to_owned()) };
+    let [start, said @ .., check, _] = result.getRawBytes() else { return Some(text.to_owned()) };
     if format != Format::Code128 {
         return Some(text.to_owned());
     }

@@ -162,7 +162,7 @@ fn pairs(bits: &mut BitSource, count: u32, packing: &Packing) -> Option<Vec<u8>>
     let mut said = Vec::new();
     for _ in 0..count {
         let value = take(bits, 13)?;
-        let pair = (value / packing.second) << 8 | value % packing.second;
+        let pair = ((value / packing.second) << 8) | (value % packing.second);
         let pair = pair + if pair < packing.gap { packing.below } else { packing.above };
         said.extend(u16::try_from(pair).ok()?.to_be_bytes());
     }
@@ -262,7 +262,7 @@ mod tests {
     impl BitWriter {
         fn put(&mut self, value: u32, bits: usize) {
             for at in (0..bits).rev() {
-                if self.1 % 8 == 0 {
+                if self.1.is_multiple_of(8) {
                     self.0.push(0);
                 }
                 *self.0.last_mut().unwrap() |= ((value >> at & 1) as u8) << (7 - self.1 % 8);
