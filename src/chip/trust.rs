@@ -88,7 +88,7 @@ impl Trust {
     /// over: a folder of revocation lists makes nobody trusted.
     ///
     /// # Errors
-    /// `CHIP-010`, `CHIP-011`, and `CHIP-034` for a file without any list or a folder without any.
+    /// `CHIP-010`, `CHIP-011`, and `CHIP-034` for a file without any list or a folder of other files.
     pub fn add_lists(&mut self, folder: &Path) -> Outcome<()> {
         let before = self.crls.len();
         for (_, path) in files(folder, &["crl", "pem", "der"])? {
@@ -98,8 +98,10 @@ impl Trust {
             }
             self.crls.extend(lists);
         }
-        // Whoever names a folder relies on it: that it says nothing must not look like that nobody is revoked.
-        if self.crls.len() == before {
+        // Whoever lays files there relies on them: that none was read must not look like that nobody is revoked. An empty
+        // folder says of itself that nothing is known.
+        let is_empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+        if self.crls.len() == before && !is_empty {
             return Err(Fault::new(&NOT_A_LIST).at(folder.display()).detail("no .crl, .pem or .der in it"));
         }
         Ok(())
@@ -356,8 +358,8 @@ pub const BUNDLE_DAMAGED: Code = Code {
 pub const NOT_A_LIST: Code = Code {
     id: "CHIP-034",
     class: Class::Setup,
-    vi: "Thư mục --crl không có danh sách thu hồi, hoặc có tệp không phải danh sách thu hồi",
-    en: "the --crl folder holds no revocation list, or a file that is none",
+    vi: "Thư mục --crl có tệp nhưng không có danh sách thu hồi, hoặc có tệp không phải danh sách thu hồi",
+    en: "the --crl folder holds files and no revocation list, or a file that is none",
     remedy_vi: "Đặt danh sách thu hồi (.crl, PEM hoặc DER) vào thư mục, bỏ tệp khác ra; LDIF của ICAO PKD phải tách từng danh sách trước; chứng thư gốc đặt trong --anchors",
     remedy_en: "put revocation lists (.crl, PEM or DER) into it and remove what is none; take the lists out of an LDIF of the ICAO PKD first; certificates of authorities belong into --anchors",
 };
