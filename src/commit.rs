@@ -4,7 +4,8 @@
 //! Whose thread it is, how a transaction begins and which changes may share one is for whoever writes.
 
 use crate::fault::{Fault, Outcome};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// A change that waits for its transaction.
@@ -74,6 +75,26 @@ pub fn together(db: &Connection, first: Change, mut next: impl FnMut() -> Option
     }
 }
 
+/// Sets that what is written goes through a write-ahead log, which is kept in the file and asked for at every opening. Of two
+/// processes that open a new file at once SQLite refuses one there and then, whatever it was told about waiting, lest the two
+/// wait for each other: so it is asked again.
+///
+/// # Errors
+/// Those of SQLite; that it is locked, after half a minute.
+pub fn write_ahead(db: &Connection) -> rusqlite::Result<()> {
+    let began = Instant::now();
+    loop {
+        match db.execute_batch("PRAGMA journal_mode=WAL") {
+            Err(e)
+                if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && began.elapsed() < PATIENCE =>
+            {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            other => break other,
+        }
+    }
+}
+
 fn savepoint<T>(
     db: &Connection,
     job: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -90,6 +111,9 @@ fn savepoint<T>(
 
 /// At most this many changes share a commit.
 const BATCH: usize = 64;
+
+/// How long others may keep a file to themselves that is to be opened.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
@@ -115,6 +139,27 @@ mod tests {
     fn numbers(db: &Connection) -> Vec<i64> {
         let mut rows = db.prepare("SELECT n FROM t ORDER BY n").unwrap();
         rows.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_new_file_that_many_open_at_once_is_opened_by_all_of_them() {
+        let dir = tempfile::tempdir().unwrap();
+        for round in 0..50 {
+            let path = dir.path().join(format!("{round}.db"));
+            let at_once = std::sync::Barrier::new(6);
+            std::thread::scope(|s| {
+                let open = || {
+                    let db = Connection::open(&path).unwrap();
+                    at_once.wait();
+                    write_ahead(&db)?;
+                    db.query_row("PRAGMA journal_mode", [], |r| r.get::<_, String>(0))
+                };
+                let all: Vec<_> = (0..6).map(|_| s.spawn(open)).collect();
+                for one in all {
+                    assert_eq!(one.join().unwrap().as_deref(), Ok("wal"));
+                }
+            });
+        }
     }
 
     #[test]

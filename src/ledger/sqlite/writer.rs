@@ -101,7 +101,8 @@ fn open(path: &Path) -> Outcome<Connection> {
     let failed = |e: rusqlite::Error| Fault::new(&UNAVAILABLE).detail(e);
     let db = Connection::open(path).map_err(failed)?;
     // As a pragma: the crate's own call needs a younger SQLite than Debian 12 has.
-    db.execute_batch("PRAGMA busy_timeout=30000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;")
+    db.execute_batch("PRAGMA busy_timeout=30000; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;")
+        .and_then(|()| commit::write_ahead(&db))
         .map_err(failed)?;
     // Two processes may open a new station at once: the version is looked at and the tables made under one lock.
     Turn::of(&db).begin(&db).map_err(failed)?;

@@ -2,6 +2,7 @@
 //! commit flushes share the next one. A row is the acknowledgement: it names a blob that is on the disk already, and holds the
 //! receipt that was, and will be, given for it.
 
+use crate::commit;
 use crate::deliver::receipt::Facts;
 use crate::digest::{Blake3, Sha256};
 use crate::fault::{Class, Code, Fault, Outcome};
@@ -353,10 +354,9 @@ fn create(path: &Path) -> Outcome<Connection> {
     options.write(true).create(true).truncate(false).mode(0o600).open(path).map_err(unusable)?;
     let failed = |e: rusqlite::Error| failed(&e);
     let db = Connection::open(path).map_err(failed)?;
-    db.execute_batch(
-        "PRAGMA busy_timeout=30000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;",
-    )
-    .map_err(failed)?;
+    db.execute_batch("PRAGMA busy_timeout=30000; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;")
+        .and_then(|()| commit::write_ahead(&db))
+        .map_err(failed)?;
     db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
     let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(failed)?;
     match version {

@@ -1,6 +1,7 @@
 //! The tables of the register, and how a file is opened, made and brought up to date.
 
 use super::{bytes, failed, read};
+use crate::commit;
 use crate::deliver::credential::register::{OTHER_VERSION, UNAVAILABLE};
 use crate::fault::{Fault, Outcome};
 use rusqlite::{Connection, params};
@@ -21,9 +22,9 @@ pub(super) fn open(path: &Path) -> Outcome<Connection> {
     let failed = |e: rusqlite::Error| failed(&e);
     let db = Connection::open(path).map_err(failed)?;
     db.execute_batch(
-        "PRAGMA busy_timeout=30000; PRAGMA secure_delete=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
-         PRAGMA trusted_schema=OFF;",
+        "PRAGMA busy_timeout=30000; PRAGMA secure_delete=ON; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;",
     )
+    .and_then(|()| commit::write_ahead(&db))
     .map_err(failed)?;
     db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
     let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(failed)?;
