@@ -7,7 +7,9 @@ use crate::digest::Blake3;
 use crate::scan::Luma;
 use crate::scan::ink::{Ink, Run};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use plane::Cells;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::cell::LazyCell;
 use std::collections::VecDeque;
 
 /// What is kept of a page to know it again.
@@ -75,16 +77,13 @@ impl Fingerprint {
         })
     }
 
-    /// Near enough in all places to be one side of one sheet.
-    fn is_again(&self, other: &Fingerprint, doubted: &mut usize) -> bool {
-        if self.pixels == other.pixels {
-            return true;
-        }
+    /// Alike as a whole, as sheets of one form are.
+    fn is_like(&self, other: &Fingerprint) -> bool {
         if (self.outline ^ other.outline).count_ones() > MOST_BITS || self.cells.len() != other.cells.len() {
             return false;
         }
         let (mean, most) = self.distance(other);
-        mean <= MOST_MEAN && most <= MOST_CELL && plane::agree(&self.fine, &other.fine, doubted)
+        mean <= MOST_MEAN && most <= MOST_CELL
     }
 
     /// Share of the ink that lies elsewhere, and the largest difference of a cell in means.
@@ -122,7 +121,14 @@ impl<C: PartialEq, N: Clone> Repeats<C, N> {
     /// Takes the next page; gives the first one that it seems to be again.
     pub fn next(&mut self, page: Fingerprint, codes: C, name: N) -> Option<N> {
         let doubted = &mut self.doubted;
-        let first = self.pages.iter().find(|old| old.1 == codes && old.0.is_again(&page, doubted));
+        let fine = LazyCell::new(|| Cells::of(&page.fine));
+        // Near enough in all places to be one side of one sheet.
+        let mut again = |old: &Fingerprint| {
+            let old = Cells::of(&old.fine);
+            old.zip(fine.as_ref()).is_some_and(|(old, new)| old.agree(new, doubted))
+        };
+        let mut seen = self.pages.iter().filter(|old| old.1 == codes);
+        let first = seen.find(|old| old.0.pixels == page.pixels || old.0.is_like(&page) && again(&old.0));
         let first = first.map(|old| old.2.clone());
         self.pages.push_back((page, codes, name));
         if self.pages.len() > WINDOW {

@@ -59,59 +59,87 @@ pub(super) fn of(ink: &Ink, middle: (f32, f32), skew_deg: f32) -> Vec<u8> {
     cells.chunks_exact(2).map(|pair| written(pair[0]) | written(pair[1]) << 4).collect()
 }
 
-/// No few letters differ between two planes. `doubted` is the tile to begin with, and becomes the one that differs:
-/// forms of one print differ in the same places.
-pub(super) fn agree(a: &[u8], b: &[u8], doubted: &mut usize) -> bool {
-    if a.len() != BYTES || b.len() != BYTES {
-        return false;
-    }
-    let step = (TILE.0 / 2, TILE.1 / 2);
-    let (wide, tall) = ((ACROSS - TILE.0) / step.0 + 1, (DOWN - TILE.1) / step.1 + 1);
-    let first = *doubted;
-    for i in 0..wide * tall {
-        let tile = (first + i) % (wide * tall);
-        if !agree_at(a, b, (tile % wide * step.0, tile / wide * step.1)) {
-            *doubted = tile;
-            return false;
+/// A plane to be compared: a byte a cell, with a margin of paper that is wider than a tile may reach.
+pub(super) struct Cells(Vec<u8>);
+
+impl Cells {
+    /// Of a plane as it is kept; none where it is no plane.
+    pub(super) fn of(plane: &[u8]) -> Option<Cells> {
+        if plane.len() != BYTES {
+            return None;
         }
-    }
-    true
-}
-
-/// One tile of the first lies in the second, or next to where it should.
-fn agree_at(a: &[u8], b: &[u8], at: (usize, usize)) -> bool {
-    (0..=REACH).any(|far| {
-        let ring = |x: i32, y: i32| x.abs().max(y.abs()) == far;
-        (-far..=far).any(|y| (-far..=far).any(|x| ring(x, y) && lie_alike(a, b, at, (x, y))))
-    })
-}
-
-/// A tile of the first is that of the second shifted by so many half cells.
-fn lie_alike(a: &[u8], b: &[u8], at: (usize, usize), shift: (i32, i32)) -> bool {
-    let (odd_x, odd_y) = (shift.0 & 1, shift.1 & 1);
-    let (mut squares, mut product) = (0u32, 0u32);
-    for y in at.1 as i32..(at.1 + TILE.1) as i32 {
-        for x in at.0 as i32..(at.0 + TILE.0) as i32 {
-            let (to_x, to_y) = (x + (shift.0 >> 1), y + (shift.1 >> 1));
-            let mine = 4 * cell(a, x, y);
-            let other = cell(b, to_x, to_y)
-                + cell(b, to_x + odd_x, to_y)
-                + cell(b, to_x, to_y + odd_y)
-                + cell(b, to_x + odd_x, to_y + odd_y);
-            squares += mine * mine + other * other;
-            product += mine * other;
+        let mut cells = vec![0; WIDE * (DOWN + 2 * MARGIN)];
+        for (row, pairs) in cells.chunks_exact_mut(WIDE).skip(MARGIN).zip(plane.chunks_exact(ACROSS / 2)) {
+            for (two, pair) in row[MARGIN..].chunks_exact_mut(2).zip(pairs) {
+                two.copy_from_slice(&[pair & 15, pair >> 4]);
+            }
         }
+        Some(Cells(cells))
     }
-    squares <= 16 * LEAST || (squares - 2 * product) as f32 <= MOST * squares as f32
+
+    /// No few letters differ between two planes. `doubted` is the tile to begin with, and becomes the one that differs:
+    /// forms of one print differ in the same places.
+    pub(super) fn agree(&self, other: &Cells, doubted: &mut usize) -> bool {
+        let step = (TILE.0 / 2, TILE.1 / 2);
+        let (wide, tall) = ((ACROSS - TILE.0) / step.0 + 1, (DOWN - TILE.1) / step.1 + 1);
+        let first = *doubted;
+        for i in 0..wide * tall {
+            let tile = (first + i) % (wide * tall);
+            if !self.agrees_at(other, (tile % wide * step.0, tile / wide * step.1)) {
+                *doubted = tile;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// One tile lies in the other plane, or next to where it should.
+    fn agrees_at(&self, other: &Cells, at: (usize, usize)) -> bool {
+        let nearby = || {
+            (1..=REACH).any(|far| {
+                let ring = |x: i32, y: i32| x.abs().max(y.abs()) == far;
+                (-far..=far).any(|y| (-far..=far).any(|x| ring(x, y) && self.lies_alike(other, at, (x, y))))
+            })
+        };
+        self.is_paper(at) && other.is_paper(at) || self.lies_alike(other, at, (0, 0)) || nearby()
+    }
+
+    /// A tile has no ink, as most have.
+    fn is_paper(&self, at: (usize, usize)) -> bool {
+        (0..TILE.1).all(|row| self.row(MARGIN + at.1 + row, MARGIN + at.0)[..TILE.0] == [0; TILE.0])
+    }
+
+    /// A tile is that of the other plane shifted by so many half cells.
+    fn lies_alike(&self, other: &Cells, at: (usize, usize), shift: (i32, i32)) -> bool {
+        let (odd_x, odd_y) = ((shift.0 & 1) as usize, (shift.1 & 1) as usize);
+        let moved = |at: usize, shift: i32| (MARGIN + at).wrapping_add_signed((shift >> 1) as isize);
+        let (to_x, to_y) = (moved(at.0, shift.0), moved(at.1, shift.1));
+        // By column: six rows of the largest squares, 2 x 60 x 60, are less than sixteen bits hold.
+        let (mut squares, mut products) = ([0u16; TILE.0], [0u16; TILE.0]);
+        for row in 0..TILE.1 {
+            let mine = self.row(MARGIN + at.1 + row, MARGIN + at.0);
+            let (above, below) = (other.row(to_y + row, to_x), other.row(to_y + row + odd_y, to_x));
+            for x in 0..TILE.0 {
+                let mine = u16::from(4 * mine[x]);
+                let theirs = u16::from(above[x] + above[x + odd_x] + below[x] + below[x + odd_x]);
+                squares[x] += mine * mine + theirs * theirs;
+                products[x] += mine * theirs;
+            }
+        }
+        let sum = |columns: [u16; TILE.0]| columns.into_iter().map(u32::from).sum::<u32>();
+        let (squares, product) = (sum(squares), sum(products));
+        squares <= 16 * LEAST || (squares - 2 * product) as f32 <= MOST * squares as f32
+    }
+
+    /// From a cell on to the right, as far as a tile that is shifted reaches; all is paper beyond the margin.
+    fn row(&self, y: usize, x: usize) -> &[u8; TILE.0 + 1] {
+        self.0[y * WIDE + x..].first_chunk().unwrap_or(&[0; TILE.0 + 1])
+    }
 }
 
-fn cell(plane: &[u8], x: i32, y: i32) -> u32 {
-    if !(0..ACROSS as i32).contains(&x) || !(0..DOWN as i32).contains(&y) {
-        return 0;
-    }
-    let pair = plane[(y as usize * ACROSS + x as usize) / 2];
-    u32::from(if x & 1 == 0 { pair & 15 } else { pair >> 4 })
-}
+/// Cells of paper around the plane, and how wide it is with them.
+const MARGIN: usize = 4;
+const WIDE: usize = ACROSS + 2 * MARGIN;
 
 #[cfg(test)]
 mod tests {
