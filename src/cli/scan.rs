@@ -248,14 +248,18 @@ fn table_row(line: &Line) -> String {
             let figure = |n: Option<f32>| n.map_or("-".to_owned(), |n| format!("{n:.0}"));
             let pixels = |n: Option<u32>| n.map_or("-".to_owned(), |n| n.to_string());
             let skew = page.skew_deg.map_or("-".to_owned(), |s| format!("{s:+.2}°"));
-            let notes: Vec<String> = page.flags.iter().map(|f| format!("{} / {}", f.vi, f.en)).collect();
+            let flags = page.flags.iter().map(|f| format!("{} / {}", f.vi, f.en));
+            let flags = if page.flags.is_empty() { vec!["tốt / good".to_owned()] } else { flags.collect() };
+            // What they are, not what they say: that may be a citizen's whole card.
+            let codes = page.barcodes.iter().map(|code| format!("[{} {}]", code.format, code.role));
+            let notes: Vec<String> = codes.chain([flags.join("; ")]).collect();
             format!(
                 "{:<40}  {:>6} x {:<6}     {:>4}{source:<2} {skew:>12}    {}",
                 format!("{}:{}", page.file, page.page),
                 pixels(page.width),
                 pixels(page.height),
                 figure(page.dpi.map(|dpi| dpi.x.min(dpi.y))),
-                if notes.is_empty() { "tốt / good".to_owned() } else { notes.join("; ") }
+                notes.join(" ")
             )
         }
     }

@@ -5,7 +5,8 @@ use super::{Desk, StepOutput};
 use crate::dossier::{Dossier, FileRecord, PageRecord};
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::pipeline::PagesConfig;
-use crate::scan::barcode::Policy;
+use crate::scan::barcode::{Barcode, Policy};
+use crate::scan::separate::{Role, role_of};
 use crate::scan::{Limits, Sheaf, quality, source};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -61,6 +62,11 @@ fn flag_repeats(pages: &mut [PageRecord]) {
         // Fifty kilobytes a page that nobody asks for again.
         let fine = std::mem::take(&mut kept.fine);
         let print = quality::Fingerprint { fine, ..kept.clone() };
+        // One separator sheet looks like the other, and is laid into many places.
+        let separates = |c: &Barcode| matches!(role_of(c.format, &c.text), Role::Separator { .. });
+        if page.codes.iter().any(separates) {
+            continue;
+        }
         let mut texts: Vec<_> = page.codes.iter().map(|c| (c.format, c.bytes.clone())).collect();
         texts.sort_unstable();
         if let Some(first) = seen.next(print, texts, place + 1) {

@@ -77,6 +77,40 @@ fn flag<'a>(line: &'a Value, code: &str) -> Option<&'a Value> {
 }
 
 #[test]
+fn the_table_says_which_codes_there_are_and_not_what_they_say_and_no_name_of_a_file_steers_the_screen() {
+    let desk = tempfile::tempdir().unwrap();
+    for name in ["1.jpg", "\u{1b}[2J2.jpg"] {
+        fs::copy(Path::new(BATCH).join("p01.jpg"), desk.path().join(name)).unwrap();
+    }
+    let output = Command::new(HOSO).arg("scan").arg(desk.path()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && !said.contains('\u{1b}'), "{said:?}");
+    let (lines, _) = scan("1", &[desk.path().join("1.jpg")]);
+    for code in lines[0]["barcodes"].as_array().unwrap() {
+        let [format, role, text] = ["format", "role", "text"].map(|key| code[key].as_str().unwrap());
+        assert_eq!(said.matches(&format!("[{format} {role}]")).count(), 2, "{said}");
+        assert!(!said.contains(text), "{said}");
+    }
+    assert!(!lines[0]["barcodes"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_separator_sheet_that_is_laid_in_again_and_again_is_no_page_taken_twice() {
+    let desk = tempfile::tempdir().unwrap();
+    let files: Vec<PathBuf> = [("1.jpg", 1), ("2.jpg", 2), ("3.jpg", 1)]
+        .map(|(name, page)| {
+            let to = desk.path().join(name);
+            fs::copy(Path::new(BATCH).join(format!("../batch-1/scan_000{page}.jpg")), &to).unwrap();
+            to
+        })
+        .into();
+    let (lines, _) = scan("1", &files);
+    let roles: Vec<_> = lines[2]["barcodes"].as_array().unwrap().iter().map(|code| &code["role"]).collect();
+    assert!(roles.iter().any(|role| *role == "separator"), "{roles:?}");
+    assert!(lines.iter().all(|line| flag(line, "page.repeated").is_none()), "{lines:?}");
+}
+
+#[test]
 fn what_a_folder_holds_besides_pages_is_counted_and_a_folder_without_any_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (boxed, elsewhere) = (dir.path().join("box"), dir.path().join("elsewhere"));

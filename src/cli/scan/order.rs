@@ -5,6 +5,7 @@ use super::{Line, Opened, lock, table_row};
 use crate::fault::Fault;
 use crate::scan::barcode::Format;
 use crate::scan::quality::{Flag, Repeats};
+use crate::shown::plain;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -123,7 +124,7 @@ impl Printer {
                 let line = self.compared(line);
                 let text = match self.json {
                     true => one_line(&serde_json::to_string(&line).unwrap_or_default()),
-                    false => table_row(&line),
+                    false => plain(&table_row(&line)),
                 };
                 self.print(&text);
                 self.at = (file, page + 1);
@@ -140,7 +141,10 @@ impl Printer {
     fn compared(&mut self, line: Line) -> Line {
         let Line::Page(mut page) = line else { return line };
         self.printed += 1;
-        if let Some(print) = page.fingerprint.take() {
+        let fingerprint = page.fingerprint.take();
+        // One separator sheet looks like the other, and is laid into many places.
+        let separates = page.barcodes.iter().any(|code| code.role == "separator");
+        if let Some(print) = fingerprint.filter(|_| !separates) {
             let mut codes: Vec<_> = page.barcodes.iter().map(|c| (c.format, c.bytes_b64.clone())).collect();
             codes.sort_unstable();
             let name = format!("{}:{}", page.file, page.page);
