@@ -142,8 +142,8 @@ pub fn is_reading(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
 }
 
-/// Whether a path is none of an operator's papers: hidden, a scanner's file in the making, or what a file manager
-/// leaves behind.
+/// Whether a path is none of an operator's papers: hidden, a scanner's file in the making, what a file manager leaves
+/// behind, or the receipt that `hoso log append` lays beside a document.
 pub fn is_passed_over(path: &Path) -> bool {
     path.file_name().is_some_and(|n| {
         let name = n.to_string_lossy();
@@ -151,6 +151,7 @@ pub fn is_passed_over(path: &Path) -> bool {
         name.starts_with('.')
             || name.ends_with(".part")
             || name.ends_with(".tmp")
+            || name.ends_with(".tlog-proof")
             || litter.iter().any(|l| name.eq_ignore_ascii_case(l))
     })
 }
@@ -353,6 +354,7 @@ mod tests {
         let dir = folder(&[
             ("a/1.jpg", b"1"),
             ("a/deep/2.jpg", b"2"),
+            ("1.tlog-proof", b"x"),
             ("Thumbs.db", b"x"),
             ("a/desktop.ini", b"x"),
         ]);
