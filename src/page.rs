@@ -73,6 +73,14 @@ pub struct Window {
     pub up: f32,
 }
 
+impl Window {
+    /// The same at another scale.
+    pub fn times(self, by: f32) -> Self {
+        let Window { width, height, right, up } = self;
+        Window { width: width * by, height: height * by, right: right * by, up: up * by }
+    }
+}
+
 /// Why pixels were coded anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,6 +1,6 @@
 //! What recipients acknowledged, read beside whoever works: a connection of its own that cannot write.
 
-use super::UNAVAILABLE;
+use super::{UNAVAILABLE, schema};
 use crate::digest::{Blake3, Sha256};
 use crate::fault::{Fault, Outcome};
 use rusqlite::{Connection, OpenFlags, Row, params};
@@ -45,18 +45,24 @@ pub struct News {
 }
 
 impl Outbox {
-    /// Opens the ledger's file.
+    /// Opens the ledger's file. Where there is none, or somebody is making it at this moment, nothing was acknowledged.
     ///
     /// # Errors
     /// `LEDG-001`.
     pub fn open(path: &Path) -> Outcome<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags).map_err(failed)?;
+        let mut db = match path.try_exists() {
+            Ok(false) => of_nothing(),
+            Ok(true) | Err(_) => Connection::open_with_flags(path, flags),
+        }
+        .map_err(failed)?;
         db.execute_batch("PRAGMA busy_timeout=30000; PRAGMA trusted_schema=OFF;").map_err(failed)?;
-        let mut statement = db.prepare("SELECT name FROM pragma_table_info('parcel')").map_err(failed)?;
-        let columns = statement.query_map([], |r| r.get(0)).map_err(failed)?;
-        let columns: BTreeSet<String> = columns.collect::<rusqlite::Result<_>>().map_err(failed)?;
-        drop(statement);
+        let mut columns = columns(&db).map_err(failed)?;
+        let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(failed)?;
+        if version == 0 && columns.is_empty() {
+            db = of_nothing().map_err(failed)?;
+            columns = self::columns(&db).map_err(failed)?;
+        }
         // The ledger may be of a version that has no receipts in its rows: it is only read here, never brought up to date.
         let order = if columns.contains("seq") { "seq" } else { "posted_at" };
         let proof = if columns.contains("proof") { "proof" } else { "NULL" };
@@ -154,6 +160,20 @@ impl Outbox {
     }
 }
 
+/// What the table of parcels has; nothing where there is no such table yet.
+fn columns(db: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut statement = db.prepare("SELECT name FROM pragma_table_info('parcel')")?;
+    statement.query_map([], |r| r.get(0))?.collect()
+}
+
+/// The ledger of a station where nothing happened yet.
+fn of_nothing() -> rusqlite::Result<Connection> {
+    let db = Connection::open_in_memory()?;
+    let scripts = schema::MIGRATIONS.iter().flat_map(|(_, scripts)| scripts.iter());
+    scripts.copied().try_for_each(|script| db.execute_batch(script))?;
+    Ok(db)
+}
+
 fn acknowledged(r: &Row<'_>) -> rusqlite::Result<Acknowledged> {
     let digest = |bytes: Vec<u8>| bytes.try_into().ok();
     Ok(Acknowledged {
@@ -167,4 +187,32 @@ fn acknowledged(r: &Row<'_>) -> rusqlite::Result<Acknowledged> {
 
 fn failed(error: rusqlite::Error) -> Fault {
     Fault::new(&UNAVAILABLE).detail(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_nobody_has_made_yet_or_is_making_holds_nothing_and_another_file_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db");
+        let empty = |outbox: Outbox| {
+            assert_eq!(outbox.acknowledged("portal"), Ok(Vec::new()));
+            assert_eq!(outbox.on_their_way("portal"), Ok(BTreeSet::new()));
+            assert_eq!(outbox.news("portal", "H40"), Ok(Vec::new()));
+            assert_eq!(outbox.proof(&Sha256::of(b"x")), Ok(None));
+        };
+        empty(Outbox::open(&path).unwrap());
+        assert!(!path.exists(), "looking makes nothing");
+        let maker = Connection::open(&path).unwrap();
+        crate::commit::write_ahead(&maker).unwrap();
+        empty(Outbox::open(&path).unwrap());
+        maker.execute_batch("PRAGMA user_version=99").unwrap();
+        let later = Outbox::open(&path).unwrap();
+        assert!(later.acknowledged("portal").is_err(), "a ledger of a version that has no parcels");
+        drop((maker, later));
+        std::fs::write(&path, "not a ledger, but a letter. ".repeat(100)).unwrap();
+        assert!(Outbox::open(&path).is_err());
+    }
 }

@@ -353,15 +353,17 @@ fn pdf_info(pdf: &Pdf, number: usize, limits: &Limits) -> Outcome<(PageInfo, Opt
                 Filter::Jpx => Coded::Jpeg2000,
                 Filter::Samples => Coded::Deflate,
             };
+            let image_as_such = plain(number, image.width, image.height, Some(image.dpi), coding);
             let info = PageInfo {
                 turns: image.turns,
                 mirrored: image.mirrored,
                 tilt_deg: image.tilt_deg,
-                window: image.window,
+                // What is not as large as the PDF says is not with all of its page.
+                window: image.window.map(|window| window.times(image.dpi.x / image_as_such.dpi.x)),
                 bilevel: image.bits == 1 && image.colour.samples() == 1,
                 has_text: page.has_text,
                 size_pt: Some(page.size),
-                ..plain(number, image.width, image.height, Some(image.dpi), coding)
+                ..image_as_such
             };
             (info, Some(*image))
         }
@@ -392,7 +394,8 @@ fn plain(number: usize, width: u32, height: u32, dpi: Option<Dpi>, coding: Coded
 /// scanners work at and a portrait or a stamp would have that size.
 fn believed(dpi: Option<Dpi>, width: u32, height: u32) -> Dpi {
     let long = width.max(height) as f32;
-    let assumed = |source| Dpi { x: long / A4_INCHES, y: long / A4_INCHES, source };
+    let a4 = long / A4_INCHES;
+    let assumed = |source| Dpi { x: a4, y: a4, source };
     let Some(told) = dpi.filter(|d| d.x > 0.0 && d.y > 0.0) else { return assumed(DpiSource::Assumed) };
     let possible = |dpi: f32| (LEAST_DPI..=MOST_DPI).contains(&dpi);
     let inches = long / told.x;
@@ -401,6 +404,10 @@ fn believed(dpi: Option<Dpi>, width: u32, height: u32) -> Dpi {
     let is_a_habit = told.x <= 96.0 && inches > A2_INCHES || is_small;
     if possible(told.x) && possible(told.y) && !(told.source == DpiSource::Header && is_a_habit) {
         told
+    } else if told.source == DpiSource::Placement && told.x.is_finite() && told.y.is_finite() {
+        // A page of a PDF keeps its shape whatever its size.
+        let by = (width as f32 / told.x).max(height as f32 / told.y) / A4_INCHES;
+        Dpi { x: told.x * by, y: told.y * by, source: DpiSource::Doubted }
     } else {
         assumed(DpiSource::Doubted)
     }

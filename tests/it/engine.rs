@@ -9,6 +9,7 @@ use hoso::ledger::{
 };
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
@@ -24,7 +25,8 @@ struct Fake<F> {
 struct Did {
     steps: Mutex<HashMap<(String, u32), usize>>,
     sent: Mutex<HashMap<String, usize>>,
-    published: Mutex<HashMap<String, Instant>>,
+    /// How many steps were done when a run was laid out.
+    published: Mutex<HashMap<String, usize>>,
 }
 
 impl<F: Fn(&Lease, usize) -> Outcome<Made> + Send + Sync + 'static> Work for Fake<F> {
@@ -40,7 +42,8 @@ impl<F: Fn(&Lease, usize) -> Outcome<Made> + Send + Sync + 'static> Work for Fak
     }
 
     fn publish(&self, run: &RunView) -> Outcome<()> {
-        self.did.published.lock().unwrap().entry(run.source.clone()).or_insert_with(Instant::now);
+        let steps = self.did.steps.lock().unwrap().values().sum();
+        self.did.published.lock().unwrap().entry(run.source.clone()).or_insert(steps);
         Ok(())
     }
 }
@@ -173,18 +176,19 @@ async fn a_stop_is_clean_and_another_engine_finishes_the_rest() {
     let runs: Vec<NewRun> = (0..30).map(|n| run(&format!("run {n}"))).collect();
     ledger.admit(runs).await.unwrap();
     let stop = CancellationToken::new();
-    let slow = |lease: &Lease, _: usize| {
+    let (steps, stopping) = (Arc::new(AtomicUsize::new(0)), stop.clone());
+    let slow = move |lease: &Lease, _: usize| {
+        if steps.fetch_add(1, Ordering::SeqCst) == 8 {
+            stopping.cancel();
+        }
         std::thread::sleep(Duration::from_millis(60));
         match lease.cursor {
             0 => next(lease),
             _ => Ok(Made::Send(made(&lease.label), vec![parcel(&lease.label)])),
         }
     };
-    let (first, did_first) = engine(&ledger, 2, &stop, slow);
-    let running = tokio::spawn(first.run(Until::Stopped));
-    tokio::time::sleep(Duration::from_millis(250)).await;
-    stop.cancel();
-    let tally = running.await.unwrap().unwrap();
+    let (first, did_first) = engine(&ledger, 2, &stop, slow.clone());
+    let tally = first.run(Until::Stopped).await.unwrap();
     assert!(tally.ended < 30, "the steps that ran were waited for, no more");
     assert!(
         ledger.runs().await.unwrap().iter().all(|r| r.state != State::Leased),
@@ -240,11 +244,11 @@ async fn two_engines_on_one_file_do_everything_once() {
 async fn a_step_longer_than_its_lease_keeps_it() {
     let dir = tempfile::tempdir().unwrap();
     // Long enough that a busy machine does not take the renewal for a death.
-    let lease = Duration::from_secs(3);
+    let lease = Duration::from_secs(6);
     let (one, two) = (ledger(dir.path(), lease), ledger(dir.path(), lease));
     one.admit(vec![run("long")]).await.unwrap();
     let rule = |lease: &Lease, _: usize| {
-        std::thread::sleep(Duration::from_millis(4_500));
+        std::thread::sleep(Duration::from_secs(8));
         next(lease)
     };
     let (first, did_first) = engine(&one, 1, &CancellationToken::new(), rule);
@@ -270,10 +274,10 @@ async fn what_is_done_is_laid_out_while_others_are_still_at_work() {
         std::thread::sleep(Duration::from_millis(if lease.label == "desk" { 1 } else { 40 }));
         next(lease)
     });
-    let started = Instant::now();
     engine.run(Until::Idle(Duration::ZERO)).await.unwrap();
-    let (all, desk) = (started.elapsed(), did.published.lock().unwrap()["desk"] - started);
-    assert!(desk < all / 2, "laid out after {desk:?} of {all:?}");
+    let all: usize = did.steps.lock().unwrap().values().sum();
+    let desk = did.published.lock().unwrap()["desk"];
+    assert!(desk < all / 2, "laid out after {desk} of {all} steps");
 }
 
 fn every_effect_once(did: &[Arc<Did>], runs: usize) {

@@ -198,7 +198,7 @@ fn starting_a_real_decoder_is_told_in_milliseconds() {
 #[test]
 fn a_file_that_ends_its_decoder_is_one_failed_file_and_the_others_are_read() {
     let program = child("sandbox::brittle_decoder");
-    let policy = Policy { request: Duration::from_secs(3), memory_bytes: 512 << 20, ..Policy::default() };
+    let policy = Policy { request: Duration::from_secs(10), memory_bytes: 512 << 20, ..Policy::default() };
     let reader = Reader::boxed(Arc::new(Pool::of(program, 2, policy)));
     let good = fs::read(samples().join("intake/batch-1/scan_0001.jpg")).unwrap();
     let limits = Limits::default();

@@ -400,6 +400,30 @@ fn a_jbig2_image_of_a_pdf_is_looked_at_and_passes_through() {
     assert_eq!(globals.as_deref(), Some(shared.as_slice()));
 }
 
+/// A page of 72 x 48 points whose pixels would be of a size that is not believed, and of which a strip is cut away.
+#[test]
+fn a_cropped_page_of_a_pdf_keeps_its_shape_at_whatever_size() {
+    for (width, height) in [(24, 16), (24, 32), (48, 16), (3_600, 2_400)] {
+        let dict = format!(
+            "/Width {width} /Height {height} /BitsPerComponent 8 /ColorSpace /DeviceRGB /Filter /DCTDecode"
+        );
+        let mut pdf = image_pdf(&dict, &jpeg_file(width, height), None);
+        let at = pdf.windows(11).position(|w| w == b"[0 0 72 48]").unwrap();
+        pdf[at..at + 11].copy_from_slice(b"[2 0 72 44]");
+        let source = open(pdf, &Limits::default()).unwrap();
+        let image = source.page_image(1).unwrap();
+        assert_eq!(image.dpi.source, DpiSource::Doubted);
+        let placed = crate::pdf::placement::Placement::of(&image, 0.0).unwrap();
+        let [w, _, _, h, left, bottom] = placed.matrix;
+        let by = placed.width / 70.0;
+        assert!((w.max(h) - 297.0 / 25.4 * 72.0).abs() < 0.1, "{width} x {height}: {placed:?}");
+        let expected = [44.0, 72.0, 48.0, -2.0, 0.0].map(|points| points * by);
+        for (is, should) in [placed.height, w, h, left, bottom].into_iter().zip(expected) {
+            assert!((is - should).abs() < 0.5, "{width} x {height}: {is} {should}");
+        }
+    }
+}
+
 #[test]
 fn a_jpeg_that_a_pdf_shows_in_other_colours_is_kept_as_it_is() {
     let plain = jpeg_file(24, 16);
