@@ -6,6 +6,7 @@
 
 pub mod corner;
 pub mod finder;
+mod light;
 pub mod linear;
 pub mod locate;
 pub mod matrix;
