@@ -322,7 +322,7 @@ fn localised(
             }
             let mut found = Vec::new();
             if region.kind == locate::Kind::Linear {
-                found = linear::read(&cut, &policy.formats, effort);
+                found = linear::read(&cut, region, &policy.formats, effort);
             }
             // A small picture goes to these decoders whole, after this.
             if found.is_empty() && !small && !region.loose {
