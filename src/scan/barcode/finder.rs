@@ -346,7 +346,11 @@ mod tests {
             if is_pattern && (are_squares || near_x == 3 || near_y == 3) {
                 return matches!(ring(near_x, near_y), 0 | 1 | 3);
             }
-            if x == 6 || y == 6 { (x + y) % 2 == 0 } else { (x * 7 + y * 5 + x * y) % 3 == 0 }
+            if x == 6 || y == 6 {
+                (x + y).is_multiple_of(2)
+            } else {
+                (x * 7 + y * 5 + x * y).is_multiple_of(3)
+            }
         };
         let (width, quiet) = ((size + 8) * module, 4 * module);
         let pixel = |at: usize| {
