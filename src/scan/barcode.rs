@@ -5,7 +5,9 @@
 //! searched whole. Work is counted in pixels, not in seconds, so that a page gives the same codes on every machine.
 
 pub mod corner;
+mod effort;
 pub mod finder;
+mod light;
 pub mod linear;
 pub mod locate;
 pub mod matrix;
@@ -15,6 +17,8 @@ pub mod read;
 pub mod segments;
 
 use crate::scan::luma::Luma;
+pub(crate) use effort::Effort;
+use effort::Vain;
 use patch::Patch;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -175,7 +179,7 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
     if pixels == 0 || luma.data.len() != pixels || pixels > MOST_PIXELS {
         return PageCodes { codes, searched, capped: pixels > MOST_PIXELS };
     }
-    let mut effort = Effort { left: policy.max_effort_px, capped: false };
+    let mut effort = Effort::of(policy);
     let mut seen = Seen::default();
     for map in locate::survey(luma, dpi) {
         let of_map = localised(luma, &map, policy, small, &mut effort, &mut codes);
@@ -213,44 +217,6 @@ pub fn read_page(luma: &Luma, dpi: Option<f32>, policy: &Policy) -> PageCodes {
     PageCodes { codes, searched, capped: effort.capped }
 }
 
-/// What a page may still cost.
-pub(crate) struct Effort {
-    left: usize,
-    /// Something was left out because of this or another bound.
-    capped: bool,
-}
-
-impl Effort {
-    /// Takes so many pixels from the budget, unless they are not there any more.
-    pub(crate) fn spend(&mut self, pixels: usize) -> bool {
-        match self.left.checked_sub(pixels) {
-            Some(left) => {
-                self.left = left;
-                true
-            }
-            None => {
-                self.capped = true;
-                false
-            }
-        }
-    }
-
-    /// What is left, to come back to where the next attempt succeeds.
-    pub(crate) fn mark(&self) -> usize {
-        self.left
-    }
-
-    /// Gives back what was spent since a mark: it found a code.
-    pub(crate) fn refund(&mut self, mark: usize) {
-        self.left = mark;
-    }
-
-    /// Notes that a bound left something out.
-    pub(crate) fn cap(&mut self) {
-        self.capped = true;
-    }
-}
-
 /// What a first look at a page says of a second.
 #[derive(Default)]
 struct Seen {
@@ -286,16 +252,19 @@ fn localised(
         let centre = [(region.x0 + region.x1) as f32 / 2.0, (region.y0 + region.y1) as f32 / 2.0];
         codes.iter().any(|code| inside(&code.corners, centre))
     };
+    let mut vain = Vain::of(policy);
     if policy.stages.contains(&Stage::Cells) {
         let likely = |r: &&locate::Region| {
             !r.is_low() && (r.kind == locate::Kind::Matrix || linear::crosses_bars(luma, r))
         };
-        let (mut failed, mut loose) = (0, 0);
         for region in map.regions.iter().filter(likely) {
-            if known(codes, region) || (region.loose && loose == MOST_LOOSE) {
+            if known(codes, region) {
                 continue;
             }
-            if failed == policy.max_regions {
+            if !vain.allows(region) {
+                if region.loose {
+                    continue;
+                }
                 effort.cap();
                 break;
             }
@@ -308,7 +277,7 @@ fn localised(
                 effort.cap();
             }
             if in_vain || !effort.spend(pixels) {
-                failed += 1;
+                vain.count(region);
                 continue;
             }
             let mut cut = Patch::cut(luma, region.x0, region.y0, region.x1, region.y1);
@@ -321,7 +290,7 @@ fn localised(
             }
             let mut found = Vec::new();
             if region.kind == locate::Kind::Linear {
-                found = linear::read(&cut, &policy.formats, effort);
+                found = linear::read(&cut, region, &policy.formats, effort);
             }
             // A small picture goes to these decoders whole, after this.
             if found.is_empty() && !small && !region.loose {
@@ -341,13 +310,12 @@ fn localised(
             for code in found {
                 add(codes, code, effort);
             }
-            if codes.len() > had || holds_known {
+            let held_none = codes.len() == had && !holds_known;
+            if held_none {
+                vain.count(region);
+            }
+            if !held_none || region.loose {
                 effort.refund(mark);
-            } else if region.loose {
-                effort.refund(mark);
-                loose += 1;
-            } else {
-                failed += 1;
             }
         }
     }
@@ -355,11 +323,9 @@ fn localised(
         let mut low: Vec<&locate::Region> =
             map.regions.iter().filter(|r| r.is_low() && r.dark >= LEAST_DARK && !known(codes, r)).collect();
         low.sort_by(|a, b| b.dark.total_cmp(&a.dark));
-        // Most are words of bold print, and a page of them is no page whose search was cut short. Square ones are rare.
-        let mut left = [policy.max_regions + policy.max_regions / 3, 2 * policy.max_regions];
+        // A page of bold words is no page whose search was cut short.
         for region in low {
-            let left = &mut left[usize::from(region.is_square())];
-            if *left == 0 {
+            if !vain.allows(region) {
                 continue;
             }
             let mark = effort.mark();
@@ -368,7 +334,7 @@ fn localised(
                     effort.refund(mark);
                     add(codes, code, effort);
                 }
-                None => *left -= 1,
+                None => vain.count(region),
             }
         }
     }
@@ -459,8 +425,6 @@ fn inside(corners: &[[f32; 2]; 4], [x, y]: [f32; 2]) -> bool {
 
 /// A Data Matrix is at least this dark: its solid sides see to it. Print mostly is not.
 const LEAST_DARK: f32 = 0.32;
-/// Regions of bars by the looser measure that are read in vain.
-const MOST_LOOSE: usize = 4;
 /// Larger planes are not searched; scanning refuses them long before.
 const MOST_PIXELS: usize = 200_000_000;
 /// Smaller pictures may be one code to their rims.

@@ -12,7 +12,7 @@ use rxing::oned::{Code39Reader, Code128Reader, OneDReader};
 use rxing::{DecodeHints, RXingResult};
 
 /// Every code of bars in a region, cut out and its grey values stretched.
-pub(crate) fn read(cut: &Patch, formats: &[Format], effort: &mut Effort) -> Vec<Barcode> {
+pub(crate) fn read(cut: &Patch, region: &Region, formats: &[Format], effort: &mut Effort) -> Vec<Barcode> {
     let formats: Vec<Format> = formats.iter().copied().filter(|f| f.is_linear()).collect();
     if formats.is_empty() || cut.data.len() > MOST_PIXELS {
         return Vec::new();
@@ -20,6 +20,9 @@ pub(crate) fn read(cut: &Patch, formats: &[Format], effort: &mut Effort) -> Vec<
     let angle = cut.directions().gradient;
     let turned = (angle.abs() > 0.004).then(|| cut.turned(angle));
     let straight = turned.as_ref().unwrap_or(cut);
+    if region.loose && !carries_on(straight, region.cell) {
+        return Vec::new();
+    }
     let mut hits: Vec<Hit> = Vec::new();
     for band in [9, 3] {
         sweep(straight, band, &formats, effort, &mut hits);
@@ -210,6 +213,17 @@ fn sweep(patch: &Patch, band: usize, formats: &[Format], effort: &mut Effort, hi
             return;
         }
     }
+}
+
+/// True where rows three cells apart show the same bars: letters are lower, and no line of print is like the next.
+fn carries_on(patch: &Patch, cell: usize) -> bool {
+    let strip = |at: usize| profile(patch, at * cell, (at + 1) * cell);
+    let strips: Vec<Vec<f32>> = (0..patch.height / cell).map(strip).collect();
+    let bytes = |strip: &[f32]| strip.iter().map(|v| *v as u8).collect::<Vec<u8>>();
+    let alike = |four: &[Vec<f32>]| {
+        has_bars(&four[0], 32.0) && correlation(&bytes(&four[0]), &bytes(&four[3])) > LEAST_ALIKE
+    };
+    strips.windows(4).any(alike)
 }
 
 fn read_band(
@@ -410,6 +424,8 @@ const START_C: u8 = 105;
 /// What the library writes for an FNC1, and for one in front.
 const GS: char = '\u{1d}';
 const GS1: &str = "]C1";
+/// How much rows of the same bars are alike, at least; ragged ones are at 0.95, lines of bold print below 0.6.
+const LEAST_ALIKE: f32 = 0.7;
 /// Lines across a region along which bars are counted before it is looked at more closely.
 const CROSSINGS: usize = 7;
 /// Rows unlike their neighbours that do not end a code.
@@ -472,5 +488,17 @@ mod tests {
         }
         // FNC4 adds 128.
         assert_eq!(said(&[104, 100, 73, 33]), ("éA".to_owned(), b"\xe9A".to_vec()));
+    }
+
+    #[test]
+    fn bars_carry_on_and_lines_of_strokes_do_not() {
+        let cell = 8;
+        let strokes = |high: usize| {
+            let dark = |x: usize, y: usize| x / 4 * 7919 % 13 * (y / high + 3) * 31 % 7 < 3;
+            let data = (0..320 * 80).map(|at| if dark(at % 320, at / 320) { 0 } else { 255 }).collect();
+            Patch::whole(&Luma { width: 320, height: 80, data })
+        };
+        assert!(carries_on(&strokes(5 * cell), cell));
+        assert!(!carries_on(&strokes(2 * cell), cell));
     }
 }

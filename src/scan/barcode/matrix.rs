@@ -3,7 +3,7 @@
 use super::locate::Region;
 use super::patch::Patch;
 use super::read::Picture;
-use super::{Barcode, Effort, Format, Policy, Stage, corner, finder, pattern};
+use super::{Barcode, Effort, Format, Policy, Stage, corner, finder, light, pattern};
 use crate::scan::luma::Luma;
 
 /// The Data Matrix of a region that is too low for other codes of dots; most such regions are words of bold print.
@@ -15,7 +15,8 @@ pub(crate) fn read_small(luma: &Luma, region: &Region, effort: &mut Effort) -> O
         return Some(code);
     }
     let may_be_light = region.is_square() && region.may_be_light(Format::DataMatrix);
-    may_be_light.then(|| small(&cut.inverted(), region, effort)).flatten()
+    let light = may_be_light.then(|| light::inverted(&cut, region)).flatten()?;
+    small(&light, region, effort)
 }
 
 fn small(cut: &Patch, region: &Region, effort: &mut Effort) -> Option<Barcode> {
@@ -55,7 +56,8 @@ pub(crate) fn read(
         let mark = effort.mark();
         let Some(code) = read_one(&cut, &soft, region, finders, policy, effort) else {
             if found.is_empty() && region.may_be_light(Format::QRCode) {
-                found.extend(read_inverted(&cut.inverted(), &soft.inverted(), region, policy, effort));
+                let light = light::inverted(&cut, region);
+                found.extend(light.and_then(|light| read_light(&light, region, policy, effort)));
             }
             return found;
         };
@@ -69,16 +71,11 @@ pub(crate) fn read(
 }
 
 /// The light code of a region whose grey values are inverted.
-fn read_inverted(
-    cut: &Patch,
-    soft: &Patch,
-    region: &Region,
-    policy: &Policy,
-    effort: &mut Effort,
-) -> Option<Barcode> {
+fn read_light(cut: &Patch, region: &Region, policy: &Policy, effort: &mut Effort) -> Option<Barcode> {
+    let soft = cut.blurred();
     if policy.wants(Format::QRCode, Stage::Finders) && region.may_hold_qr() && effort.spend(cut.data.len()) {
         let plane = Luma { width: cut.width, height: cut.height, data: cut.data.clone() };
-        let patterns = pattern::patterns_in(&Patch::whole(&plane), soft);
+        let patterns = pattern::patterns_in(&Patch::whole(&plane), &soft);
         for triple in finder::triples(&patterns).iter().take(MOST_TRIPLES) {
             if let finder::Reading::Code(code) = finder::read(&plane, triple) {
                 let corners = code.corners.map(|at| cut.to_page(at));
@@ -88,7 +85,7 @@ fn read_inverted(
     }
     let wanted = policy.formats.contains(&Format::DataMatrix) && region.may_be_light(Format::DataMatrix);
     let policy = Policy { formats: vec![Format::DataMatrix], ..policy.clone() };
-    wanted.then(|| read_one(cut, soft, region, false, &policy, effort)).flatten()
+    wanted.then(|| read_one(cut, &soft, region, false, &policy, effort)).flatten()
 }
 
 fn read_one(
