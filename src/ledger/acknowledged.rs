@@ -211,8 +211,8 @@ mod tests {
         maker.execute_batch("PRAGMA user_version=99").unwrap();
         let later = Outbox::open(&path).unwrap();
         assert!(later.acknowledged("portal").is_err(), "a ledger of a version that has no parcels");
-        drop((maker, later));
-        std::fs::write(&path, "not a ledger, but a letter. ".repeat(100)).unwrap();
-        assert!(Outbox::open(&path).is_err());
+        let letter = dir.path().join("letter");
+        std::fs::write(&letter, "not a ledger, but a letter. ".repeat(100)).unwrap();
+        assert!(Outbox::open(&letter).is_err());
     }
 }
