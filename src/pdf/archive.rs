@@ -22,7 +22,7 @@ use super::samples::{self, jpeg_frame};
 use super::{g4, icc};
 use crate::digest::Blake3;
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::page::{Coding, PageImage, Recoded};
+use crate::page::{Coding, PageHead, PageImage, Recoded};
 use pdf_writer::{Filter, Name, Rect, Ref, Str};
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
@@ -145,7 +145,8 @@ pub fn in_rgb(image: &PageImage) -> Outcome<Cow<'_, PageImage>> {
     let bytes = samples::encode_jpeg(&samples::decode_jpeg(bytes, *inverted)?, 90)?;
     // A profile that is broken stays, so that it is told.
     let coding = Coding::Jpeg { bytes, components: 3, inverted: false, icc: icc.clone() };
-    Ok(Cow::Owned(PageImage { coding, recoded: Some(Recoded::FromCmyk), ..image.clone() }))
+    let head = PageHead { recoded: Some(Recoded::FromCmyk), ..image.head };
+    Ok(Cow::Owned(PageImage { head, coding, profile: image.profile.clone() }))
 }
 
 /// A profile that fits the number of colours.
@@ -165,11 +166,11 @@ impl<'s> Writer<'s> {
 
     /// Writes a page object, its content and its image; the answer is the page's reference.
     fn page(&mut self, page: &ArchivePage, tree: Ref, number: usize) -> Outcome<Ref> {
-        let placed = Placement::of(&page.image, self.skew(page.skew_deg, number))?;
+        let placed = Placement::of(&page.image.head, self.skew(page.skew_deg, number))?;
         let (id, content_id, image_id) = (self.bump(), self.bump(), self.bump());
         let image = in_rgb(&page.image)?;
         self.image(&image, image_id, number)?;
-        self.notes.extend(match image.recoded {
+        self.notes.extend(match image.head.recoded {
             Some(Recoded::FromCmyk) => Some(Note::CmykConverted { page: number }),
             Some(Recoded::Repacked) => Some(Note::Repacked { page: number }),
             Some(Recoded::ShrunkPlain) => Some(Note::ProfileLeft { page: number }),
@@ -203,7 +204,7 @@ impl<'s> Writer<'s> {
     }
 
     fn image(&mut self, image: &PageImage, id: Ref, page: usize) -> Outcome<()> {
-        let (width, height) = (image.width, image.height);
+        let (width, height) = (image.head.width, image.head.height);
         match &image.coding {
             Coding::Jpeg { bytes, components, inverted, icc } => {
                 let profile = icc.as_deref().or(image.profile.as_deref());
@@ -274,7 +275,7 @@ impl<'s> Writer<'s> {
             return Err(Fault::new(&JPEG_KIND).detail(why));
         }
         if (u32::from(frame.width), u32::from(frame.height), frame.components)
-            != (image.width, image.height, components)
+            != (image.head.width, image.head.height, components)
         {
             let why = format!("frame header says {} x {} x {}", frame.width, frame.height, frame.components);
             return Err(Fault::new(&NOT_PIXELS).detail(why));
@@ -284,7 +285,7 @@ impl<'s> Writer<'s> {
         self.out.object(id, |chunk| {
             let mut object = chunk.image_xobject(id, bytes);
             object.filter(Filter::DctDecode);
-            object.width(image.width as i32).height(image.height as i32).bits_per_component(8);
+            object.width(image.head.width as i32).height(image.head.height as i32).bits_per_component(8);
             if frame.is_rgb_by_name {
                 // Without this a PDF takes three components for YCbCr (ISO 32000-1, 7.4.8).
                 object.decode_parms().pair(Name(b"ColorTransform"), 0);
@@ -348,7 +349,7 @@ impl<'s> Writer<'s> {
         samples: &[u8],
         channels: u8,
     ) -> Outcome<()> {
-        let (width, height) = (image.width, image.height);
+        let (width, height) = (image.head.width, image.head.height);
         expect_length(samples, u64::from(width) * u64::from(height) * u64::from(channels))?;
         let stream = samples::deflate(samples, width, height, channels)?;
         let profile = self.fitting(image.profile.as_deref(), channels, page)?;

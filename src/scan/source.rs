@@ -4,7 +4,7 @@
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
-use crate::page::{Coding, Dpi, DpiSource, PageImage, Recoded, Window};
+use crate::page::{Coding, Dpi, DpiSource, PageHead, PageImage, Recoded, Window};
 use crate::pdf::read::{self, Body, Filter, Pdf};
 use crate::scan::{
     Kind, Limits, Luma, jp2_page, jpeg, pdf_page, png_page, sniff, tiff_decode, tiff_pages, webp_page,
@@ -217,7 +217,7 @@ impl Source {
             }
             _ => false,
         };
-        Ok(PageImage {
+        let head = PageHead {
             width: info.width,
             height: info.height,
             dpi: info.dpi,
@@ -225,10 +225,9 @@ impl Source {
             mirrored: info.mirrored,
             tilt_deg: info.tilt_deg,
             window: info.window,
-            coding,
-            profile,
             recoded: repacked.then_some(Recoded::Repacked),
-        })
+        };
+        Ok(PageImage { head, coding, profile })
     }
 
     fn info(&self, page: usize) -> Outcome<&PageInfo> {

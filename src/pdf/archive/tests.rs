@@ -1,7 +1,6 @@
 //! Archives by their bytes; what other programs say of them is asked in `tests/it/seal_judges.rs`.
 
 use super::*;
-use crate::page::{Dpi, DpiSource};
 use crate::pdf::placement::{PAGE_SIZE, RESOLUTION};
 
 fn meta() -> Metadata {
@@ -14,20 +13,7 @@ fn meta() -> Metadata {
 }
 
 fn page(coding: Coding, width: u32, height: u32, dpi: f32) -> ArchivePage {
-    let dpi = Dpi { x: dpi, y: dpi, source: DpiSource::Header };
-    let image = PageImage {
-        width,
-        height,
-        dpi,
-        turns: 0,
-        mirrored: false,
-        tilt_deg: 0.0,
-        window: None,
-        coding,
-        profile: None,
-        recoded: None,
-    };
-    ArchivePage { image, skew_deg: 0.0 }
+    ArchivePage { image: PageImage::plain(width, height, dpi, coding), skew_deg: 0.0 }
 }
 
 fn jpeg(width: u32, height: u32) -> Vec<u8> {
@@ -173,7 +159,7 @@ fn nonsense_is_refused_with_its_page() {
         assert_eq!((fault.code, fault.place.as_deref()), (code, Some("page 2")));
     }
     let mut lying = grey_jpeg_page(64, 64);
-    lying.image.height = 65;
+    lying.image.head.height = 65;
     assert_eq!(wrong(lying).code, &NOT_PIXELS);
     assert_eq!(assemble(&[], &meta()).unwrap_err().code, &NO_PAGES);
 }
