@@ -1,6 +1,7 @@
 //! Files as they come, whole and damaged, through the one way in.
 
 use super::*;
+use crate::page::DpiSource;
 use crate::scan::{limits, sniff};
 use image::ImageEncoder;
 use image::codecs::jpeg::JpegEncoder;
@@ -133,22 +134,6 @@ fn resolutions_that_cannot_be_true_are_assumed_from_a4() {
         let dpi = opened.pages()[0].as_ref().unwrap().dpi;
         assert_eq!(dpi.source, source, "{unit} {density}");
         assert!((dpi.x - expected).abs() < 0.1, "{unit} {density}: {}", dpi.x);
-    }
-}
-
-#[test]
-fn a_portrait_of_35_by_45_mm_keeps_the_resolution_that_its_scanner_wrote() {
-    let dpi = |width: u32, height: u32, dpi: f32| {
-        believed(Some(Dpi { x: dpi, y: dpi, source: DpiSource::Header }), width, height)
-    };
-    for told in [150.0, 200.0, 300.0, 600.0] {
-        let pixels = |mm: f32| (mm / 25.4 * told).round() as u32;
-        assert_eq!((dpi(pixels(35.0), pixels(45.0), told).x, DpiSource::Header), (told, DpiSource::Header));
-    }
-    // A thumbnail, and the figures that cameras and screens write.
-    for (width, height, told) in [(120, 160, 300.0), (160, 120, 72.0), (200, 150, 96.0), (1240, 1754, 1200.0)]
-    {
-        assert_eq!(dpi(width, height, told).source, DpiSource::Doubted, "{width} x {height} at {told}");
     }
 }
 
