@@ -1,7 +1,9 @@
 //! Archives by their bytes; what other programs say of them is asked in `tests/it/seal_judges.rs`.
 
 use super::*;
+use crate::page::Coding;
 use crate::pdf::placement::{PAGE_SIZE, RESOLUTION};
+use crate::pdf::{icc, samples};
 
 fn meta() -> Metadata {
     Metadata {
@@ -19,8 +21,8 @@ fn page(coding: Coding, width: u32, height: u32, dpi: f32) -> ArchivePage {
 fn jpeg(width: u32, height: u32) -> Vec<u8> {
     let mut out = Vec::new();
     let samples = vec![200u8; (width * height) as usize];
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut out, 80)
-        .encode(&samples, width, height, image::ExtendedColorType::L8)
+    ::image::codecs::jpeg::JpegEncoder::new_with_quality(&mut out, 80)
+        .encode(&samples, width, height, ::image::ExtendedColorType::L8)
         .unwrap();
     out
 }
@@ -49,8 +51,8 @@ fn a_jpeg_goes_in_byte_for_byte_and_the_same_pages_give_the_same_file() {
 #[test]
 fn colours_that_only_their_names_call_rgb_are_called_so_in_the_pdf() {
     let mut bytes = Vec::new();
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 80)
-        .encode(&[90; 16 * 16 * 3], 16, 16, image::ExtendedColorType::Rgb8)
+    ::image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 80)
+        .encode(&[90; 16 * 16 * 3], 16, 16, ::image::ExtendedColorType::Rgb8)
         .unwrap();
     let told = |bytes: Vec<u8>| {
         let coding = Coding::Jpeg { bytes, components: 3, inverted: false, icc: None };
