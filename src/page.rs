@@ -37,6 +37,17 @@ impl DpiSource {
 /// One page, encoded in a way that a PDF can carry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PageImage {
+    /// How large it is and how it is shown.
+    pub head: PageHead,
+    /// The pixels.
+    pub coding: Coding,
+    /// ICC profile of the pixels, where their coding carries none of its own.
+    pub profile: Option<Vec<u8>>,
+}
+
+/// All of a [`PageImage`] but its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PageHead {
     /// Pixels across, as stored.
     pub width: u32,
     /// Pixels down, as stored.
@@ -52,10 +63,6 @@ pub struct PageImage {
     pub tilt_deg: f32,
     /// The page that shows them, where it shows a part of them or has a margin around them.
     pub window: Option<Window>,
-    /// The pixels.
-    pub coding: Coding,
-    /// ICC profile of the pixels, where their coding carries none of its own.
-    pub profile: Option<Vec<u8>>,
     /// What was done to them, if they are not those of the file.
     pub recoded: Option<Recoded>,
 }
@@ -151,4 +158,23 @@ pub enum Coding {
     Grey(Vec<u8>),
     /// 8-bit RGB samples.
     Rgb(Vec<u8>),
+}
+
+#[cfg(test)]
+impl PageImage {
+    /// An upright page without a profile, as the tests want it: each changes what it is about.
+    pub fn plain(width: u32, height: u32, dpi: f32, coding: Coding) -> Self {
+        let dpi = Dpi { x: dpi, y: dpi, source: DpiSource::Header };
+        let head = PageHead {
+            width,
+            height,
+            dpi,
+            turns: 0,
+            mirrored: false,
+            tilt_deg: 0.0,
+            window: None,
+            recoded: None,
+        };
+        PageImage { head, coding, profile: None }
+    }
 }

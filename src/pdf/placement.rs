@@ -1,7 +1,7 @@
 //! Where a scan lies on its page: as large as the paper, upright, straight.
 
 use crate::fault::{Class, Code, Fault, Outcome};
-use crate::page::PageImage;
+use crate::page::PageHead;
 
 /// Where the unit square of an image lands on its page, points.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,7 +20,7 @@ impl Placement {
     ///
     /// # Errors
     /// [`RESOLUTION`], [`PAGE_SIZE`].
-    pub fn of(image: &PageImage, skew: f32) -> Outcome<Self> {
+    pub fn of(image: &PageHead, skew: f32) -> Outcome<Self> {
         let points = |pixels: u32, dpi: f32| f64::from(pixels) / f64::from(dpi) * 72.0;
         let dpi_fits = |dpi: f32| dpi.is_finite() && (1.0..=20_000.0).contains(&dpi);
         if !dpi_fits(image.dpi.x) || !dpi_fits(image.dpi.y) {
@@ -86,22 +86,10 @@ pub const PAGE_SIZE: Code = Code {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::{Coding, Dpi, DpiSource, Window};
+    use crate::page::{Coding, PageImage, Window};
 
-    fn image(width: u32, height: u32, dpi: f32) -> PageImage {
-        let dpi = Dpi { x: dpi, y: dpi, source: DpiSource::Header };
-        PageImage {
-            width,
-            height,
-            dpi,
-            turns: 0,
-            mirrored: false,
-            tilt_deg: 0.0,
-            window: None,
-            coding: Coding::Grey(vec![]),
-            profile: None,
-            recoded: None,
-        }
+    fn image(width: u32, height: u32, dpi: f32) -> PageHead {
+        PageImage::plain(width, height, dpi, Coding::Grey(vec![])).head
     }
 
     #[test]
@@ -115,7 +103,7 @@ mod tests {
     fn quarter_turns_and_mirrors_land_on_the_page() {
         let mut image = image(200, 100, 72.0);
         // Page position of the stored image's (left, top), as the viewer sees it: x right, y up.
-        let corner = |image: &PageImage| {
+        let corner = |image: &PageHead| {
             let m = Placement::of(image, 0.0).unwrap().matrix;
             (m[2] + m[4], m[3] + m[5])
         };
@@ -145,7 +133,7 @@ mod tests {
     fn what_a_page_cuts_away_lies_outside_of_it() {
         // The page shows the lower 80 of 100 points, and a margin of 5 to the left and to the right.
         let window = Some(Window { width: 210.0, height: 80.0, right: 0.0, up: 10.0 });
-        let placed = Placement::of(&PageImage { window, ..image(200, 100, 72.0) }, 0.0).unwrap();
+        let placed = Placement::of(&PageHead { window, ..image(200, 100, 72.0) }, 0.0).unwrap();
         assert_eq!((placed.width, placed.height), (210.0, 80.0));
         assert_eq!(placed.matrix, [200.0, 0.0, 0.0, 100.0, 5.0, 0.0]);
     }
@@ -153,7 +141,7 @@ mod tests {
     #[test]
     fn a_page_that_was_straightened_stays_so() {
         let crooked = image(200, 100, 72.0);
-        let straightened = PageImage { tilt_deg: -2.0, ..crooked.clone() };
+        let straightened = PageHead { tilt_deg: -2.0, ..crooked };
         let placed = |image, skew| Placement::of(image, skew).unwrap();
         assert_eq!(placed(&straightened, 0.0), placed(&crooked, 2.0));
         assert_eq!(placed(&straightened, -2.0), placed(&crooked, 0.0));

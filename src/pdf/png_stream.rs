@@ -1,6 +1,6 @@
 //! The image data of a PNG (ISO/IEC 15948), which is what a PDF means by `/FlateDecode` with `/Predictor 15`.
 
-use crate::page::PageImage;
+use crate::page::PageHead;
 use std::io::Cursor;
 
 /// What the IDAT chunks of a PNG hold, joined.
@@ -23,7 +23,7 @@ pub fn joined(file: &[u8]) -> Vec<u8> {
 /// The samples of a page whose coding is [`crate::page::Coding::Png`], stretched to 8 bits: grey, or RGB where there
 /// are three components or a palette.
 pub(super) fn decode(
-    image: &PageImage,
+    page: &PageHead,
     stream: &[u8],
     bits: u8,
     components: u8,
@@ -42,7 +42,7 @@ pub(super) fn decode(
         // Nobody looks at this checksum.
         file.extend([0; 4]);
     };
-    let sides = [image.width.to_be_bytes(), image.height.to_be_bytes()].concat();
+    let sides = [page.width.to_be_bytes(), page.height.to_be_bytes()].concat();
     chunk(b"IHDR", &[&sides[..], &[bits, colour, 0, 0, 0]].concat());
     palette.into_iter().for_each(|table| chunk(b"PLTE", table));
     chunk(b"IDAT", stream);

@@ -2,20 +2,23 @@
 //! are anything else and stay untouched. Only bounded calls of the parser; nothing is rendered.
 
 mod content;
+mod foreign;
 mod image;
 mod judge;
 mod skim;
+mod stream;
 mod surveys;
 mod tree;
 
+pub use foreign::Foreign;
+pub use image::{Colour, Filter, Image};
+pub use stream::PIXELS;
 pub use tree::{COUNT, LOST};
 
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
-use crate::page::{Dpi, Window};
-use image::{filters, is_image_filter, undo};
 use judge::{Shown, overlap};
-use lopdf::{Document, Object, ObjectId, Stream};
+use lopdf::{Document, Object};
 use memchr::memmem::find;
 use skim::Skimmed;
 use surveys::Surveys;
@@ -57,149 +60,6 @@ pub enum Body {
     Image(Box<Image>),
     /// Anything else: kept as it is.
     Foreign(Foreign),
-}
-
-/// Why a page is not taken apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Foreign {
-    /// Nothing is drawn.
-    Empty,
-    /// Text that is seen.
-    Text,
-    /// Lines, areas, shadings.
-    Drawing,
-    /// More than one image.
-    SeveralImages,
-    /// One image that leaves much of the page free, or of which the page shows a part.
-    PartOfPage,
-    /// The image is seen through transparency, or lies in a layer that may be off.
-    Veiled,
-    /// Stamps, notes or filled fields lie on the page.
-    Annotations,
-    /// The image is sheared, or turned by more than any scan is straightened.
-    Distorted,
-    /// JBIG2 of a kind that is kept and not decoded here.
-    Jbig2,
-    /// JPEG 2000 of a kind that is kept and not decoded here.
-    Jpeg2000,
-    /// A colour space, mask or filter that is not decoded here.
-    Coding,
-    /// The page's drawing orders cannot be followed.
-    Unreadable,
-}
-
-impl Foreign {
-    /// The reason for a clerk.
-    pub fn vi(self) -> &'static str {
-        match self {
-            Foreign::Empty => "trang PDF không có nội dung",
-            Foreign::Text => "trang có chữ điện tử, không phải bản quét",
-            Foreign::Drawing => "trang có hình vẽ véc-tơ, không phải bản quét",
-            Foreign::SeveralImages => "trang gồm nhiều ảnh",
-            Foreign::PartOfPage => "ảnh không phủ kín trang",
-            Foreign::Veiled => "ảnh có độ trong suốt hoặc thuộc lớp ẩn hiện được",
-            Foreign::Annotations => "trên trang có con dấu, ghi chú hoặc ô đã điền được chèn thêm",
-            Foreign::Distorted => "ảnh bị kéo xiên hoặc xoay lệch nhiều trên trang",
-            Foreign::Jbig2 => "ảnh mã hoá JBIG2, giữ nguyên và không phân tích",
-            Foreign::Jpeg2000 => "ảnh mã hoá JPEG 2000, giữ nguyên và không phân tích",
-            Foreign::Coding => "kiểu mã hoá ảnh không được phân tích, giữ nguyên",
-            Foreign::Unreadable => "không đọc được lệnh vẽ của trang",
-        }
-    }
-
-    /// The reason, English.
-    pub fn en(self) -> &'static str {
-        match self {
-            Foreign::Empty => "the PDF page draws nothing",
-            Foreign::Text => "the page has digital text and is no scan",
-            Foreign::Drawing => "the page has vector drawing and is no scan",
-            Foreign::SeveralImages => "the page is made of several images",
-            Foreign::PartOfPage => "the image does not cover the page",
-            Foreign::Veiled => "the image is transparent or lies in a layer that may be off",
-            Foreign::Annotations => "stamps, notes or filled fields lie on the page",
-            Foreign::Distorted => "the image is sheared or turned far on the page",
-            Foreign::Jbig2 => "a JBIG2 image, kept and not analysed",
-            Foreign::Jpeg2000 => "a JPEG 2000 image, kept and not analysed",
-            Foreign::Coding => "an image coding that is kept and not analysed",
-            Foreign::Unreadable => "the page's drawing orders cannot be followed",
-        }
-    }
-}
-
-/// The one image of a page.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Image {
-    /// The stream.
-    pub id: ObjectId,
-    /// Pixels across, as stored.
-    pub width: u32,
-    /// Pixels down, as stored.
-    pub height: u32,
-    /// Bits a sample.
-    pub bits: u8,
-    /// What a sample means.
-    pub colour: Colour,
-    /// How the samples are coded once all byte-level filters are undone.
-    pub filter: Filter,
-    /// `/ColorTransform` of a JPEG, where it is not the one that a JPEG of so many components has anyway.
-    pub transform: Option<u8>,
-    /// `/Decode` turns every sample round.
-    pub inverted: bool,
-    /// Pixels over the inches that the page gives the image.
-    pub dpi: Dpi,
-    /// Quarter turns clockwise that show the stored pixels upright.
-    pub turns: u8,
-    /// Mirrored left to right before turning.
-    pub mirrored: bool,
-    /// Degrees clockwise by which the page shows it turned beyond that.
-    pub tilt_deg: f32,
-    /// The page, where it shows a part of the image or has a margin around it.
-    pub window: Option<Window>,
-    /// Encoded bytes.
-    pub encoded: u64,
-}
-
-/// What a sample means.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Colour {
-    /// One sample, 0 black; stencil masks painted black are this.
-    Grey,
-    /// Three samples.
-    Rgb,
-    /// Four samples.
-    Cmyk,
-    /// One sample, an index into RGB triples.
-    Indexed(Vec<[u8; 3]>),
-}
-
-impl Colour {
-    /// Samples a pixel.
-    pub fn samples(&self) -> u8 {
-        match self {
-            Colour::Grey | Colour::Indexed(_) => 1,
-            Colour::Rgb => 3,
-            Colour::Cmyk => 4,
-        }
-    }
-}
-
-/// The image filter at the end of a stream's chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filter {
-    /// DCTDecode.
-    Jpeg,
-    /// CCITTFaxDecode with K below 0.
-    G4 {
-        /// `BlackIs1`, not yet turned by [`Image::inverted`].
-        black_is_1: bool,
-    },
-    /// JBIG2Decode; see [`Pdf::jbig2_globals`].
-    Jbig2,
-    /// JPXDecode. What the dictionary leaves out, the file itself says.
-    Jpx,
-    /// None: plain samples, rows padded to a byte.
-    Samples,
 }
 
 impl Pdf {
@@ -272,73 +132,6 @@ impl Pdf {
         };
         Ok(Page { size, body, has_text: survey.has_text })
     }
-
-    /// The image's bytes with every byte-level filter undone: a JPEG, a Group 4 strip, or samples cut to
-    /// exactly their number.
-    ///
-    /// # Errors
-    /// [`PIXELS`].
-    pub fn image_bytes(&self, image: &Image) -> Outcome<Vec<u8>> {
-        let fault = |what: &str| Fault::new(&PIXELS).detail(what);
-        let stream = self
-            .file
-            .document
-            .get_object(image.id)
-            .and_then(Object::as_stream)
-            .map_err(|_| fault("the image is no stream"))?;
-        let expected = match image.filter {
-            Filter::Samples => {
-                let bits = u64::from(image.width) * u64::from(image.bits) * u64::from(image.colour.samples());
-                usize::try_from(bits.div_ceil(8) * u64::from(image.height)).ok()
-            }
-            _ => None,
-        };
-        let content = self.file.content(image.id, stream)?;
-        let limit = expected.map_or(self.bounds.stream_bytes.max(content.len()), |n| {
-            // Writers end streams with a line break or a padded row.
-            n.saturating_add(64 << 10)
-        });
-        let filters = filters(&self.file.document, stream).map_err(|_| fault("filters"))?;
-        let byte_filters = filters.iter().filter(|f| !is_image_filter(f)).count();
-        let mut bytes = if byte_filters == 0 {
-            content.into_owned()
-        } else {
-            undo(&self.file.document, stream, content.into_owned(), &filters[..byte_filters])
-                .decompressed_content_with_limit(limit)
-                .map_err(|e| fault(&reason(&e)))?
-        };
-        if let Some(expected) = expected {
-            if bytes.len() < expected {
-                return Err(fault(&format!("{} bytes of samples, expected {expected}", bytes.len())));
-            }
-            bytes.truncate(expected);
-        }
-        Ok(bytes)
-    }
-
-    /// The embedded ICC profile of an image's colour space, if it has one of at most 4 MiB.
-    pub fn icc(&self, image: &Image) -> Option<Vec<u8>> {
-        let stream = self.file.document.get_object(image.id).ok()?.as_stream().ok()?;
-        let space = stream.dict.get_deref(b"ColorSpace", &self.file.document).ok()?.as_array().ok()?;
-        if space.first()?.as_name().ok()? != b"ICCBased" {
-            return None;
-        }
-        let (_, profile) = self.file.document.dereference(space.get(1)?).ok()?;
-        let profile = profile.as_stream().ok()?;
-        match profile.dict.has(b"Filter") {
-            true => profile.decompressed_content_with_limit(4 << 20).ok(),
-            false => (profile.content.len() <= 4 << 20).then(|| profile.content.clone()),
-        }
-    }
-}
-
-/// A stream with all its filters undone.
-fn inflated(document: &Document, stream: &Stream, limit: usize) -> Result<Vec<u8>, lopdf::Error> {
-    let names = filters(document, stream).map_err(|_| lopdf::Error::Unimplemented("filters"))?;
-    if names.is_empty() {
-        return stream.decompressed_content_with_limit(limit);
-    }
-    undo(document, stream, stream.content.clone(), &names).decompressed_content_with_limit(limit)
 }
 
 fn number_of(document: &Document, object: Option<&Object>) -> Option<f32> {
@@ -430,16 +223,6 @@ pub const CONTENT: Code = Code {
     en: "the page content inflates beyond any real page",
     remedy_vi: "Quét lại từ bản giấy",
     remedy_en: "scan the paper again",
-};
-
-/// The image of a page cannot be read to its end.
-pub const PIXELS: Code = Code {
-    id: "PDF-007",
-    class: Class::Input,
-    vi: "Dữ liệu ảnh trong trang PDF bị hỏng",
-    en: "the image of the PDF page is damaged",
-    remedy_vi: "Quét lại trang này",
-    remedy_en: "scan the page again",
 };
 
 /// The codes of this file (PDF-001 to PDF-019).

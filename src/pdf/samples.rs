@@ -138,7 +138,7 @@ impl Samples {
 /// # Errors
 /// [`DECODING`], [`NOT_PIXELS`].
 pub fn decode(image: &PageImage) -> Outcome<Samples> {
-    let (width, height) = (image.width, image.height);
+    let (width, height) = (image.head.width, image.head.height);
     let failed = |why: &str| Fault::new(&DECODING).detail(why);
     let raw = |bytes: Vec<u8>, channels: u8| Samples { bytes, width, height, channels };
     let samples = match &image.coding {
@@ -160,7 +160,7 @@ pub fn decode(image: &PageImage) -> Outcome<Samples> {
             raw(decoded.ok().flatten().ok_or_else(|| failed("JBIG2"))?, 1)
         }
         Coding::Png { stream, bits, components, palette } => {
-            let decoded = png_stream::decode(image, stream, *bits, *components, palette.as_deref());
+            let decoded = png_stream::decode(&image.head, stream, *bits, *components, palette.as_deref());
             let channels = if palette.is_some() { 3 } else { *components };
             raw(decoded.map_err(|_| failed("PNG"))?, channels)
         }

@@ -4,7 +4,7 @@ use super::archive::{self, ArchivePage, Archived, Metadata, Note};
 use super::g4;
 use super::samples::{self, Samples};
 use crate::fault::Outcome;
-use crate::page::{Coding, Dpi, PageImage, Recoded};
+use crate::page::{Coding, Dpi, PageHead, PageImage, Recoded};
 use image::{GrayImage, RgbImage, imageops};
 use std::borrow::{Borrow, Cow};
 use std::io::Write;
@@ -70,11 +70,11 @@ pub fn write_each<P: Borrow<ArchivePage>>(
 /// # Errors
 /// As [`archive::assemble`].
 pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
-    if matches!(image.recoded, Some(Recoded::Shrunk | Recoded::ShrunkPlain)) {
+    if matches!(image.head.recoded, Some(Recoded::Shrunk | Recoded::ShrunkPlain)) {
         // It came out of a decoder's box and could be made no smaller there.
         return Ok(image.clone());
     }
-    let (width, height) = (image.width, image.height);
+    let (width, height) = (image.head.width, image.head.height);
     let samples = match &image.coding {
         Coding::G4 { bytes, .. } if bytes.len() <= PAGE_BYTES => return Ok(image.clone()),
         Coding::G4 { .. } => match samples::decode(image) {
@@ -118,26 +118,20 @@ pub fn shrink(image: &PageImage) -> Outcome<PageImage> {
     let coarser = std::iter::successors(Some(100.0 * COARSER), |dpi| Some(dpi * COARSER));
     let coarser = coarser.take_while(|dpi| *dpi >= COARSEST).map(|dpi| (dpi, 25));
     for (dpi, quality) in STEPS.into_iter().chain(coarser) {
-        let scaled = scale(&samples, image.dpi, dpi);
+        let scaled = scale(&samples, image.head.dpi, dpi);
         let bytes = samples::encode_jpeg(&scaled, quality)?;
         let icc = icc.clone();
         let small = bytes.len() + icc.as_ref().map_or(0, Vec::len) <= PAGE_BYTES;
         let coding = Coding::Jpeg { bytes, components: scaled.channels, inverted: false, icc };
         // The page keeps its physical size to the last pixel.
         let dpi = Dpi {
-            x: image.dpi.x * scaled.width as f32 / width as f32,
-            y: image.dpi.y * scaled.height as f32 / height as f32,
-            source: image.dpi.source,
+            x: image.head.dpi.x * scaled.width as f32 / width as f32,
+            y: image.head.dpi.y * scaled.height as f32 / height as f32,
+            source: image.head.dpi.source,
         };
-        best = Some(PageImage {
-            width: scaled.width,
-            height: scaled.height,
-            dpi,
-            coding,
-            profile: None,
-            recoded: Some(recoded),
-            ..image.clone()
-        });
+        let (width, height) = (scaled.width, scaled.height);
+        let head = PageHead { width, height, dpi, recoded: Some(recoded), ..image.head };
+        best = Some(PageImage { head, coding, profile: None });
         if small {
             break;
         }
@@ -201,7 +195,6 @@ fn scale(samples: &Samples, from: Dpi, to: f32) -> Cow<'_, Samples> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::DpiSource;
 
     fn meta() -> Metadata {
         Metadata {
@@ -213,22 +206,9 @@ mod tests {
     }
 
     fn page(width: u32, height: u32, coding: Coding) -> ArchivePage {
-        let dpi = Dpi { x: 300.0, y: 300.0, source: DpiSource::Header };
-        ArchivePage {
-            image: PageImage {
-                width,
-                height,
-                dpi,
-                turns: 1,
-                mirrored: false,
-                tilt_deg: 0.0,
-                window: None,
-                coding,
-                profile: None,
-                recoded: None,
-            },
-            skew_deg: 0.0,
-        }
+        let mut image = PageImage::plain(width, height, 300.0, coding);
+        image.head.turns = 1;
+        ArchivePage { image, skew_deg: 0.0 }
     }
 
     /// A noisy page, hard on a JPEG encoder.
@@ -248,9 +228,9 @@ mod tests {
         let small = shrink(&heavy.image).unwrap();
         let Coding::Jpeg { bytes, .. } = &small.coding else { panic!("not a JPEG") };
         assert!(bytes.len() <= PAGE_BYTES, "{}", bytes.len());
-        let inches = |image: &PageImage| image.width as f32 / image.dpi.x;
+        let inches = |image: &PageImage| image.head.width as f32 / image.head.dpi.x;
         assert!((inches(&small) - inches(&heavy.image)).abs() < 1e-4);
-        assert_eq!(small.turns, 1);
+        assert_eq!(small.head.turns, 1);
         assert!(assemble(&[heavy], &meta()).unwrap().notes.is_empty());
     }
 
@@ -293,13 +273,13 @@ mod tests {
             page(904, 1200, Coding::G4 { bytes: strip, black_is_1: false }),
         ];
         for page in &mut pages {
-            (page.image.dpi.x, page.image.dpi.y) = (100.0, 100.0);
+            (page.image.head.dpi.x, page.image.head.dpi.y) = (100.0, 100.0);
         }
         for page in &pages {
             let small = shrink(&page.image).unwrap();
             let Coding::Jpeg { bytes, .. } = &small.coding else { panic!("not a JPEG") };
             assert!(bytes.len() <= PAGE_BYTES, "{}", bytes.len());
-            let inches = |image: &PageImage| image.height as f32 / image.dpi.y;
+            let inches = |image: &PageImage| image.head.height as f32 / image.head.dpi.y;
             assert!((inches(&small) - inches(&page.image)).abs() < 1e-3);
         }
     }

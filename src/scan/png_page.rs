@@ -297,19 +297,7 @@ mod tests {
         assert_eq!(bits(&[255, 255, 255, 0, 0, 0]), Coding::Bilevel(vec![0x40]));
         assert_eq!(bits(&[0, 0, 0, 255, 255, 255]), Coding::Bilevel(vec![0x80]));
         let shown = |coding: Coding| {
-            let dpi = Dpi { x: 100.0, y: 100.0, source: DpiSource::Header };
-            let image = crate::page::PageImage {
-                width: 2,
-                height: 1,
-                dpi,
-                turns: 0,
-                mirrored: false,
-                tilt_deg: 0.0,
-                window: None,
-                coding,
-                profile: None,
-                recoded: None,
-            };
+            let image = crate::page::PageImage::plain(2, 1, 100.0, coding);
             crate::pdf::samples::decode(&image).unwrap().bytes
         };
         let red = bits(&[255, 0, 0, 0, 0, 0]);

@@ -154,7 +154,7 @@ impl Sheaf {
     pub fn drawn(&self, page: usize) -> Outcome<Samples> {
         let image = self.image(page, Form::Drawn)?;
         let Coding::Rgb(bytes) = image.coding else { return Err(Fault::new(&sandbox::NONSENSE)) };
-        Ok(Samples { bytes, width: image.width, height: image.height, channels: 3 })
+        Ok(Samples { bytes, width: image.head.width, height: image.head.height, channels: 3 })
     }
 
     fn image(&self, page: usize, form: Form) -> Outcome<PageImage> {

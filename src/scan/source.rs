@@ -2,10 +2,13 @@
 //!
 //! A page that cannot be taken is one refused page; the others go on. What a decoder panics at is a fault too.
 
+mod open;
+mod resolution;
+
 use crate::fault::{Class, Code, Fault, Outcome};
 use crate::original::Original;
-use crate::page::{Coding, Dpi, DpiSource, PageImage, Recoded, Window};
-use crate::pdf::read::{self, Body, Filter, Pdf};
+use crate::page::{Coding, Dpi, PageHead, PageImage, Recoded, Window};
+use crate::pdf::read::{self, Filter, Pdf};
 use crate::scan::{
     Kind, Limits, Luma, jp2_page, jpeg, pdf_page, png_page, sniff, tiff_decode, tiff_pages, webp_page,
 };
@@ -110,15 +113,14 @@ pub fn open(original: impl Into<Original>, limits: &Limits) -> Outcome<Source> {
     limits.file(original.len())?;
     let kind = sniff(&original.read(0..original.len().min(HEAD))?)?;
     let bytes = if kind == Kind::Pdf { Arc::default() } else { original.whole()? };
-    guarded(|| match kind {
-        Kind::Jpeg => open_jpeg(&bytes, limits),
-        Kind::Png => open_png(&bytes, limits),
-        Kind::Webp => open_webp(&bytes, limits),
-        Kind::Jp2 => open_jpeg2000(&bytes, limits),
-        Kind::Tiff => open_tiff(&bytes, limits),
-        Kind::Pdf => open_pdf(&original, limits),
+    guarded(|| open::pages(kind, &original, &bytes, limits)).map(|(pages, inner, signed)| Source {
+        kind,
+        limits: limits.clone(),
+        signed,
+        pages,
+        inner,
+        bytes,
     })
-    .map(|(pages, inner, signed)| Source { kind, limits: limits.clone(), signed, pages, inner, bytes })
 }
 
 impl Source {
@@ -166,7 +168,7 @@ impl Source {
     /// As [`Source::luma`].
     pub fn upright_dpi(&self, page: usize) -> Outcome<Dpi> {
         let info = self.info(page)?;
-        Ok(upright(info.dpi, info.turns))
+        Ok(resolution::upright(info.dpi, info.turns))
     }
 
     /// Degrees clockwise by which the page is shown turned against the plane that [`Source::luma`] gives.
@@ -217,7 +219,7 @@ impl Source {
             }
             _ => false,
         };
-        Ok(PageImage {
+        let head = PageHead {
             width: info.width,
             height: info.height,
             dpi: info.dpi,
@@ -225,10 +227,9 @@ impl Source {
             mirrored: info.mirrored,
             tilt_deg: info.tilt_deg,
             window: info.window,
-            coding,
-            profile,
             recoded: repacked.then_some(Recoded::Repacked),
-        })
+        };
+        Ok(PageImage { head, coding, profile })
     }
 
     fn info(&self, page: usize) -> Outcome<&PageInfo> {
@@ -243,202 +244,8 @@ impl Source {
     }
 }
 
-/// A resolution as seen after turning.
-pub fn upright(dpi: Dpi, turns: u8) -> Dpi {
-    if turns % 2 == 1 { Dpi { x: dpi.y, y: dpi.x, ..dpi } } else { dpi }
-}
-
-type Opened = (Vec<Outcome<PageInfo>>, Inner, bool);
-
-fn open_jpeg(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
-    let head = jpeg::head(bytes)?;
-    let bits = 8 * u64::from(head.components);
-    limits.page(head.width, head.height, bits, bytes.len() as u64)?;
-    let info = PageInfo {
-        turns: head.turns,
-        mirrored: head.mirrored,
-        ..plain(1, head.width, head.height, head.dpi, Coded::Jpeg)
-    };
-    Ok((vec![Ok(info)], Inner::Jpeg(Box::new(head)), false))
-}
-
-fn open_png(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
-    let head = png_page::head(bytes)?;
-    limits.page(head.width, head.height, head.pixel_bits(), bytes.len() as u64)?;
-    let info = PageInfo {
-        turns: head.turns,
-        mirrored: head.mirrored,
-        bilevel: head.bilevel(),
-        ..plain(1, head.width, head.height, head.dpi, Coded::Png)
-    };
-    Ok((vec![Ok(info)], Inner::Png(head), false))
-}
-
-fn open_webp(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
-    let head = webp_page::head(bytes)?;
-    limits.page(head.width, head.height, 32, bytes.len() as u64)?;
-    let info = PageInfo {
-        turns: head.turns,
-        mirrored: head.mirrored,
-        ..plain(1, head.width, head.height, head.dpi, Coded::Webp)
-    };
-    Ok((vec![Ok(info)], Inner::Webp(head), false))
-}
-
-fn open_jpeg2000(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
-    let head = jp2_page::head(bytes, limits)?;
-    let info = plain(1, head.width, head.height, head.dpi, Coded::Jpeg2000);
-    Ok((vec![Ok(info)], Inner::Jpeg2000(Box::new(head)), false))
-}
-
-fn open_tiff(bytes: &[u8], limits: &Limits) -> Outcome<Opened> {
-    let mut infos = Vec::new();
-    let mut heads = Vec::new();
-    for (i, page) in tiff_pages::pages(bytes, limits)?.into_iter().enumerate() {
-        let info = page.as_ref().map_err(|f| f.clone().at(format!("page {}", i + 1))).map(|head| PageInfo {
-            turns: head.turns,
-            mirrored: head.mirrored,
-            bilevel: head.bilevel(),
-            ..plain(i + 1, head.width, head.height, head.dpi, tiff_coding(head.compression))
-        });
-        infos.push(info);
-        heads.push(page.ok());
-    }
-    Ok((infos, Inner::Tiff(heads), false))
-}
-
-fn open_pdf(original: &Original, limits: &Limits) -> Outcome<Opened> {
-    let bounds = read::Bounds { pages: limits.pages, stream_bytes: limits.stream_bytes };
-    let pdf = Pdf::open(original.clone(), &bounds)?;
-    let mut infos = Vec::new();
-    let mut images = Vec::new();
-    for number in 1..=pdf.pages() {
-        // A page alone may be what the parser panics at.
-        let (info, image) = match guarded(|| pdf_info(&pdf, number, limits)) {
-            Ok((info, image)) => (Ok(info), image),
-            Err(fault) => (Err(fault.at(format!("page {number}"))), None),
-        };
-        infos.push(info);
-        images.push(image);
-    }
-    let signed = pdf.signed();
-    Ok((infos, Inner::Pdf(Box::new(pdf), images), signed))
-}
-
-fn pdf_info(pdf: &Pdf, number: usize, limits: &Limits) -> Outcome<(PageInfo, Option<read::Image>)> {
-    let mut page = pdf.page(number)?;
-    if let Body::Image(image) = &page.body
-        && pdf_page::is_transformed(pdf, image)?
-    {
-        page.body = Body::Foreign(Foreign::Coding);
-    }
-    Ok(match page.body {
-        Body::Foreign(why) => {
-            let info = PageInfo {
-                dpi: Dpi { x: 0.0, y: 0.0, source: DpiSource::Assumed },
-                foreign: Some(why),
-                has_text: page.has_text,
-                size_pt: Some(page.size),
-                ..plain(number, 0, 0, None, Coded::Foreign)
-            };
-            (info, None)
-        }
-        Body::Image(image) => {
-            let bits = u64::from(image.bits) * u64::from(image.colour.samples());
-            limits.page(image.width, image.height, bits, image.encoded)?;
-            let coding = match image.filter {
-                Filter::Jpeg => Coded::Jpeg,
-                Filter::G4 { .. } => Coded::G4,
-                Filter::Jbig2 => Coded::Jbig2,
-                Filter::Jpx => Coded::Jpeg2000,
-                Filter::Samples => Coded::Deflate,
-            };
-            let image_as_such = plain(number, image.width, image.height, Some(image.dpi), coding);
-            let info = PageInfo {
-                turns: image.turns,
-                mirrored: image.mirrored,
-                tilt_deg: image.tilt_deg,
-                // What is not as large as the PDF says is not with all of its page.
-                window: image.window.map(|window| window.times(image.dpi.x / image_as_such.dpi.x)),
-                bilevel: image.bits == 1 && image.colour.samples() == 1,
-                has_text: page.has_text,
-                size_pt: Some(page.size),
-                ..image_as_such
-            };
-            (info, Some(*image))
-        }
-    })
-}
-
-fn plain(number: usize, width: u32, height: u32, dpi: Option<Dpi>, coding: Coded) -> PageInfo {
-    PageInfo {
-        number,
-        width,
-        height,
-        dpi: believed(dpi, width, height),
-        turns: 0,
-        mirrored: false,
-        tilt_deg: 0.0,
-        window: None,
-        bilevel: false,
-        coding,
-        foreign: None,
-        has_text: false,
-        size_pt: None,
-    }
-}
-
-/// A resolution that can be true, or one assumed: the long side over the long side of A4 (297 mm).
-/// Not believed: below 50, above 2,400, and the 72 and 96 that cameras and screens write without meaning it, where
-/// the page would be larger than A2; nor a header by which it would be smaller than a card, unless it is one that
-/// scanners work at and a portrait or a stamp would have that size.
-fn believed(dpi: Option<Dpi>, width: u32, height: u32) -> Dpi {
-    let long = width.max(height) as f32;
-    let a4 = long / A4_INCHES;
-    let assumed = |source| Dpi { x: a4, y: a4, source };
-    let Some(told) = dpi.filter(|d| d.x > 0.0 && d.y > 0.0) else { return assumed(DpiSource::Assumed) };
-    let possible = |dpi: f32| (LEAST_DPI..=MOST_DPI).contains(&dpi);
-    let inches = long / told.x;
-    let is_small =
-        inches < LEAST_INCHES && !(SCANNED_DPI.contains(&told.x) && inches >= LEAST_SCANNED_INCHES);
-    let is_a_habit = told.x <= 96.0 && inches > A2_INCHES || is_small;
-    if possible(told.x) && possible(told.y) && !(told.source == DpiSource::Header && is_a_habit) {
-        told
-    } else if told.source == DpiSource::Placement && told.x.is_finite() && told.y.is_finite() {
-        // A page of a PDF keeps its shape whatever its size.
-        let by = (width as f32 / told.x).max(height as f32 / told.y) / A4_INCHES;
-        Dpi { x: told.x * by, y: told.y * by, source: DpiSource::Doubted }
-    } else {
-        assumed(DpiSource::Doubted)
-    }
-}
-
 /// Bytes that tell the kind of a file.
 const HEAD: u64 = 4096;
-const LEAST_DPI: f32 = 50.0;
-const MOST_DPI: f32 = 2400.0;
-/// 297 mm.
-const A4_INCHES: f32 = 297.0 / 25.4;
-/// 70 mm: shorter than the long side of an identity card (85.6 mm), with room for a tight crop.
-const LEAST_INCHES: f32 = 70.0 / 25.4;
-/// What a picture smaller than a card is scanned at; more is the figure of the glass and not of the picture.
-const SCANNED_DPI: std::ops::RangeInclusive<f32> = 150.0..=600.0;
-/// 20 mm: half the long side of the smallest portrait.
-const LEAST_SCANNED_INCHES: f32 = 20.0 / 25.4;
-/// 594 mm.
-const A2_INCHES: f32 = 594.0 / 25.4;
-
-fn tiff_coding(compression: u32) -> Coded {
-    match compression {
-        2 | 3 => Coded::G3,
-        4 => Coded::G4,
-        5 => Coded::Lzw,
-        7 => Coded::Jpeg,
-        8 | 32_946 => Coded::Deflate,
-        32_773 => Coded::Packbits,
-        _ => Coded::Raw,
-    }
-}
 
 fn part<T>(parts: &[Option<T>], page: usize) -> Outcome<&T> {
     page.checked_sub(1)

@@ -15,8 +15,10 @@
 //! and now and then in decomposed letters, duplicates as 0, "3" and "-3", as the field knows them.
 
 mod catalogue;
+mod record;
 mod rules;
 mod store;
+mod voice;
 
 use super::effects::{Accepted, EffectLog};
 use super::loopback::Cut;
@@ -24,23 +26,23 @@ use super::mischief::{Fate, Fates};
 use crate::deliver::link::{self, Line};
 use crate::digest::Sha256;
 use crate::fault::Outcome;
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Query, Request, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::post;
-use axum::{Json, Router};
+use record::{Effect, Kept};
 use rules::{Typing, text};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 use store::Store;
 use tokio::sync::Mutex;
-use unicode_normalization::UnicodeNormalization;
+use voice::{End, Voice};
 
 /// What a portal is set up with.
 pub struct Setup {
@@ -108,92 +110,6 @@ struct Portal {
     turn: AtomicU64,
 }
 
-/// One line of `effects.jsonl`: no names, only codes and digests of what was sent.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Effect {
-    service: String,
-    code: String,
-    op: String,
-    status: String,
-    /// `ThoiDiemXuLy`, of progress.
-    at: String,
-    sha256: Sha256,
-    /// `DuocSoHoa`, of a dossier: how many papers say so.
-    #[serde(default)]
-    digitised: usize,
-    /// `TepDinhKemId` of the papers of a dossier, with `DuocSoHoa`.
-    #[serde(default)]
-    papers: BTreeMap<String, bool>,
-    /// `GiayToId` of its results.
-    #[serde(default)]
-    results: Vec<String>,
-    /// Progress of before the last that is there.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    late: bool,
-    /// `KenhThucHien`, `LoaiDoiTuong`, `DuocThanhToanTrucTuyen`, `HinhThuc` and `NoiNopHoSo`, of a dossier.
-    #[serde(default)]
-    filing: Vec<String>,
-}
-
-const FILING: [&str; 5] =
-    ["KenhThucHien", "LoaiDoiTuong", "DuocThanhToanTrucTuyen", "HinhThuc", "NoiNopHoSo"];
-
-#[derive(Default)]
-struct Kept {
-    dossiers: HashMap<String, Known>,
-}
-
-struct Known {
-    status: String,
-    sha256: Sha256,
-    progress: HashSet<Sha256>,
-    last: String,
-    papers: BTreeMap<String, bool>,
-    results: Vec<String>,
-    /// It was asked about since progress last came.
-    asked: bool,
-}
-
-impl Kept {
-    fn apply(&mut self, effect: Effect) {
-        let Effect { code, op, status, at, sha256, papers, results, .. } = effect;
-        let known = self.dossiers.entry(code).or_insert_with(|| Known {
-            status: String::new(),
-            sha256,
-            progress: HashSet::new(),
-            last: String::new(),
-            papers: BTreeMap::new(),
-            results: Vec::new(),
-            asked: false,
-        });
-        match op.as_str() {
-            "duplicate" => {}
-            "progress" => {
-                known.progress.insert(sha256);
-                known.last = at.max(std::mem::take(&mut known.last));
-            }
-            _ => {
-                known.status = status;
-                known.sha256 = sha256;
-                known.papers = papers;
-                known.results = results;
-            }
-        }
-    }
-}
-
-impl Known {
-    /// What it says to whoever asks.
-    fn answer(&mut self, code: &str) -> Value {
-        self.asked = true;
-        let paper = |(id, digitised): (&String, &bool)| json!({ "TepDinhKemId": id, "DuocSoHoa": if *digitised { "1" } else { "0" } });
-        let result = |id: &String| json!({ "GiayToId": id });
-        json!({ "MaHoSo": code, "TrangThaiHoSo": self.status,
-            "TaiLieuNop": self.papers.iter().map(paper).collect::<Vec<_>>(),
-            "DanhSachGiayToKetQua": self.results.iter().map(result).collect::<Vec<_>>() })
-    }
-}
-
 /// Fetches documents as the portal does some time later.
 #[derive(Clone)]
 struct Fetcher {
@@ -220,23 +136,6 @@ impl Fetcher {
             let _ = self.log.append(&line).await;
         }
     }
-}
-
-/// What a call came to, before it is put into the words of its dialect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum End {
-    /// Taken; whether anything changed.
-    Taken(bool),
-    /// There already.
-    Duplicate,
-    /// Not there.
-    Absent,
-    /// This field breaks the contract.
-    Wrong(String),
-    /// A failure inside.
-    Failed,
-    /// Any other answer.
-    Said(Value, bool),
 }
 
 /// An end with what the record says of it.
@@ -368,17 +267,6 @@ async fn older_bridge(
     .await
 }
 
-/// How an adapter puts its answers.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Voice {
-    /// Numbers and texts in turn.
-    Json,
-    /// Texts, and the words of success always.
-    Words,
-    /// Plain text.
-    Text,
-}
-
 /// Runs a call to its end, whether or not the caller waits, under the next request's fate.
 async fn serve<F>(
     portal: Arc<Portal>,
@@ -441,179 +329,6 @@ impl Portal {
         });
         let session = call["session"].as_str().and_then(|session| sessions.get_mut(session));
         session.map(|(_, calls)| *calls += 1).is_some()
-    }
-
-    /// Puts an end into words, a spelling of them after the other.
-    fn say(&self, voice: Voice, end: &End) -> Response {
-        let turn = usize::try_from(self.turn.fetch_add(1, Ordering::Relaxed)).unwrap_or_default();
-        let spelt = |words: &str| if turn % 2 == 1 { words.nfd().collect() } else { words.to_owned() };
-        if voice == Voice::Text {
-            return match end {
-                End::Taken(_) => spelt("Cập nhật tiến độ thành công"),
-                End::Absent => spelt("Hồ sơ không tồn tại"),
-                End::Wrong(field) => format!("Lỗi: trường {field} không hợp lệ"),
-                End::Said(Value::String(said), _) => said.clone(),
-                End::Duplicate | End::Failed | End::Said(..) => "Lỗi hệ thống".into(),
-            }
-            .into_response();
-        }
-        let zero = if voice == Voice::Words {
-            json!("0")
-        } else {
-            [json!(0), json!("0"), json!("00")][turn % 3].clone()
-        };
-        let exists = "Hồ sơ đã tồn tại trên hệ thống";
-        let answer = match end {
-            End::Taken(_) => json!({ "error_code": zero, "message": spelt("Đồng bộ thành công") }),
-            End::Duplicate => [
-                json!({ "error_code": zero, "message": exists }),
-                json!({ "error_code": "3", "message": exists.nfd().collect::<String>() }),
-                json!({ "error_code": "-3", "message": exists.to_uppercase() }),
-            ][turn % 3]
-                .clone(),
-            End::Absent => json!({ "error_code": "4", "message": spelt("Hồ sơ không tồn tại") }),
-            End::Wrong(field) => {
-                json!({ "error_code": "12", "message": format!("Trường {field} không hợp lệ") })
-            }
-            End::Failed => json!({ "error_code": 2, "message": "Lỗi hệ thống" }),
-            End::Said(answer, _) => answer.clone(),
-        };
-        Json(answer).into_response()
-    }
-
-    /// An answer that nobody knows, after the work was done.
-    fn unknown(&self, voice: Voice) -> Response {
-        match voice {
-            Voice::Text => "Mã 77".into_response(),
-            _ => Json(json!({ "error_code": "77", "message": "Mã 77" })).into_response(),
-        }
-    }
-
-    async fn look_up(&self, call: &Value) -> Told {
-        let Some(code) = call["mahoso"].as_str() else {
-            return Told::new("TraCuuHoSo", "", End::Wrong("mahoso".into()));
-        };
-        let mut kept = self.kept.lock().await;
-        let found: Vec<Value> =
-            kept.dossiers.get_mut(code).map(|known| known.answer(code)).into_iter().collect();
-        Told::new("TraCuuHoSo", code, End::Said(json!({ "error_code": 0, "result": found }), true))
-    }
-
-    async fn take_dossier(&self, updating: Option<&str>, data: &Value, typing: Typing) -> Told {
-        let wrong = |id: &str, field: &str| Told::new("DongBoHoSoMC", id, End::Wrong(field.into()));
-        let new = match updating {
-            Some("False") => true,
-            Some("True") => false,
-            _ => return wrong("", "isUpdating"),
-        };
-        let Some([dossier]) = data.as_array().map(Vec::as_slice) else { return wrong("", "data") };
-        let code = text(dossier, "MaHoSo").to_owned();
-        if let Some(field) = rules::wrong_field(dossier, typing) {
-            return wrong(&code, &field);
-        }
-        let sha256 = Sha256::of(dossier.to_string().as_bytes());
-        let mut kept = self.kept.lock().await;
-        let end = match kept.dossiers.get(&code) {
-            Some(_) if new => End::Duplicate,
-            None if !new => End::Absent,
-            // The same update again changes nothing.
-            Some(known) if known.sha256 == sha256 => End::Taken(false),
-            _ => {
-                let papers = dossier["TaiLieuNop"].as_array().map(Vec::as_slice).unwrap_or_default();
-                let effect = Effect {
-                    service: "DongBoHoSoMC".into(),
-                    code: code.clone(),
-                    op: if new { "create" } else { "update" }.into(),
-                    status: text(dossier, "TrangThaiHoSo").into(),
-                    at: String::new(),
-                    sha256,
-                    digitised: papers.iter().filter(|paper| text(paper, "DuocSoHoa") == "1").count(),
-                    papers: papers
-                        .iter()
-                        .filter(|paper| text(paper, "IsDeleted") != "True")
-                        .map(|paper| (text(paper, "TepDinhKemId").into(), text(paper, "DuocSoHoa") == "1"))
-                        .collect(),
-                    results: dossier["DanhSachGiayToKetQua"]
-                        .as_array()
-                        .into_iter()
-                        .flatten()
-                        .map(|result| text(result, "GiayToId").to_owned())
-                        .collect(),
-                    late: false,
-                    filing: FILING.iter().map(|name| text(dossier, name).to_owned()).collect(),
-                };
-                self.commit(&mut kept, vec![effect]).await
-            }
-        };
-        if let (End::Taken(true), Some(fetcher)) = (&end, &self.fetched) {
-            tokio::spawn(fetcher.clone().fetch(dossier.clone()));
-        }
-        Told::new("DongBoHoSoMC", &code, end)
-    }
-
-    async fn take_progress(&self, data: &Value) -> Told {
-        let id = data[0]["MaHoSo"].as_str().unwrap_or_default().to_owned();
-        let mut repeated = 0;
-        let end = self.progress_end(data, &mut repeated).await;
-        Told { repeated, ..Told::new("CapNhatTienDoHoSoMC", &id, end) }
-    }
-
-    async fn progress_end(&self, data: &Value, repeated: &mut usize) -> End {
-        let lines = match data.as_array() {
-            Some(lines) if (1..=rules::CHUNK).contains(&lines.len()) => lines,
-            _ => return End::Wrong("data".into()),
-        };
-        let mut kept = self.kept.lock().await;
-        let mut effects: Vec<Effect> = Vec::new();
-        for line in lines {
-            if let Some(field) = rules::wrong_progress(line) {
-                return End::Wrong(field);
-            }
-            let (code, at) = (text(line, "MaHoSo"), text(line, "ThoiDiemXuLy"));
-            let Some(known) = kept.dossiers.get(code) else { return End::Absent };
-            let sha256 = Sha256::of(line.to_string().as_bytes());
-            let in_this_call = effects.iter().any(|effect| effect.sha256 == sha256);
-            let there = known.progress.contains(&sha256) || in_this_call;
-            if there {
-                *repeated += 1;
-            }
-            if there && known.asked && !in_this_call {
-                continue;
-            }
-            if effects.iter().rev().find(|effect| effect.code == code).is_some_and(|e| *at < *e.at) {
-                return End::Wrong("ThoiDiemXuLy".into());
-            }
-            effects.push(Effect {
-                service: "CapNhatTienDoHoSoMC".into(),
-                code: code.into(),
-                op: if there { "duplicate" } else { "progress" }.into(),
-                status: text(line, "TrangThai").into(),
-                at: at.into(),
-                sha256,
-                digitised: 0,
-                papers: BTreeMap::new(),
-                results: Vec::new(),
-                late: !there && *at < *known.last,
-                filing: Vec::new(),
-            });
-        }
-        for line in lines {
-            if let Some(known) = kept.dossiers.get_mut(text(line, "MaHoSo")) {
-                known.asked = false;
-            }
-        }
-        self.commit(&mut kept, effects).await
-    }
-
-    async fn commit(&self, kept: &mut Kept, effects: Vec<Effect>) -> End {
-        let changes = !effects.is_empty();
-        for effect in effects {
-            if self.log.append(&effect).await.is_err() {
-                return End::Failed;
-            }
-            kept.apply(effect);
-        }
-        End::Taken(changes)
     }
 }
 

@@ -5,9 +5,11 @@
 //! of a body is looked at before its signature holds, and nothing of it is ever logged.
 
 mod audit;
+mod by_parts;
 mod checks;
 mod gate;
 pub mod inbox;
+mod keep;
 mod lay;
 mod parts;
 
@@ -17,10 +19,9 @@ pub use parts::NO_ROOM;
 
 use crate::blobs::Blobs;
 use crate::clock::Clock;
-use crate::deliver::receipt::{self, Facts};
 use crate::deliver::signature;
 use crate::deliver::wire_key::SigningKey;
-use crate::digest::{Digests, Sha256};
+use crate::digest::Sha256;
 use crate::fault::{Class, Code, Fault};
 use crate::serve::body::{self, TOO_LARGE};
 use crate::serve::problem::Problem;
@@ -32,14 +33,14 @@ use axum::http::request::Parts as Head;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::put;
-use checks::{Envelope, Part, Unfit};
+use checks::Envelope;
 use gate::Passed;
-use inbox::{Delivery, Inbox, Kept, Laid, Mark};
+use inbox::Inbox;
 use openssl::pkey::{PKey, Private};
 use parts::Parts;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -179,77 +180,6 @@ impl Receiver {
         keeping.await.unwrap_or(Err(FAILED))
     }
 
-    /// Takes one PATCH: a part of a document, or its last.
-    async fn take_part(
-        self: &Arc<Self>,
-        id: &str,
-        parts: &Head,
-        body: Body,
-    ) -> Result<Result<u64, (StatusCode, Bytes)>, Problem> {
-        let Begun { envelope, passed, bytes, room } = self.begin(id, parts, body, false).await?;
-        signature::check_digest(&parts.headers, &Sha256::of(&bytes))
-            .map_err(|fault| self.unsigned(&fault))?;
-        let part = Part::read(&parts.headers, bytes.len())?;
-        if part.length > passed.sender.largest {
-            return Err(TOO_LARGE);
-        }
-        let at_it = AtIt::begin(self, envelope.id).ok_or(IN_PROGRESS)?;
-        drop(room);
-        let room = self.room_for(usize::try_from(part.length).unwrap_or(usize::MAX)).await?;
-        let receiver = Arc::clone(self);
-        let keeping = tokio::spawn(async move {
-            let _until_the_end = (at_it, room);
-            receiver.keep_part(envelope, passed, part, bytes).await
-        });
-        keeping.await.unwrap_or(Err(FAILED))
-    }
-
-    async fn keep_part(
-        self: Arc<Self>,
-        envelope: Envelope,
-        passed: Passed,
-        part: Part,
-        bytes: Bytes,
-    ) -> Result<Result<u64, (StatusCode, Bytes)>, Problem> {
-        let (receiver, id) = (Arc::clone(&self), envelope.id);
-        let sender = Arc::clone(&passed.sender);
-        let own = parts::key(&sender.name, &id);
-        let laid = tokio::task::spawn_blocking(move || {
-            let Part { whole, at, length } = part;
-            // It may be here since long: then it is not written again.
-            let here = receiver.setup.inbox.look(&id)?;
-            match here.filter(|first| first.facts.sha256 == whole && first.sender == sender.name) {
-                Some(first) => Ok(Err(first.receipt)),
-                None => receiver.parts.add(&own, &whole, at, length, &bytes).map(Ok),
-            }
-        });
-        let laid =
-            laid.await.unwrap_or_else(|_| Err(Fault::new(&FAILURE))).map_err(|fault| failed(&fault))?;
-        let safe = match laid {
-            Ok(parts::Laid::Whole(bytes)) => {
-                let kept = Arc::clone(&self).keep(envelope, passed, Some(part.whole), bytes.into()).await;
-                if kept.as_ref().err() == Some(&FAILED) {
-                    return kept.map(Err);
-                }
-                self.parts.forget(&own);
-                // Parts that were each what was signed and are not the whole: a crash left one of them torn.
-                return match kept {
-                    Err(SIGNATURE_INVALID) => Err(ELSEWHERE.with_safe(0)),
-                    kept => kept.map(Err),
-                };
-            }
-            Ok(parts::Laid::Safe(safe)) => Ok(safe),
-            Ok(parts::Laid::Elsewhere(safe)) => Err(ELSEWHERE.with_safe(safe)),
-            Err(receipt) => {
-                self.setup.inbox.use_up(passed.mark).await.map_err(|fault| failed(&fault))?;
-                self.tally.repeated.fetch_add(1, Ordering::Relaxed);
-                return Ok(Err((StatusCode::OK, receipt.into())));
-            }
-        };
-        self.setup.inbox.use_up(passed.mark).await.map_err(|fault| failed(&fault))?;
-        safe.map(Ok)
-    }
-
     /// What is the same for a whole document and a part of it: who sends, what the head says, the bytes.
     async fn begin(&self, id: &str, parts: &Head, body: Body, whole: bool) -> Result<Begun, Problem> {
         let begun = self.pass(parts, &checks::covered(&parts.headers, whole)).and_then(|passed| {
@@ -281,106 +211,6 @@ impl Receiver {
     async fn room_for(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
         let pieces = u32::try_from(bytes.min(ROOM).div_ceil(PIECE)).unwrap_or(u32::MAX);
         Arc::clone(&self.room).acquire_many_owned(pieces).await.map_err(|_| FAILED)
-    }
-
-    /// Stores, writes down, signs.
-    async fn keep(
-        self: Arc<Self>,
-        envelope: Envelope,
-        passed: Passed,
-        told: Option<Sha256>,
-        bytes: Bytes,
-    ) -> Result<(StatusCode, Bytes), Problem> {
-        let permit = self.disk.acquire().await.map_err(|_| FAILED)?;
-        let (receiver, sender, mark) = (Arc::clone(&self), Arc::clone(&passed.sender), passed.mark);
-        let stored =
-            tokio::task::spawn_blocking(move || receiver.store(&envelope, &sender.name, told, &bytes));
-        let stored = stored.await.unwrap_or(Stored::Failed(Fault::new(&FAILURE)));
-        drop(permit);
-        match stored {
-            Stored::New(delivery) => self.enter(*delivery, mark).await,
-            Stored::Again(receipt) => {
-                self.setup.inbox.use_up(mark).await.map_err(|fault| failed(&fault))?;
-                self.tally.repeated.fetch_add(1, Ordering::Relaxed);
-                Ok((StatusCode::OK, receipt.into()))
-            }
-            Stored::Conflict(facts) => {
-                let (sender, at) = (passed.sender.name.clone(), self.setup.clock.now_ms());
-                self.setup
-                    .inbox
-                    .note_conflict(facts, sender, at, mark)
-                    .await
-                    .map_err(|fault| failed(&fault))?;
-                Err(self.conflict(&passed.sender.name))
-            }
-            Stored::Unfit(Unfit::Altered) => {
-                Err(self.unsigned(&Fault::new(&signature::DIGEST_MISMATCH).at(&passed.sender.name)))
-            }
-            Stored::Unfit(Unfit::Problem(problem)) => Err(problem),
-            Stored::Failed(fault) => Err(failed(&fault)),
-        }
-    }
-
-    /// The row that is the acknowledgement.
-    async fn enter(&self, delivery: Delivery, mark: Mark) -> Result<(StatusCode, Bytes), Problem> {
-        let (receipt, sender) = (delivery.receipt.clone(), delivery.sender.clone());
-        match self.setup.inbox.keep(delivery, mark).await.map_err(|fault| failed(&fault))? {
-            Kept::New => {
-                self.tally.received.fetch_add(1, Ordering::Relaxed);
-                self.arrived.notify_one();
-                Ok((StatusCode::CREATED, receipt.into()))
-            }
-            Kept::Again(first) => {
-                self.tally.repeated.fetch_add(1, Ordering::Relaxed);
-                Ok((StatusCode::OK, first.into()))
-            }
-            Kept::Conflict => Err(self.conflict(&sender)),
-        }
-    }
-
-    /// An alarm: two documents claim to be one delivery.
-    fn conflict(&self, sender: &str) -> Problem {
-        self.setup.audit.note("conflict", &Fault::new(&CONFLICT).at(sender));
-        CONFLICTING
-    }
-
-    /// Looks at the bytes and makes them durable; blocks.
-    fn store(&self, envelope: &Envelope, sender: &str, told: Option<Sha256>, bytes: &[u8]) -> Stored {
-        let digests = Digests::of(bytes);
-        if let Err(unfit) = envelope.fits(told, &digests, bytes, &self.setup.opening_keys) {
-            return Stored::Unfit(unfit);
-        }
-        let facts = Facts { delivery_id: envelope.id, sha256: digests.sha256, size: digests.size };
-        let stored = || {
-            if let Some(first) = self.setup.inbox.look(&envelope.id)? {
-                return Ok(if first.facts == facts {
-                    Stored::Again(first.receipt)
-                } else {
-                    Stored::Conflict(facts)
-                });
-            }
-            let blob = self.setup.blobs.put(bytes)?.blake3;
-            let received_at = self.setup.clock.now_ms();
-            let at = jiff::Timestamp::from_millisecond(received_at).unwrap_or_default();
-            let receipt = receipt::write_receipt_of(
-                &facts,
-                envelope.document,
-                at,
-                &self.setup.name,
-                &self.setup.receipt_key,
-            )?;
-            Ok(Stored::New(Box::new(Delivery {
-                facts,
-                blob,
-                sender: sender.to_owned(),
-                recipient: envelope.recipient,
-                document: envelope.document,
-                received_at,
-                receipt,
-                laid: Laid::No,
-            })))
-        };
-        stored().unwrap_or_else(Stored::Failed)
     }
 
     /// Answers one GET.
@@ -415,15 +245,6 @@ struct Begun {
     passed: Passed,
     bytes: Bytes,
     room: OwnedSemaphorePermit,
-}
-
-/// What came of bytes before the register was asked.
-enum Stored {
-    New(Box<Delivery>),
-    Again(Vec<u8>),
-    Conflict(Facts),
-    Unfit(Unfit),
-    Failed(Fault),
 }
 
 /// A delivery that is being stored; until this is dropped nobody else stores it.

@@ -1,8 +1,9 @@
 //! Archives by their bytes; what other programs say of them is asked in `tests/it/seal_judges.rs`.
 
 use super::*;
-use crate::page::{Dpi, DpiSource};
+use crate::page::Coding;
 use crate::pdf::placement::{PAGE_SIZE, RESOLUTION};
+use crate::pdf::{icc, samples};
 
 fn meta() -> Metadata {
     Metadata {
@@ -14,27 +15,14 @@ fn meta() -> Metadata {
 }
 
 fn page(coding: Coding, width: u32, height: u32, dpi: f32) -> ArchivePage {
-    let dpi = Dpi { x: dpi, y: dpi, source: DpiSource::Header };
-    let image = PageImage {
-        width,
-        height,
-        dpi,
-        turns: 0,
-        mirrored: false,
-        tilt_deg: 0.0,
-        window: None,
-        coding,
-        profile: None,
-        recoded: None,
-    };
-    ArchivePage { image, skew_deg: 0.0 }
+    ArchivePage { image: PageImage::plain(width, height, dpi, coding), skew_deg: 0.0 }
 }
 
 fn jpeg(width: u32, height: u32) -> Vec<u8> {
     let mut out = Vec::new();
     let samples = vec![200u8; (width * height) as usize];
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut out, 80)
-        .encode(&samples, width, height, image::ExtendedColorType::L8)
+    ::image::codecs::jpeg::JpegEncoder::new_with_quality(&mut out, 80)
+        .encode(&samples, width, height, ::image::ExtendedColorType::L8)
         .unwrap();
     out
 }
@@ -63,8 +51,8 @@ fn a_jpeg_goes_in_byte_for_byte_and_the_same_pages_give_the_same_file() {
 #[test]
 fn colours_that_only_their_names_call_rgb_are_called_so_in_the_pdf() {
     let mut bytes = Vec::new();
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 80)
-        .encode(&[90; 16 * 16 * 3], 16, 16, image::ExtendedColorType::Rgb8)
+    ::image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 80)
+        .encode(&[90; 16 * 16 * 3], 16, 16, ::image::ExtendedColorType::Rgb8)
         .unwrap();
     let told = |bytes: Vec<u8>| {
         let coding = Coding::Jpeg { bytes, components: 3, inverted: false, icc: None };
@@ -173,7 +161,7 @@ fn nonsense_is_refused_with_its_page() {
         assert_eq!((fault.code, fault.place.as_deref()), (code, Some("page 2")));
     }
     let mut lying = grey_jpeg_page(64, 64);
-    lying.image.height = 65;
+    lying.image.head.height = 65;
     assert_eq!(wrong(lying).code, &NOT_PIXELS);
     assert_eq!(assemble(&[], &meta()).unwrap_err().code, &NO_PAGES);
 }

@@ -244,7 +244,7 @@ impl<'a> Walk<'a> {
                 self.found.drawing_after = false;
             }
             Ok(b"Form") if depth < MAX_DEPTH => {
-                let body = super::inflated(document, stream, self.limit.min(self.budget.bytes));
+                let body = super::stream::inflated(document, stream, self.limit.min(self.budget.bytes));
                 let Ok(body) = body else {
                     self.budget.bytes = self.budget.bytes.saturating_sub(self.limit);
                     self.found.unreadable = true;

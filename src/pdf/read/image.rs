@@ -1,10 +1,85 @@
-//! What an image dictionary says of its samples, and its stream with the byte-level filters undone.
+//! The one image of a page, and what its dictionary says of its samples.
 
 use super::skim::encoded;
-use super::{Colour, Filter, Foreign, Image, PIXELS, Pdf, number_of, reason};
-use crate::fault::{Fault, Outcome};
-use crate::page::{Dpi, DpiSource};
-use lopdf::{Dictionary, Document, Object, ObjectId, Stream};
+use super::stream::{filters, is_image_filter, params};
+use super::{Foreign, number_of};
+use crate::page::{Dpi, DpiSource, Window};
+use lopdf::{Document, Object, ObjectId, Stream};
+
+/// The one image of a page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Image {
+    /// The stream.
+    pub id: ObjectId,
+    /// Pixels across, as stored.
+    pub width: u32,
+    /// Pixels down, as stored.
+    pub height: u32,
+    /// Bits a sample.
+    pub bits: u8,
+    /// What a sample means.
+    pub colour: Colour,
+    /// How the samples are coded once all byte-level filters are undone.
+    pub filter: Filter,
+    /// `/ColorTransform` of a JPEG, where it is not the one that a JPEG of so many components has anyway.
+    pub transform: Option<u8>,
+    /// `/Decode` turns every sample round.
+    pub inverted: bool,
+    /// Pixels over the inches that the page gives the image.
+    pub dpi: Dpi,
+    /// Quarter turns clockwise that show the stored pixels upright.
+    pub turns: u8,
+    /// Mirrored left to right before turning.
+    pub mirrored: bool,
+    /// Degrees clockwise by which the page shows it turned beyond that.
+    pub tilt_deg: f32,
+    /// The page, where it shows a part of the image or has a margin around it.
+    pub window: Option<Window>,
+    /// Encoded bytes.
+    pub encoded: u64,
+}
+
+/// What a sample means.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Colour {
+    /// One sample, 0 black; stencil masks painted black are this.
+    Grey,
+    /// Three samples.
+    Rgb,
+    /// Four samples.
+    Cmyk,
+    /// One sample, an index into RGB triples.
+    Indexed(Vec<[u8; 3]>),
+}
+
+impl Colour {
+    /// Samples a pixel.
+    pub fn samples(&self) -> u8 {
+        match self {
+            Colour::Grey | Colour::Indexed(_) => 1,
+            Colour::Rgb => 3,
+            Colour::Cmyk => 4,
+        }
+    }
+}
+
+/// The image filter at the end of a stream's chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// DCTDecode.
+    Jpeg,
+    /// CCITTFaxDecode with K below 0.
+    G4 {
+        /// `BlackIs1`, not yet turned by [`Image::inverted`].
+        black_is_1: bool,
+    },
+    /// JBIG2Decode; see [`Pdf::jbig2_globals`](super::Pdf::jbig2_globals).
+    Jbig2,
+    /// JPXDecode. What the dictionary leaves out, the file itself says.
+    Jpx,
+    /// None: plain samples, rows padded to a byte.
+    Samples,
+}
 
 /// What the image dictionary says (ISO 32000-1, 8.9.5).
 pub(super) fn describe(
@@ -97,35 +172,6 @@ pub(super) fn describe(
     })
 }
 
-impl Pdf {
-    /// The segments that a JBIG2 image shares with others (`/JBIG2Globals`, ISO 32000-1, 7.4.7).
-    ///
-    /// # Errors
-    /// [`PIXELS`] where they are named and cannot be read.
-    pub fn jbig2_globals(&self, image: &Image) -> Outcome<Option<Vec<u8>>> {
-        let fault = |what: &str| Fault::new(&PIXELS).detail(what);
-        let document = &self.file.document;
-        let stream = document.get_object(image.id).and_then(Object::as_stream);
-        let stream = stream.map_err(|_| fault("the image is no stream"))?;
-        let last = filters(document, stream).map_err(|_| fault("filters"))?.len().saturating_sub(1);
-        let Some(id) = params(document, stream, last).and_then(|p| p.get(b"JBIG2Globals").ok()) else {
-            return Ok(None);
-        };
-        let id = id.as_reference().map_err(|_| fault("shared segments are no stream"))?;
-        let shared = document.get_object(id).and_then(Object::as_stream);
-        let shared = shared.map_err(|_| fault("shared segments are no stream"))?;
-        let content = self.file.content(id, shared)?;
-        let names = filters(document, shared).map_err(|_| fault("filters"))?;
-        if names.is_empty() {
-            return Ok(Some(content.into_owned()));
-        }
-        undo(document, shared, content.into_owned(), &names)
-            .decompressed_content_with_limit(self.bounds.stream_bytes)
-            .map(Some)
-            .map_err(|e| fault(&reason(&e)))
-    }
-}
-
 /// `/Decode` as it was, or turned round; other maps are not followed.
 fn inverts(document: &Document, decode: &[Object], colour: &Colour, bits: u8) -> Result<bool, Foreign> {
     let top = match colour {
@@ -203,64 +249,4 @@ fn fax(document: &Document, stream: &Stream, index: usize, width: u32) -> Result
         return Err(Foreign::Coding);
     }
     Ok(Filter::G4 { black_is_1: flag(b"BlackIs1") })
-}
-
-fn params<'a>(document: &'a Document, stream: &'a Stream, index: usize) -> Option<&'a Dictionary> {
-    match stream.dict.get_deref(b"DecodeParms", document).ok()? {
-        Object::Dictionary(one) => Some(one),
-        Object::Array(many) => document.dereference(many.get(index)?).ok()?.1.as_dict().ok(),
-        _ => None,
-    }
-}
-
-/// Filter names in decoding order, references followed and abbreviations written out.
-pub(super) fn filters(document: &Document, stream: &Stream) -> Result<Vec<Vec<u8>>, Foreign> {
-    match stream.dict.get_deref(b"Filter", document) {
-        Err(_) => Ok(Vec::new()),
-        Ok(Object::Name(name)) => Ok(vec![in_full(name)]),
-        Ok(Object::Array(names)) if names.len() <= 8 => names
-            .iter()
-            .map(|o| {
-                let (_, o) = document.dereference(o).map_err(|_| Foreign::Coding)?;
-                o.as_name().map(in_full).map_err(|_| Foreign::Coding)
-            })
-            .collect(),
-        Ok(_) => Err(Foreign::Coding),
-    }
-}
-
-/// The abbreviations of inline images (ISO 32000-1, 8.9.7): writers use them elsewhere, and viewers let them.
-fn in_full(name: &[u8]) -> Vec<u8> {
-    let full: &[u8] = match name {
-        b"AHx" => b"ASCIIHexDecode",
-        b"A85" => b"ASCII85Decode",
-        b"LZW" => b"LZWDecode",
-        b"Fl" => b"FlateDecode",
-        b"RL" => b"RunLengthDecode",
-        b"CCF" => b"CCITTFaxDecode",
-        b"DCT" => b"DCTDecode",
-        full => full,
-    };
-    full.to_vec()
-}
-
-pub(super) fn is_image_filter(name: &[u8]) -> bool {
-    matches!(name, b"DCTDecode" | b"CCITTFaxDecode" | b"JBIG2Decode" | b"JPXDecode")
-}
-
-/// The stream with its byte-level filters alone and their parameters resolved.
-pub(super) fn undo(document: &Document, stream: &Stream, content: Vec<u8>, names: &[Vec<u8>]) -> Stream {
-    let mut dict = Dictionary::new();
-    dict.set("Filter", Object::Array(names.iter().map(|n| Object::Name(n.clone())).collect()));
-    let parms = (0..names.len()).map(|i| {
-        let mut resolved = Dictionary::new();
-        for (key, value) in params(document, stream, i).into_iter().flat_map(Dictionary::iter) {
-            if let Ok((_, value)) = document.dereference(value) {
-                resolved.set(key.clone(), value.clone());
-            }
-        }
-        Object::Dictionary(resolved)
-    });
-    dict.set("DecodeParms", Object::Array(parms.collect()));
-    Stream::new(dict, content)
 }

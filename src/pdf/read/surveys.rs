@@ -1,8 +1,9 @@
 //! The drawing orders of a file's pages: what several pages share is followed once, and all of them together within one
 //! budget. A file of 80 KB can name the same 16 MB of orders for each of two thousand pages.
 
+use super::CONTENT;
 use super::content::{self, Budget, Survey};
-use super::{CONTENT, inflated};
+use super::stream::inflated;
 use crate::fault::{Fault, Outcome};
 use lopdf::{Dictionary, Document, Object, ObjectId};
 use std::collections::HashMap;

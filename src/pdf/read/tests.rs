@@ -1,7 +1,7 @@
 //! Pages of every kind, and files that mean harm.
 
 use super::*;
-use lopdf::{Dictionary, dictionary};
+use lopdf::{Dictionary, ObjectId, Stream, dictionary};
 
 fn bounds() -> Bounds {
     Bounds { pages: 2_000, stream_bytes: 1 << 20 }

@@ -47,8 +47,10 @@ impl Answering {
                 // What lies behind the end of a picture is no part of it.
                 let is_all =
                     matches!(&image.coding, Coding::Jpeg { bytes, .. } if bytes.len() as u64 == ask.length);
-                let whole =
-                    is_all && source.kind() == Kind::Jpeg && image.recoded.is_none() && *form != Form::Drawn;
+                let whole = is_all
+                    && source.kind() == Kind::Jpeg
+                    && image.head.recoded.is_none()
+                    && *form != Form::Drawn;
                 let (head, payload) = ImageHead::split(image, whole);
                 Ok((Told::Image(head), payload))
             }

@@ -2,7 +2,7 @@
 
 use super::message::Form;
 use crate::fault::Outcome;
-use crate::page::{Coding, Dpi, PageImage};
+use crate::page::{Coding, Dpi, PageHead, PageImage};
 use crate::pdf::samples::{self, Samples};
 use crate::pdf::{archive, wallet};
 use crate::scan::barcode::{self, PageCodes, Policy};
@@ -66,10 +66,12 @@ pub(super) fn image(source: &Source, page: usize, form: Form) -> Outcome<PageIma
         Form::Archive => archive::in_rgb(&image).map(Cow::into_owned),
         Form::Wallet => wallet::shrink(&image),
         Form::Drawn => {
-            let drawn = samples::decode(&image)?.upright(image.turns, image.mirrored).in_rgb();
+            let PageHead { turns, mirrored, .. } = image.head;
+            let drawn = samples::decode(&image)?.upright(turns, mirrored).in_rgb();
             let Samples { bytes, width, height, .. } = drawn;
             let coding = Coding::Rgb(bytes);
-            Ok(PageImage { width, height, turns: 0, mirrored: false, coding, ..image })
+            let head = PageHead { width, height, turns: 0, mirrored: false, ..image.head };
+            Ok(PageImage { head, coding, ..image })
         }
     }
 }

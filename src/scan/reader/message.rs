@@ -4,7 +4,7 @@
 
 use super::judge::Judged;
 use crate::fault::{Code, Fault, Outcome};
-use crate::page::{Coding, Dpi, PageImage, Recoded, Window};
+use crate::page::{Coding, PageHead, PageImage};
 use crate::scan::barcode::Policy;
 use crate::scan::{Kind, Limits, PageInfo, Profile};
 use crate::{original, pdf, sandbox, scan};
@@ -91,17 +91,10 @@ pub(super) fn pages(told: Vec<Result<PageInfo, Crossed>>) -> Option<Vec<Outcome<
 /// A [`PageImage`] without its bytes.
 #[derive(Serialize, Deserialize)]
 pub(super) struct ImageHead {
-    width: u32,
-    height: u32,
-    dpi: Dpi,
-    turns: u8,
-    mirrored: bool,
-    tilt_deg: f32,
-    window: Option<Window>,
+    page: PageHead,
     coding: CodingHead,
     /// Bytes of the colour profile that stands before everything else.
     profile: Option<usize>,
-    recoded: Option<Recoded>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -173,7 +166,6 @@ impl ImageHead {
             Coding::Grey(bytes) => (CodingHead::Grey, bytes),
             Coding::Rgb(bytes) => (CodingHead::Rgb, bytes),
         };
-        let PageImage { width, height, dpi, turns, mirrored, tilt_deg, window, recoded, .. } = image;
         let profile = image.profile.as_ref().map(Vec::len);
         let payload = match image.profile {
             Some(mut profile) => {
@@ -182,10 +174,7 @@ impl ImageHead {
             }
             None => payload,
         };
-        (
-            ImageHead { width, height, dpi, turns, mirrored, tilt_deg, window, coding, profile, recoded },
-            payload,
-        )
+        (ImageHead { page: image.head, coding, profile }, payload)
     }
 
     /// The page again; nothing where head and bytes do not fit. `whole` gives the original.
@@ -194,8 +183,7 @@ impl ImageHead {
         mut payload: Vec<u8>,
         whole: impl FnOnce() -> Outcome<Vec<u8>>,
     ) -> Option<Outcome<PageImage>> {
-        let ImageHead { width, height, dpi, turns, mirrored, tilt_deg, window, coding, profile, recoded } =
-            self;
+        let ImageHead { page: head, coding, profile } = self;
         let profile = match profile {
             Some(length) if length <= payload.len() => {
                 let picture = payload.split_off(length);
@@ -204,7 +192,7 @@ impl ImageHead {
             Some(_) => return None,
             None => None,
         };
-        let rows = |bits: u64| (u64::from(width) * bits).div_ceil(8) * u64::from(height);
+        let rows = |bits: u64| (u64::from(head.width) * bits).div_ceil(8) * u64::from(head.height);
         let fits = |bits: u64| payload.len() as u64 == rows(bits);
         let coding = match coding {
             CodingHead::Jpeg { components, inverted, icc, whole: is_whole } => {
@@ -238,17 +226,6 @@ impl ImageHead {
             CodingHead::Rgb if fits(24) => Coding::Rgb(payload),
             CodingHead::Bilevel | CodingHead::Grey | CodingHead::Rgb => return None,
         };
-        Some(Ok(PageImage {
-            width,
-            height,
-            dpi,
-            turns,
-            mirrored,
-            tilt_deg,
-            window,
-            coding,
-            profile,
-            recoded,
-        }))
+        Some(Ok(PageImage { head, coding, profile }))
     }
 }

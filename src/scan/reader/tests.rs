@@ -1,5 +1,5 @@
 use super::*;
-use crate::page::{Dpi, DpiSource, Recoded};
+use crate::page::{PageHead, Recoded};
 use crate::pdf::archive;
 use crate::sandbox::Answer;
 use base64::Engine as _;
@@ -47,18 +47,9 @@ fn a_page_comes_back_byte_for_byte_and_a_whole_original_is_not_sent() {
     let back = head.join(answer.payload, || Ok(bytes.clone())).unwrap().unwrap();
     assert_eq!(back, open(bytes, &Limits::default()).unwrap().page_image(1).unwrap());
 
-    let dpi = Dpi { x: 200.0, y: 200.0, source: DpiSource::Header };
-    let image = |coding| PageImage {
-        width: 9,
-        height: 2,
-        dpi,
-        turns: 1,
-        mirrored: true,
-        tilt_deg: -1.5,
-        window: None,
-        coding,
-        profile: None,
-        recoded: None,
+    let image = |coding| {
+        let plain = PageImage::plain(9, 2, 200.0, coding);
+        PageImage { head: PageHead { turns: 1, mirrored: true, tilt_deg: -1.5, ..plain.head }, ..plain }
     };
     for coding in [
         Coding::Jpeg { bytes: vec![1, 2], components: 3, inverted: false, icc: Some(vec![3; 5]) },
@@ -79,37 +70,12 @@ fn a_page_comes_back_byte_for_byte_and_a_whole_original_is_not_sent() {
 
 #[test]
 fn pixels_that_do_not_fill_the_page_are_nonsense() {
-    let dpi = Dpi { x: 200.0, y: 200.0, source: DpiSource::Header };
     for coding in [Coding::Bilevel(vec![0; 3]), Coding::Grey(vec![0; 19]), Coding::Rgb(Vec::new())] {
-        let image = PageImage {
-            width: 9,
-            height: 2,
-            dpi,
-            turns: 0,
-            mirrored: false,
-            tilt_deg: 0.0,
-            window: None,
-            coding,
-            profile: None,
-            recoded: None,
-        };
-        let (head, payload) = ImageHead::split(image, false);
+        let (head, payload) = ImageHead::split(PageImage::plain(9, 2, 200.0, coding), false);
         assert_eq!(head.join(payload, || panic!()), None);
     }
     let coding = Coding::Jpeg { bytes: vec![], components: 3, inverted: false, icc: Some(vec![0; 9]) };
-    let image = PageImage {
-        width: 9,
-        height: 2,
-        dpi,
-        turns: 0,
-        mirrored: false,
-        tilt_deg: 0.0,
-        window: None,
-        coding,
-        profile: None,
-        recoded: None,
-    };
-    let (head, _) = ImageHead::split(image, true);
+    let (head, _) = ImageHead::split(PageImage::plain(9, 2, 200.0, coding), true);
     assert_eq!(head.join(vec![0; 8], || panic!()), None);
 }
 
@@ -137,7 +103,7 @@ fn a_drawn_page_is_upright_rgb_and_carries_nothing_of_its_file() {
     let Told::Image(head) = told(&answer) else { panic!() };
     let image = head.join(answer.payload, || panic!("not the original")).unwrap().unwrap();
     let Coding::Rgb(rgb) = &image.coding else { panic!("{:?}", image.coding) };
-    assert_eq!((image.width, image.height, rgb.len()), (200, 300, 200 * 300 * 3));
+    assert_eq!((image.head.width, image.head.height, rgb.len()), (200, 300, 200 * 300 * 3));
     let here = Reader::here().open(bytes, &Limits::default()).unwrap();
     assert_eq!(&here.drawn(1).unwrap().bytes, rgb);
 }
@@ -174,7 +140,7 @@ fn cmyk_comes_out_of_the_box_in_rgb_and_the_archive_decodes_nothing_more() {
     let answer = through_the_pipe(&bytes, What::Image { page: 1, form: Form::Archive });
     let Told::Image(head) = told(&answer) else { panic!() };
     let image = head.join(answer.payload, || panic!("not the original")).unwrap().unwrap();
-    assert_eq!(image.recoded, Some(Recoded::FromCmyk));
+    assert_eq!(image.head.recoded, Some(Recoded::FromCmyk));
     let Coding::Jpeg { bytes: converted, components: 3, inverted: false, icc: None } = &image.coding else {
         panic!("{:?}", image.coding)
     };

@@ -1,6 +1,7 @@
 //! Files as they come, whole and damaged, through the one way in.
 
 use super::*;
+use crate::page::DpiSource;
 use crate::scan::{limits, sniff};
 use image::ImageEncoder;
 use image::codecs::jpeg::JpegEncoder;
@@ -133,22 +134,6 @@ fn resolutions_that_cannot_be_true_are_assumed_from_a4() {
         let dpi = opened.pages()[0].as_ref().unwrap().dpi;
         assert_eq!(dpi.source, source, "{unit} {density}");
         assert!((dpi.x - expected).abs() < 0.1, "{unit} {density}: {}", dpi.x);
-    }
-}
-
-#[test]
-fn a_portrait_of_35_by_45_mm_keeps_the_resolution_that_its_scanner_wrote() {
-    let dpi = |width: u32, height: u32, dpi: f32| {
-        believed(Some(Dpi { x: dpi, y: dpi, source: DpiSource::Header }), width, height)
-    };
-    for told in [150.0, 200.0, 300.0, 600.0] {
-        let pixels = |mm: f32| (mm / 25.4 * told).round() as u32;
-        assert_eq!((dpi(pixels(35.0), pixels(45.0), told).x, DpiSource::Header), (told, DpiSource::Header));
-    }
-    // A thumbnail, and the figures that cameras and screens write.
-    for (width, height, told) in [(120, 160, 300.0), (160, 120, 72.0), (200, 150, 96.0), (1240, 1754, 1200.0)]
-    {
-        assert_eq!(dpi(width, height, told).source, DpiSource::Doubted, "{width} x {height} at {told}");
     }
 }
 
@@ -412,8 +397,8 @@ fn a_cropped_page_of_a_pdf_keeps_its_shape_at_whatever_size() {
         pdf[at..at + 11].copy_from_slice(b"[2 0 72 44]");
         let source = open(pdf, &Limits::default()).unwrap();
         let image = source.page_image(1).unwrap();
-        assert_eq!(image.dpi.source, DpiSource::Doubted);
-        let placed = crate::pdf::placement::Placement::of(&image, 0.0).unwrap();
+        assert_eq!(image.head.dpi.source, DpiSource::Doubted);
+        let placed = crate::pdf::placement::Placement::of(&image.head, 0.0).unwrap();
         let [w, _, _, h, left, bottom] = placed.matrix;
         let by = placed.width / 70.0;
         assert!((w.max(h) - 297.0 / 25.4 * 72.0).abs() < 0.1, "{width} x {height}: {placed:?}");

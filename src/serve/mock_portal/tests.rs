@@ -13,6 +13,10 @@ use crate::digest::Blake3;
 use crate::fault::Code;
 use crate::serve::loopback::Loopback;
 use crate::serve::mischief::{Fate, cuttable};
+use axum::Json;
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 struct World {

@@ -1,14 +1,16 @@
+use super::inbox::Delivery;
 use super::*;
 use crate::deliver::attempt::{self, Attempt};
 use crate::deliver::credential::jose::Jwk;
 use crate::deliver::link::{self, Line};
 use crate::deliver::push::{Parcel, Probe, RecipientHandle, Sink, probe, push, push_again};
+use crate::deliver::receipt;
 use crate::deliver::signature::{Message, Terms};
 use crate::serve::front::{self, Front};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n";
 const NOW: i64 = 1_790_000_000;
