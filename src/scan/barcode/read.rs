@@ -2,13 +2,14 @@
 
 use super::patch::Patch;
 use super::{Barcode, Format, Stage, linear, matrix, segments};
+use rxing::common::reedsolomon::{PredefinedGenericGF, ReedSolomonDecoder};
 use rxing::common::{BitMatrix, DetectorRXingResult, HybridBinarizer};
 use rxing::datamatrix::DataMatrixReader;
 use rxing::datamatrix::decoder::Decoder as DataMatrixDecoder;
 use rxing::oned::{Code39Reader, Code128Reader, OneDReader};
 use rxing::pdf417::PDF417Reader;
 use rxing::qrcode::cpp_port::detector::{FindFinderPatterns, GenerateFinderPatternSets, SampleQR};
-use rxing::qrcode::decoder::qrcode_decoder;
+use rxing::qrcode::decoder::{BitMatrixParser, DataBlock};
 use rxing::qrcode::detector::Detector;
 use rxing::{
     BinaryBitmap, DecodeHints, Luma8LuminanceSource, RXingResult, RXingResultMetadataType,
@@ -198,12 +199,33 @@ pub(crate) fn whole(patch: &Patch, formats: &[Format], quick: bool) -> Option<Ba
     again(&patch.doubled(), true).or_else(|| again(&patch.blurred(), false))
 }
 
-/// The text and bytes of a sampled QR grid.
+/// The text and bytes of a sampled QR grid, or of its mirror image.
 pub(crate) fn qr_bits(bits: &BitMatrix) -> Option<(String, Vec<u8>)> {
-    guarded(|| {
-        let decoded = qrcode_decoder::decode_bitmatrix_with_hints(bits, &DecodeHints::default()).ok()?;
-        segments::read(decoded.getRawBytes(), bits.getWidth() as usize)
-    })
+    let said = |is_mirrored| segments::read(&qr_codewords(bits, is_mirrored)?, bits.getWidth() as usize);
+    guarded(|| said(false).or_else(|| said(true)))
+}
+
+/// The data codewords of a QR grid, corrected. The library is asked no further: it fails at the text of many symbols
+/// with an FNC1.
+fn qr_codewords(bits: &BitMatrix, is_mirrored: bool) -> Option<Vec<u8>> {
+    let mut parser = BitMatrixParser::new(bits.clone()).ok()?;
+    if is_mirrored {
+        parser.mirror();
+    }
+    let version = parser.readVersion().ok()?;
+    let level = parser.readFormatInformation().ok()?.getErrorCorrectionLevel();
+    let blocks = DataBlock::getDataBlocks(&parser.readCodewords().ok()?, version, level).ok()?;
+    let reed_solomon = ReedSolomonDecoder::new(PredefinedGenericGF::QrCodeField256.into());
+    let mut data = Vec::new();
+    for block in &blocks {
+        let mut codewords = block.getCodewords().to_vec();
+        let held = block.getNumDataCodewords() as usize;
+        let checks = i32::try_from(codewords.len().checked_sub(held)?).ok()?;
+        reed_solomon.decode(&mut codewords, checks).ok()?;
+        codewords.truncate(held);
+        data.append(&mut codewords);
+    }
+    Some(data)
 }
 
 /// The text and bytes of a sampled Data Matrix grid.

@@ -1,5 +1,6 @@
 //! What the data codewords of a QR code say (ISO/IEC 18004, 7.4), segment by segment: the bytes as encoded and their
-//! text. The decoder library gives a text only, from which bytes that its character set does not hold are gone.
+//! text. The text of the decoder library lacks bytes that its character set does not hold, and it gives none of many
+//! symbols with an FNC1.
 
 use rxing::common::{BitSource, CharacterSet, Eci};
 
@@ -40,7 +41,7 @@ pub(crate) fn read(codewords: &[u8], modules: usize) -> Option<(String, Vec<u8>)
             }
             9 => {
                 has_fnc1 = true;
-                runs.put(None, &application(byte(&mut bits)?));
+                runs.put(None, &application(byte(&mut bits)?)?);
             }
             // Hanzi of GB/T 18284, in the one set that there is.
             13 if take(&mut bits, 4)? == 1 => {
@@ -141,10 +142,10 @@ fn designator(bits: &mut BitSource) -> Option<u32> {
 }
 
 /// What an FNC1 in second position names: two digits, or a letter.
-fn application(indicator: u8) -> Vec<u8> {
+fn application(indicator: u8) -> Option<Vec<u8>> {
     match indicator {
-        0..100 => format!("{indicator:02}").into_bytes(),
-        _ => vec![indicator - 100],
+        0..100 => Some(format!("{indicator:02}").into_bytes()),
+        _ => Some(indicator - 100).filter(u8::is_ascii_alphabetic).map(|letter| vec![letter]),
     }
 }
 
@@ -181,19 +182,24 @@ mod tests {
     use qrcode::{Color, EcLevel, QrCode, Version};
     use rxing::common::BitMatrix;
 
-    /// What the symbol of some segments says.
+    /// What the symbol of some segments says, and its mirror image too.
     fn said(put: impl FnOnce(&mut Bits)) -> (String, Vec<u8>) {
         let mut bits = Bits::new(Version::Normal(12));
         put(&mut bits);
         bits.push_terminator(EcLevel::L).unwrap();
         let code = QrCode::with_bits(bits, EcLevel::L).unwrap();
         let mut grid = BitMatrix::with_single_dimension(code.width() as u32).unwrap();
+        let mut mirrored = grid.clone();
         for (at, colour) in code.to_colors().into_iter().enumerate() {
             if colour == Color::Dark {
-                grid.set((at % code.width()) as u32, (at / code.width()) as u32);
+                let (x, y) = ((at % code.width()) as u32, (at / code.width()) as u32);
+                grid.set(x, y);
+                mirrored.set(y, x);
             }
         }
-        qr_bits(&grid).unwrap()
+        let said = qr_bits(&grid).unwrap();
+        assert_eq!(qr_bits(&mirrored).as_ref(), Some(&said));
+        said
     }
 
     #[test]
@@ -239,35 +245,42 @@ mod tests {
 
     #[test]
     fn fields_of_gs1_are_separated_and_applications_named() {
-        let gs1 = said(|b| {
+        let gs1 = |segments: &[&[u8]]| {
+            said(|b| {
+                b.push_fnc1_first_position().unwrap();
+                segments.iter().for_each(|data| b.push_alphanumeric_data(data).unwrap());
+            })
+            .0
+        };
+        assert_eq!(gs1(&[b"10AB%21C"]), "10AB\u{1d}21C");
+        assert_eq!(gs1(&[b"10A%%B%21C%"]), "10A%B\u{1d}21C\u{1d}");
+        assert_eq!(gs1(&[b"%10%%%21%%"]), "\u{1d}10%\u{1d}21%");
+        assert_eq!(gs1(&[b"10A%", b"%21C"]), "10A\u{1d}\u{1d}21C");
+        let after_digits = said(|b| {
             b.push_fnc1_first_position().unwrap();
             b.push_numeric_data(b"10").unwrap();
             b.push_alphanumeric_data(b"A%%B%21C").unwrap();
+            b.push_byte_data(b"%").unwrap();
         });
-        assert_eq!(gs1, ("10A%B\u{1d}21C".to_owned(), b"10A%B\x1d21C".to_vec()));
-        let mut codewords = BitWriter::default();
-        for (value, bits) in [(9, 4), (37, 8), (4, 4), (1, 8), (0xe9, 8), (0, 4)] {
-            codewords.put(value, bits);
-        }
-        assert_eq!(read(&codewords.0, 21), Some(("37é".to_owned(), b"37\xe9".to_vec())));
+        assert_eq!(after_digits, ("10A%B\u{1d}21C%".to_owned(), b"10A%B\x1d21C%".to_vec()));
+        let aim = |indicator: u8| {
+            said(|b| {
+                b.push_fnc1_second_position(indicator).unwrap();
+                b.push_alphanumeric_data(b"AB%C").unwrap();
+                b.push_byte_data(b"\xe9").unwrap();
+            })
+        };
+        assert_eq!(aim(37), ("37AB\u{1d}Cé".to_owned(), b"37AB\x1dC\xe9".to_vec()));
+        assert_eq!(aim(4).0, "04AB\u{1d}Cé");
+        assert_eq!(aim(b'a' + 100).0, "aAB\u{1d}Cé");
+    }
+
+    #[test]
+    fn what_no_encoder_writes_is_no_code() {
+        // An application that is neither two digits nor a letter, then a byte.
+        assert_eq!(read(&[0x97, 0x84, 0x01, 0x61, 0x00], 21), None);
         assert_eq!(read(&[0; 9], 21), None);
         // A count of what is not there.
         assert_eq!(read(&[0x4f, 0xf0], 21), None);
-    }
-
-    /// Bits to bytes, the highest first.
-    #[derive(Default)]
-    struct BitWriter(Vec<u8>, usize);
-
-    impl BitWriter {
-        fn put(&mut self, value: u32, bits: usize) {
-            for at in (0..bits).rev() {
-                if self.1.is_multiple_of(8) {
-                    self.0.push(0);
-                }
-                *self.0.last_mut().unwrap() |= ((value >> at & 1) as u8) << (7 - self.1 % 8);
-                self.1 += 1;
-            }
-        }
     }
 }
