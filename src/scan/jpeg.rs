@@ -42,6 +42,8 @@ pub struct Head {
     adobe_at: Option<usize>,
     /// Where the component ids of SOF and of all SOS markers lie.
     ids: Vec<(usize, u8)>,
+    /// A bit for each quantisation table that a component is coded with.
+    quantised_by: u8,
     /// How many scans bring it.
     scans: usize,
     progressive: bool,
@@ -89,7 +91,7 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
                 sent.progressive = marker == 0xC2;
             }
             0xC0..=0xC2 => return Err(Fault::new(&BROKEN).detail("two frames")),
-            0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCC..=0xCF => {
+            0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCC..=0xCF | 0xDE | 0xDF => {
                 return Err(Fault::new(&CODING).detail(coding_name(marker)));
             }
             0xDA => {
@@ -107,6 +109,7 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
                 sent.scan(body);
                 reader.skip_entropy();
             }
+            0xDB => sent.tables(body),
             0xE0 => extras.jfif(body),
             0xE1 => extras.exif(body),
             0xE2 => {
@@ -126,6 +129,9 @@ pub fn head(bytes: &[u8]) -> Outcome<Head> {
     let first = usize::from(head.components);
     if let Some(missing) = sent.missing(&head.ids[..first]) {
         return Err(Fault::new(&CUT).detail(format!("the {missing} of a component never come")));
+    }
+    if head.quantised_by & !sent.tables != 0 {
+        return Err(Fault::new(&BROKEN).detail("a quantisation table never comes"));
     }
     if another(bytes.get(reader.at..).unwrap_or(&[]), &head) {
         // What no camera says that it is may be a page.
@@ -172,10 +178,16 @@ fn frame(start: usize, body: &[u8]) -> Outcome<Head> {
     if ids.len() != usize::from(*components) {
         return Err(broken());
     }
-    let mcu = rest
-        .chunks_exact(3)
-        .take(ids.len())
+    let parts = || rest.chunks_exact(3).take(ids.len());
+    // A component has one to four blocks of an MCU each way, its own name, and one of four tables (B.2.2).
+    let fits = |part: &[u8]| matches!((part[1] >> 4, part[1] & 15, part[2]), (1..=4, 1..=4, 0..=3));
+    let named_twice = (1..ids.len()).any(|i| ids[..i].iter().any(|known| known.1 == ids[i].1));
+    if parts().count() != ids.len() || !parts().all(fits) || named_twice {
+        return Err(broken());
+    }
+    let mcu = parts()
         .fold((1, 1), |(across, down): (u8, u8), part| (across.max(part[1] >> 4), down.max(part[1] & 15)));
+    let quantised_by = parts().fold(0, |tables, part| tables | 1 << part[2]);
     Ok(Head {
         width: u32::from(u16::from_be_bytes([*w1, *w0])),
         height: u32::from(u16::from_be_bytes([*h1, *h0])),
@@ -188,6 +200,7 @@ fn frame(start: usize, body: &[u8]) -> Outcome<Head> {
         rgb_ids: ids.iter().map(|(_, id)| *id).eq(*b"RGB"),
         adobe_at: None,
         ids,
+        quantised_by,
         scans: 0,
         progressive: false,
         mcu,
@@ -199,7 +212,7 @@ fn frame(start: usize, body: &[u8]) -> Outcome<Head> {
 fn coding_name(marker: u8) -> &'static str {
     match marker {
         0xC3 => "lossless",
-        0xC5..=0xC7 => "hierarchical",
+        0xC5..=0xC7 | 0xDE | 0xDF => "hierarchical",
         0xCB | 0xCF => "lossless arithmetic",
         _ => "arithmetic",
     }

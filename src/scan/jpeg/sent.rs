@@ -6,6 +6,8 @@ pub(super) struct Sent {
     pub(super) progressive: bool,
     /// Component id and one bit for each of its 64 coefficients.
     complete: Vec<(u8, u64)>,
+    /// A bit for each quantisation table.
+    pub(super) tables: u8,
 }
 
 impl Sent {
@@ -28,6 +30,16 @@ impl Sent {
                     None => self.complete.push((id, band)),
                 }
             }
+        }
+    }
+
+    /// A segment of quantisation tables (B.2.4.1): 64 figures each, of one or two bytes.
+    pub(super) fn tables(&mut self, mut body: &[u8]) {
+        while let [kind, rest @ ..] = body
+            && let Some(rest) = rest.get(if kind >> 4 == 0 { 64 } else { 128 }..)
+        {
+            self.tables |= 1 << (kind & 3);
+            body = rest;
         }
     }
 

@@ -94,6 +94,22 @@ fn unsupported_jpeg_processes_are_refused_by_name() {
         changed[sof + 4] = precision;
         assert_eq!(refused(&changed), jpeg::CODING.id, "{marker:x}");
     }
+    for marker in [0xDE, 0xDF] {
+        assert_eq!(refused(&with_segment(&whole, marker, &[0x11])), jpeg::CODING.id, "{marker:x}");
+    }
+}
+
+#[test]
+fn a_jpeg_that_no_decoder_can_begin_with_is_refused_before_it_is_put_anywhere() {
+    let whole = jpeg_file(64, 32);
+    let sof = whole.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+    // Behind the frame's length, size and count: name, sampling and table of each component.
+    for (at, value) in [(11, 0x00), (11, 0x51), (11, 0x15), (12, 4), (13, whole[sof + 10]), (12, 3)] {
+        let mut changed = whole.clone();
+        changed[sof + at] = value;
+        let fault = open(changed, &Limits::default()).map(|_| ()).unwrap_err();
+        assert_eq!(fault.code.id, jpeg::BROKEN.id, "{at} {value:x}");
+    }
 }
 
 #[test]
